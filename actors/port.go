@@ -3,6 +3,11 @@ package actors
 import (
 	"context"
 	"time"
+
+	"flametree/engine/agent"
+	"flametree/engine/knowledge"
+	"flametree/engine/provider"
+	"flametree/engine/tenant"
 )
 
 // FactKind says what a Fact is about.
@@ -115,4 +120,34 @@ type Line interface {
 	Start(sink func(Fact))
 	// Hangup ends the call once; reason is a session status such as completed.
 	Hangup(reason string)
+}
+
+// Retriever searches an agent's knowledge. It is safe for concurrent use and
+// fast enough to be called inside an actor.
+type Retriever interface {
+	// Find yields the passages that fit best, best first.
+	Find(q knowledge.Query) []knowledge.Hit
+}
+
+// Cast is all that plays a part in conversations with one revision of an
+// agent. It is shared by its sessions and never changes.
+type Cast struct {
+	Revision  *agent.Revision
+	Knowledge Retriever
+	Thinks    provider.Completer
+	Hears     provider.Transcriber // nil: no voice in
+	Speaks    provider.Synthesizer // nil: no voice out
+	Hints     provider.Hints
+}
+
+// Casting finds the cast of a revision; 0 is the published one. It may take as
+// long as building a language model does the first time.
+type Casting interface {
+	Cast(ctx context.Context, t tenant.ID, agentID string, revision uint64) (*Cast, error)
+}
+
+// Census knows which sessions are open; agents ask it once, when they start.
+type Census interface {
+	Open(t tenant.ID, agentID string) []string
+	Begun(t tenant.ID, agentID string, since time.Time) int
 }

@@ -1,0 +1,355 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"flametree/engine/event"
+	"flametree/engine/fault"
+	"flametree/engine/provider"
+	"flametree/engine/turn"
+)
+
+type (
+	// Offer gives a new call to its actor → *Accepted, or why not. The call
+	// owns Leg and Line from then on and closes them, also when it refuses.
+	Offer struct {
+		Leg       Leg
+		Line      Line
+		Born      event.SessionCreated // of the session to be made; Call is set
+		Session   string
+		From, To  string
+		SIPCallID string
+		Transport string
+	}
+	// HangUp ends a call from our side.
+	HangUp struct{ Status event.Status }
+)
+
+// Accepted says that the call may be answered: its session is in the journal.
+type Accepted struct{ Session string }
+
+// CallDeps is what calls are given besides Deps.
+type CallDeps struct {
+	Deps
+	Recorders Recorders // nil: nothing is recorded
+}
+
+// Recorders opens recordings and keeps finished ones.
+type Recorders interface {
+	// Open starts a recording at the wire's rate.
+	Open(call string, rateHz int) (Recorder, error)
+	// Keep seals a finished recording for its owner and names it.
+	Keep(ctx context.Context, of ID, subject string, r Recording) (blob string, err error)
+}
+
+// Call is one telephone or browser call. It owns the turn machine and the
+// speech streams; what is said is decided by its session. It never waits for
+// the journal, and no audio passes through it.
+type Call struct {
+	CallDeps
+	id   ID
+	stay Stay
+
+	self *actor.PID
+	root *actor.RootContext
+	life context.Context //nolint:containedctx // ends with the actor
+	end  context.CancelFunc
+
+	offer   *Offer
+	session ID
+	cast    *Cast
+	leg     Leg
+	line    Line
+	log     *appender
+	born    time.Time // offset 0
+	last    time.Duration
+	cfg     turn.Config
+	machine *turn.Machine
+	inputs  []event.TurnInput // not yet in the journal
+	timer   *time.Timer
+	due     time.Duration // of timer
+	beat    *time.Timer
+
+	ears  ears
+	mouth mouth
+	reply *reply // the one that has or will have the voice
+	dead  uint64 // generations up to this one have yielded
+	up    bool   // the line is: the caller hears what is sent
+	clock stopwatch
+	over  bool
+	rec   Recorder
+	saved chan struct{}
+}
+
+type ears struct {
+	n      uint64 // how often opened
+	gen    uint64 // the machine's name for the stream
+	replay time.Duration
+	stream provider.Transcription
+	gate   gate
+	cancel context.CancelFunc
+	tries  int
+}
+
+type mouth struct {
+	n       uint64
+	speech  provider.Speech
+	cancel  context.CancelFunc
+	waiting []utter // until the voice is open
+	tries   int
+}
+
+type utter struct {
+	text    string
+	gen, id uint64
+}
+
+type (
+	ticked  struct{}
+	beaten  struct{}
+	written struct{ err error }
+	begun   struct {
+		answer any
+		reply  func(any)
+	}
+	facted struct{ Fact }
+)
+
+// NewCall makes the actor. A call that is not given an Offer has nothing to do.
+func NewCall(d CallDeps, id ID, stay Stay) *Call {
+	return &Call{CallDeps: d, id: id, stay: stay}
+}
+
+// Receive handles the life cycle; everything else is a message to act on.
+func (c *Call) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		c.life, c.end = context.WithCancel(context.Background())
+		c.self, c.root = ctx.Self(), ctx.ActorSystem().Root
+	case *actor.Stopping:
+		c.finish(event.Failed, "stopped", "system")
+		c.end()
+	case *actor.Stopped:
+		c.stay.Gone(c.id, ctx.Self())
+	case actor.SystemMessage, actor.AutoReceiveMessage: // not ours
+	case *Asked:
+		c.handle(m.Msg, m.Reply)
+	default:
+		c.handle(m, func(any) {})
+	}
+}
+
+func (c *Call) handle(m any, reply func(any)) {
+	if o, ok := m.(*Offer); ok {
+		c.take(o, reply)
+		return
+	}
+	if b, ok := m.(*begun); ok {
+		c.accepted(b)
+		return
+	}
+	if c.offer == nil || c.over {
+		if c.offer == nil {
+			c.stay.Leave(c.id, c.self)
+		}
+		return
+	}
+	switch m := m.(type) {
+	case *facted:
+		c.fact(m.Fact)
+	case *hearing, *earsOpen, *earsGone:
+		c.heard(m)
+	case *rendered, *mouthOpen, *mouthGone:
+		c.spoken(m)
+	case *Opened, *Say, *Said, *Over:
+		c.told(m)
+	case *ticked:
+		c.timer = nil
+		c.step(c.now(time.Now()), turn.Input{Kind: turn.Tick})
+	case *beaten:
+		c.flush()
+		c.beatOn()
+	case *HangUp:
+		c.finish(m.Status, string(m.Status), "agent")
+	case *written:
+		c.Log.Error("call's journal failed", "err", m.err, "call", c.id.Name)
+		c.finish(event.Failed, "journal", "system")
+	}
+}
+
+// take starts a call: its session is made first, and when that is durable the
+// call may be answered.
+func (c *Call) take(o *Offer, reply func(any)) {
+	if c.offer != nil {
+		reply(fmt.Errorf("call exists: %w", fault.Conflict))
+		return
+	}
+	c.offer, c.leg, c.line = o, o.Leg, o.Line
+	c.session = ID{Kind: event.SessionStream, Tenant: c.id.Tenant, Name: o.Session}
+	cast, err := c.Casting.Cast(c.life, c.id.Tenant, o.Born.Agent, o.Born.Revision)
+	if err == nil {
+		c.cast = cast
+		c.cfg, err = Floor(cast)
+	}
+	if err != nil {
+		c.refuse(err, reply)
+		return
+	}
+	c.born = time.Now()
+	tell := teller(c.root, c.self)
+	c.log = newAppender(context.WithoutCancel(c.life), c.Journal, c.id.Stream(), o.Session, func(err error) { tell(&written{err: err}) })
+	c.log.append(event.CallOffered{
+		Session: o.Session, Agent: o.Born.Agent, Direction: "inbound", From: event.P(o.From), To: event.P(o.To),
+		SIPCallID: o.SIPCallID, Transport: o.Transport,
+	})
+	begin := &Asked{Msg: &Begin{Born: o.Born}, Reply: func(a any) { tell(&begun{answer: a, reply: reply}) }}
+	if err := c.Dir.Send(c.session, begin); err != nil {
+		c.refuse(err, reply)
+	}
+}
+
+// Floor is the turn machine's configuration for calls with a cast.
+func Floor(cast *Cast) (turn.Config, error) {
+	cfg := turn.Default()
+	set := cast.Revision.Settings
+	cfg.Fillers, cfg.LLMFirstToken, cfg.LLMTimeout = set.Fillers, set.FirstToken, set.ModelTimeout
+	cfg.Language = set.Language
+	for _, p := range set.Voice {
+		if err := cfg.Set(p.Key, p.Value); err != nil {
+			return cfg, err
+		}
+	}
+	return cfg, nil
+}
+
+// accepted is the session's answer: it exists, or it refuses.
+func (c *Call) accepted(b *begun) {
+	if err, ok := b.answer.(error); ok {
+		c.refuse(err, b.reply)
+		return
+	}
+	if c.over { // the caller gave up meanwhile
+		b.reply(fmt.Errorf("call is over: %w", fault.Cancelled))
+		return
+	}
+	seed := rand.Uint64() //nolint:gosec // chooses among phrases
+	c.machine = turn.New(c.cfg, seed)
+	stats := c.leg.Stats()
+	c.log.append(event.CallAnswered{
+		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: seed, //nolint:gosec // a sample rate
+	})
+	tell := teller(c.root, c.self)
+	c.openEars(c.machine.Stream(), 0)
+	c.openMouth()
+	if c.cast.Revision.Settings.Record && c.Recorders != nil {
+		rec, err := c.Recorders.Open(c.id.Name, stats.RateHz)
+		if err != nil {
+			c.refuse(fmt.Errorf("record call: %w", err), b.reply)
+			return
+		}
+		c.rec = rec
+		c.leg.Record(rec)
+	}
+	sink := func(f Fact) { tell(&facted{f}) }
+	c.line.Start(sink)
+	c.leg.Hear(c.ears.gate.frame, 0)
+	c.leg.Start(sink)
+	c.beatOn()
+	c.arm()
+	b.reply(&Accepted{Session: c.session.Name})
+}
+
+// refuse ends a call that was not answered; the line tells the caller why.
+func (c *Call) refuse(err error, reply func(any)) {
+	c.over = true
+	reply(err)
+	if c.log != nil {
+		c.log.append(event.CallEnded{Reason: "refused", By: "system"})
+		c.log.close()
+	}
+	_ = c.leg.Close()
+	c.stay.Leave(c.id, c.self)
+}
+
+// now is the offset of an instant, never before the one of the last input.
+func (c *Call) now(t time.Time) time.Duration {
+	at := t.Sub(c.born)
+	if at < c.last {
+		at = c.last
+	}
+	c.last = at
+	return at
+}
+
+// step feeds one input, keeps it for the journal and does what comes back.
+func (c *Call) step(at time.Duration, in turn.Input) {
+	if c.over || c.machine == nil {
+		return
+	}
+	outs := c.machine.Step(at, in)
+	c.inputs = append(c.inputs, turn.Record(at, in, outs))
+	if len(outs) > 0 {
+		outs = append([]turn.Output(nil), outs...) // doing may lead to another step
+		for _, o := range outs {
+			c.do(o)
+		}
+	}
+	c.arm()
+}
+
+// arm sets the one timer to the machine's deadline.
+func (c *Call) arm() {
+	if c.over {
+		return
+	}
+	due, ok := c.machine.Deadline()
+	if !ok {
+		c.disarm()
+		return
+	}
+	if c.timer != nil && c.due == due {
+		return
+	}
+	c.disarm()
+	root, self := c.root, c.self
+	c.due = due
+	c.timer = time.AfterFunc(time.Until(c.born.Add(due)), func() { root.Send(self, &ticked{}) })
+}
+
+func (c *Call) disarm() {
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+}
+
+// beatOn writes the inputs of the last second.
+func (c *Call) beatOn() {
+	root, self := c.root, c.self
+	c.beat = time.AfterFunc(time.Second, func() { root.Send(self, &beaten{}) })
+}
+
+func (c *Call) flush() {
+	if len(c.inputs) == 0 {
+		return
+	}
+	c.write(event.CallInputs{Inputs: c.inputs})
+	c.inputs = nil
+}
+
+func (c *Call) write(events ...event.Event) {
+	if !c.log.append(events...) {
+		c.Log.Error("call's journal is stuck", "call", c.id.Name)
+	}
+}
+
+func (c *Call) toSession(m any) {
+	if err := c.Dir.Send(c.session, m); err != nil {
+		c.Log.Error("session not reached", "err", err, "call", c.id.Name)
+	}
+}

@@ -1,0 +1,265 @@
+package actors
+
+import (
+	"context"
+	"time"
+
+	"flametree/engine/event"
+	"flametree/engine/fault"
+	"flametree/engine/provider"
+	"flametree/engine/turn"
+)
+
+// fact turns what leg and line noticed into inputs of the machine.
+func (c *Call) fact(f Fact) {
+	at := c.now(f.At)
+	switch f.Kind {
+	case FactRawOn:
+		c.step(at, turn.Input{Kind: turn.RawOn})
+	case FactRawOff:
+		c.step(at, turn.Input{Kind: turn.RawOff})
+	case FactVoiceOn:
+		c.step(at, turn.Input{Kind: turn.VoiceOn})
+	case FactVoiceOff:
+		c.clock.voiceOff = f.At
+		c.step(at, turn.Input{Kind: turn.VoiceOff})
+	case FactPackets:
+		c.step(at, turn.Input{Kind: turn.Packets})
+	case FactNoPackets:
+		c.step(at, turn.Input{Kind: turn.NoPackets})
+	case FactDigit:
+		c.write(event.CallDigit{Digit: event.P(string(f.Digit)), Offset: at})
+		c.step(at, turn.Input{Kind: turn.Digit, Digit: f.Digit})
+	case FactTalking:
+		c.clock.talking(f.At, f.Wait)
+		c.step(at, turn.Input{Kind: turn.AudioStarted, Gen: f.Gen})
+	case FactMark:
+		c.step(at, turn.Input{Kind: turn.PlayoutReached, Gen: f.Gen, Clause: f.Mark >> 1, Whole: f.Mark&1 == 1, Played: f.Played})
+	case FactDrained:
+		c.step(at, turn.Input{Kind: turn.Drained, Gen: f.Gen, Played: f.Played})
+		c.drained(f.Gen, f.Played)
+	case FactLineUp:
+		c.step(at, turn.Input{Kind: turn.LineUp})
+		c.startSpeaking()
+	case FactLineHeld:
+		c.write(event.CallHeld{Offset: at})
+		c.step(at, turn.Input{Kind: turn.LineHeld})
+	case FactLineResumed:
+		c.write(event.CallResumed{Offset: at})
+		c.step(at, turn.Input{Kind: turn.LineResumed})
+	case FactLineEnded:
+		c.step(at, turn.Input{Kind: turn.LineEnded, Reason: f.Reason})
+		c.finish(ended(f.Reason), f.Reason, "peer")
+	case FactNone:
+	}
+}
+
+// ended is the session's status when its call ends for a reason.
+func ended(reason string) event.Status {
+	switch reason {
+	case "canceled":
+		return event.Canceled
+	case "failed", "media_lost":
+		return event.Failed
+	}
+	return event.Completed
+}
+
+// do carries out one decision of the machine.
+func (c *Call) do(o turn.Output) {
+	switch o.Kind {
+	case turn.FinalizeSTT:
+		if c.ears.stream != nil && o.Gen == c.ears.gen {
+			_ = c.ears.stream.Finalize() // a stream that fails says so in what is heard
+		}
+	case turn.CloseTurn:
+		c.closeTurn(o)
+	case turn.Duck:
+		c.leg.Duck(o.DB)
+	case turn.Unduck:
+		c.leg.Duck(0)
+	case turn.Pause:
+		c.leg.Pause(o.Gen)
+	case turn.Resume:
+		c.leg.Duck(0)
+		c.leg.Resume(o.Gen, c.boundary(o.Gen))
+	case turn.Yield:
+		c.yield(o)
+	case turn.Speculate:
+		c.toSession(&Guess{CallTurn: o.Turn, Text: o.Text})
+	case turn.Filler:
+		c.filler(o)
+	case turn.PromptNoInput:
+		c.prompt(o)
+	case turn.RestartSTT:
+		c.openEars(o.Gen, o.Replay)
+	case turn.HangUp:
+		c.flush()
+		c.finish(o.Status, o.Why, "agent")
+	case turn.Note, turn.OpenTurn, turn.AskRepeat, turn.AdoptSpeculation, turn.DropSpeculation:
+		c.clock.note(o)
+	}
+}
+
+// closeTurn gives the caller's turn to the session; the reply will speak as o.Gen.
+func (c *Call) closeTurn(o turn.Output) {
+	c.clock.commitAt(c.born.Add(o.At), o)
+	text := o.Text
+	if o.Digits != "" {
+		text = "[digits: " + o.Digits + "]"
+	}
+	c.toSession(&Spoke{Gen: o.Gen, Text: text, Digits: o.Digits != "", Unheard: o.Unheard, Offset: o.Ended})
+	c.flush()
+}
+
+// yield gives the floor to the caller. What is nearest to the ear falls silent
+// first; the model last.
+func (c *Call) yield(o turn.Output) {
+	c.leg.Duck(0)
+	played := c.leg.Flush(o.Gen)
+	if c.mouth.speech != nil {
+		c.mouth.speech.Cancel(o.Gen)
+	}
+	c.dropWaiting(o.Gen)
+	if r := c.reply; r != nil && r.gen <= o.Gen {
+		c.interrupted(r, played)
+	}
+	c.flush()
+}
+
+// openEars opens a recogniser as the machine's stream gen; the last replay of
+// what was said is given to it first.
+func (c *Call) openEars(gen uint64, replay time.Duration) {
+	if c.ears.cancel != nil {
+		c.ears.cancel()
+	}
+	c.ears.gate.shut()
+	ctx, cancel := context.WithCancel(c.life)
+	c.ears.n++
+	c.ears.gen, c.ears.replay, c.ears.cancel, c.ears.stream = gen, replay, cancel, nil
+	if c.cast.Hears == nil {
+		return
+	}
+	f := provider.Format{
+		RateHz: 16000, BandHz: c.leg.Stats().RateHz, Language: c.cast.Revision.Settings.Language, Hints: c.cast.Hints,
+	}
+	n, tell, t := c.ears.n, teller(c.root, c.self), c.cast.Hears
+	go func() { listen(ctx, t, f, n, tell) }()
+}
+
+// maxEars bounds how often a recogniser is opened again in a row.
+const maxEars = 5
+
+func (c *Call) heard(m any) {
+	switch m := m.(type) {
+	case *earsOpen:
+		if m.ears != c.ears.n {
+			return
+		}
+		if m.err != nil {
+			c.deaf(m.err)
+			return
+		}
+		c.ears.stream = m.stream
+		c.ears.gate.open(m.stream)
+		c.leg.Hear(c.ears.gate.frame, c.ears.replay)
+		if c.ears.replay > 0 {
+			c.step(c.now(time.Now()), turn.Input{Kind: turn.STTRestored, Gen: c.ears.gen})
+		}
+	case *hearing:
+		if m.ears != c.ears.n {
+			return
+		}
+		c.ears.tries = 0
+		kind := turn.Partial
+		if m.Final {
+			kind = turn.Final
+			c.clock.final = m.at
+		}
+		c.step(c.now(m.at), turn.Input{Kind: kind, Gen: c.ears.gen, Text: m.Text})
+	case *earsGone:
+		if m.ears == c.ears.n {
+			c.deaf(m.err)
+		}
+	}
+}
+
+func (c *Call) deaf(err error) {
+	c.Log.Warn("recogniser gone", "err", err, "call", c.id.Name)
+	c.ears.gate.shut()
+	c.ears.stream = nil
+	c.ears.tries++
+	if c.ears.tries > maxEars {
+		c.finish(event.Failed, "recogniser", "system")
+		return
+	}
+	c.step(c.now(time.Now()), turn.Input{Kind: turn.STTFailed, Gen: c.ears.gen})
+}
+
+// finish ends the call once, whoever wanted it.
+func (c *Call) finish(status event.Status, reason, by string) {
+	if c.over || c.offer == nil {
+		return
+	}
+	if r := c.reply; r != nil && !r.done {
+		c.interrupted(r, c.leg.Flush(r.gen))
+	}
+	c.over = true
+	c.disarm()
+	if c.beat != nil {
+		c.beat.Stop()
+	}
+	c.line.Hangup(string(status))
+	stats := c.leg.Stats()
+	for _, cancel := range []context.CancelFunc{c.ears.cancel, c.mouth.cancel} {
+		if cancel != nil {
+			cancel()
+		}
+	}
+	if err := c.leg.Close(); err != nil && fault.KindOf(err) != fault.Cancelled {
+		c.Log.Warn("leg not closed", "err", err, "call", c.id.Name)
+	}
+	if len(c.inputs) > 0 {
+		c.log.append(event.CallInputs{Inputs: c.inputs})
+	}
+	c.log.append(event.CallEnded{
+		Reason: reason, By: by, Received: stats.Received, Lost: stats.Lost, Sent: stats.Sent, Jitter: stats.Jitter,
+		Talked: time.Since(c.born),
+	})
+	c.toSession(&LegGone{Status: status})
+	c.keep()
+}
+
+// keep closes the recording and the journal of the call, outside of the actor,
+// which then may leave.
+func (c *Call) keep() {
+	ctx := context.WithoutCancel(c.life)
+	rec, log, recs, id, subject, out := c.rec, c.log, c.Recorders, c.id, c.session.Name, c.Log
+	stay, self := c.stay, c.self
+	go func() {
+		if rec != nil {
+			if e, err := archive(ctx, rec, recs, id, subject); err != nil {
+				out.Error("recording not kept", "err", err, "call", id.Name)
+			} else {
+				log.append(e)
+			}
+		}
+		log.close()
+		<-log.done
+		stay.Leave(id, self)
+	}()
+}
+
+func archive(ctx context.Context, rec Recorder, recs Recorders, id ID, subject string) (event.RecordingClosed, error) {
+	r, err := rec.Close()
+	if err != nil {
+		return event.RecordingClosed{}, err
+	}
+	blob, err := recs.Keep(ctx, id, subject, r)
+	if err != nil {
+		return event.RecordingClosed{}, err
+	}
+	return event.RecordingClosed{
+		Blob: blob, RateHz: uint32(r.RateHz), Length: r.Length, Bytes: uint64(r.Bytes), Cut: r.Cut, //nolint:gosec // sizes
+	}, nil
+}

@@ -1,0 +1,379 @@
+package actors
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"flametree/engine/dialog"
+	"flametree/engine/event"
+	"flametree/engine/provider"
+	"flametree/engine/spoken"
+	"flametree/engine/turn"
+)
+
+// wayToEar is what lies between our socket and the caller's ear: what was sent
+// less than this ago was not heard yet.
+const wayToEar = 80 * time.Millisecond
+
+// markEvery is how often playout reports its position.
+const markEvery = 500 * time.Millisecond
+
+// reply is what the agent says in one turn.
+type reply struct {
+	turn    uint64 // the session's
+	gen     uint64 // the machine's
+	clauses []clause
+	ended   bool // no further clause comes
+	failed  bool
+	closed  bool // leg.End was called
+	done    bool // the session knows what was heard
+	clock   stopwatch
+}
+
+type clause struct {
+	id     uint64
+	text   string
+	words  []provider.Word
+	start  time.Duration // in the reply's audio
+	length time.Duration // rendered so far
+	whole  bool
+}
+
+// told handles what the session says.
+func (c *Call) told(m any) {
+	switch m := m.(type) {
+	case *Opened:
+		c.opened(m)
+	case *Say:
+		if r := c.reply; r != nil && r.turn == m.Turn && !r.done {
+			c.say(r, m.Clause, m.Text)
+		}
+	case *Said:
+		c.said(m)
+	case *Over:
+		c.flush()
+		c.finish(m.Status, string(m.Status), "agent")
+	}
+}
+
+func (c *Call) opened(m *Opened) {
+	gen := m.Gen
+	if gen == 0 { // the greeting
+		gen = c.machine.Gen() + 1
+	}
+	if old := c.reply; old != nil && !old.done {
+		c.interrupted(old, c.leg.Played(old.gen))
+	}
+	c.clock.opened = time.Now()
+	c.reply = &reply{turn: m.Turn, gen: gen, clock: c.clock}
+	if gen <= c.dead {
+		c.interrupted(c.reply, 0)
+	}
+}
+
+func (c *Call) say(r *reply, id uint64, text string) {
+	if r.clock.said.IsZero() {
+		r.clock.said = time.Now()
+	}
+	r.clauses = append(r.clauses, clause{id: id, text: text})
+	c.step(c.now(time.Now()), turn.Input{Kind: turn.SayQueued, Gen: r.gen, Clause: id, Text: text})
+	c.utter(utter{text: spoken.Words(text, c.cast.Revision.Settings.Language), gen: r.gen, id: id})
+}
+
+// utter gives a clause to the voice, or keeps it until there is one and the
+// line is up.
+func (c *Call) utter(u utter) {
+	if c.mouth.speech == nil || !c.up {
+		c.mouth.waiting = append(c.mouth.waiting, u)
+		return
+	}
+	if err := c.mouth.speech.Speak(u.text, u.gen, u.id); err != nil {
+		c.Log.Warn("voice refused a clause", "err", err, "call", c.id.Name)
+		c.step(c.now(time.Now()), turn.Input{Kind: turn.TTSFailed, Gen: u.gen})
+	}
+}
+
+func (c *Call) startSpeaking() {
+	c.up = true
+	if c.mouth.speech == nil {
+		return
+	}
+	waiting := c.mouth.waiting
+	c.mouth.waiting = nil
+	for _, u := range waiting {
+		c.utter(u)
+	}
+}
+
+func (c *Call) dropWaiting(gen uint64) {
+	c.dead = max(c.dead, gen)
+	kept := c.mouth.waiting[:0]
+	for _, u := range c.mouth.waiting {
+		if u.gen > gen {
+			kept = append(kept, u)
+		}
+	}
+	c.mouth.waiting = kept
+}
+
+func (c *Call) said(m *Said) {
+	r := c.reply
+	if r == nil || r.turn != m.Turn || r.done {
+		return
+	}
+	r.ended, r.failed = true, m.Failed
+	r.clock.session = m.Stages
+	kind := turn.ReplyEnded
+	if m.Failed {
+		kind = turn.ReplyFailed
+	}
+	c.step(c.now(time.Now()), turn.Input{Kind: kind, Gen: r.gen})
+	if len(r.clauses) == 0 && !r.done {
+		c.heardAll(r, 0)
+		return
+	}
+	c.maybeEnd(r)
+}
+
+// maybeEnd tells the leg that all of a reply has been rendered.
+func (c *Call) maybeEnd(r *reply) {
+	if r.closed || !r.ended {
+		return
+	}
+	for _, l := range r.clauses {
+		if !l.whole {
+			return
+		}
+	}
+	r.closed = true
+	c.leg.End(r.gen)
+}
+
+// spoken handles what the voice tells.
+func (c *Call) spoken(m any) {
+	switch m := m.(type) {
+	case *mouthOpen:
+		if m.mouth != c.mouth.n {
+			return
+		}
+		if m.err != nil {
+			c.mute(m.err)
+			return
+		}
+		c.mouth.speech = m.speech
+		if c.up {
+			c.startSpeaking()
+		}
+	case *rendered:
+		c.mouth.tries = 0
+		c.render(m)
+	case *mouthGone:
+		if m.mouth == c.mouth.n {
+			c.mute(m.err)
+		}
+	}
+}
+
+func (c *Call) render(m *rendered) {
+	r := c.reply
+	if r == nil || r.gen != m.gen || r.done {
+		return
+	}
+	if r.clock.audio.IsZero() {
+		r.clock.audio = m.at
+	}
+	for i := range r.clauses {
+		l := &r.clauses[i]
+		if l.id != m.clause || l.whole {
+			continue
+		}
+		if m.first {
+			l.start = r.rendered()
+		}
+		if len(m.words) > 0 {
+			l.words = m.words
+		}
+		l.length += m.length
+		l.whole = m.last
+		break
+	}
+	c.maybeEnd(r)
+}
+
+func (r *reply) rendered() time.Duration {
+	var d time.Duration
+	for _, l := range r.clauses {
+		d += l.length
+	}
+	return d
+}
+
+// boundary is the start of the word that was being said when a reply was paused.
+func (c *Call) boundary(gen uint64) time.Duration {
+	at := c.leg.Played(gen)
+	r := c.reply
+	if r == nil || r.gen != gen {
+		return at
+	}
+	last := time.Duration(0)
+	for _, l := range r.clauses {
+		if l.length > 0 && l.start <= at {
+			last = l.start
+		}
+		for _, w := range l.words {
+			if s := l.start + w.Start; s <= at {
+				last = max(last, s)
+			}
+		}
+	}
+	return last
+}
+
+func (c *Call) drained(gen uint64, played time.Duration) {
+	if r := c.reply; r != nil && r.gen == gen && r.closed && !r.done {
+		c.heardAll(r, played)
+	}
+}
+
+func (c *Call) heardAll(r *reply, played time.Duration) {
+	r.done = true
+	full := r.text()
+	c.toSession(&Played{Turn: r.turn, Text: full, Full: full, Played: played, Timed: r.timed(c.clock)})
+}
+
+// interrupted closes a reply with what the caller heard of it.
+func (c *Call) interrupted(r *reply, played time.Duration) {
+	if r.done {
+		return
+	}
+	r.done = true
+	heard := max(0, played-wayToEar)
+	lines := make([]dialog.Spoken, len(r.clauses))
+	for i, l := range r.clauses {
+		lines[i] = dialog.Spoken{Text: l.text, Words: l.words, Length: l.length, Played: min(max(0, heard-l.start), l.length)}
+	}
+	c.toSession(&Played{
+		Turn: r.turn, Text: dialog.Heard(lines), Full: r.text(), Interrupted: true, Played: played, Timed: r.timed(c.clock),
+	})
+}
+
+func (r *reply) text() string {
+	parts := make([]string, len(r.clauses))
+	for i, l := range r.clauses {
+		parts[i] = l.text
+	}
+	return strings.Join(parts, " ")
+}
+
+// openMouth opens the agent's voice.
+func (c *Call) openMouth() {
+	if c.mouth.cancel != nil {
+		c.mouth.cancel()
+	}
+	ctx, cancel := context.WithCancel(c.life)
+	c.mouth.n++
+	c.mouth.cancel, c.mouth.speech = cancel, nil
+	if c.cast.Speaks == nil {
+		return
+	}
+	set := c.cast.Revision.Settings
+	n, tell, s, leg := c.mouth.n, teller(c.root, c.self), c.cast.Speaks, c.leg
+	go func() { speak(ctx, s, provider.Voice{Name: set.TTSVoice, Language: set.Language}, leg, n, tell) }()
+}
+
+// maxMouths bounds how often a voice is opened again in a row.
+const maxMouths = 3
+
+func (c *Call) mute(err error) {
+	c.Log.Warn("voice gone", "err", err, "call", c.id.Name)
+	c.mouth.speech = nil
+	c.mouth.tries++
+	if c.mouth.tries > maxMouths {
+		c.finish(event.Failed, "voice", "system")
+		return
+	}
+	if c.reply != nil && !c.reply.done {
+		c.step(c.now(time.Now()), turn.Input{Kind: turn.TTSFailed, Gen: c.reply.gen})
+	}
+	c.openMouth()
+}
+
+func (c *Call) prompt(o turn.Output) {
+	c.toSession(&Nudge{Gen: o.Gen, Text: c.cast.Revision.Settings.NoInputText})
+}
+
+func (c *Call) filler(o turn.Output) {
+	phrases := []string{"One moment please.", "Let me look that up.", "Just a second.", "Let me check."}
+	if r := c.reply; r != nil && r.gen == o.Gen && !r.done {
+		c.say(r, 0, phrases[int(o.Pick)%len(phrases)])
+	}
+}
+
+// stopwatch holds the instants of a turn that the waterfall is drawn from.
+type stopwatch struct {
+	ended    time.Duration // of the caller's speech, in the machine's time
+	voiceOff time.Time
+	final    time.Time
+	commit   time.Time
+	opened   time.Time
+	said     time.Time // first clause from the session
+	audio    time.Time // first audio from the voice
+	started  time.Time // first packet
+	wait     time.Duration
+	why      string
+	whyWait  time.Duration
+	session  []event.Stage
+}
+
+func (w *stopwatch) commitAt(t time.Time, o turn.Output) {
+	*w = stopwatch{ended: o.Ended, voiceOff: w.voiceOff, final: w.final, commit: t, why: o.Why, whyWait: o.Wait}
+}
+
+func (w *stopwatch) talking(at time.Time, wait time.Duration) { w.started, w.wait = at, wait }
+
+func (w *stopwatch) note(o turn.Output) {
+	if o.Kind == turn.Note && o.Wait > w.whyWait {
+		w.why, w.whyWait = o.Why, o.Wait
+	}
+}
+
+// timed makes the waterfall of a reply's turn. A stage that did not happen is left out.
+func (r *reply) timed(now stopwatch) event.TurnTimed {
+	w := r.clock
+	if now.commit.Equal(w.commit) {
+		w.started, w.wait, w.why, w.whyWait = now.started, now.wait, now.why, now.whyWait
+	}
+	out := event.TurnTimed{Turn: r.turn, Waited: w.why}
+	add := func(name string, d time.Duration) {
+		if d > 0 {
+			out.Stages = append(out.Stages, event.Stage{Name: name, Took: d})
+		}
+	}
+	between := func(a, b time.Time) time.Duration {
+		if a.IsZero() || b.IsZero() {
+			return 0
+		}
+		return b.Sub(a)
+	}
+	add("eot", between(w.voiceOff, w.commit))
+	add("stt_final", between(w.voiceOff, w.final))
+	add("queue", between(w.commit, w.opened))
+	for _, s := range w.session {
+		add(s.Name, s.Took)
+	}
+	tts := between(w.said, w.audio)
+	add("tts_ttfb", tts)
+	add("pacer", w.wait)
+	if all := between(w.commit, w.started); all > 0 {
+		thought := time.Duration(0)
+		for _, s := range w.session {
+			if s.Name == "llm_first_clause" {
+				thought = s.Took
+			}
+		}
+		add("engine", all-thought-tts-w.wait)
+		add("response", all)
+	}
+	return out
+}

@@ -1,0 +1,16 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"flametree/engine/event"
+)
+
+// Kinds lists how each kind of actor is made.
+func Kinds(d Deps, c CallDeps) map[event.StreamKind]Maker {
+	return map[event.StreamKind]Maker{
+		event.SessionStream: func(id ID, s Stay) actor.Actor { return NewSession(d, id, s) },
+		event.CallStream:    func(id ID, s Stay) actor.Actor { return NewCall(c, id, s) },
+		event.AgentStream:   func(id ID, s Stay) actor.Actor { return NewAgent(d, id, s) },
+	}
+}

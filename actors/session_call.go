@@ -1,0 +1,159 @@
+package actors
+
+import (
+	"time"
+
+	"flametree/engine/dialog"
+	"flametree/engine/event"
+)
+
+// call handles what the session's call tells, and reports whether m was such a thing.
+func (s *Session) call(m any) bool {
+	switch m := m.(type) {
+	case *Spoke:
+		s.heard(m)
+	case *Guess:
+		// A guess is only a hint; see Decisions in doc.go.
+	case *Nudge:
+		s.nudge(m)
+	case *Played:
+		s.played(m)
+	case *LegGone:
+		s.legGone(m.Status)
+	default:
+		return false
+	}
+	return true
+}
+
+// greet speaks the greeting: a reply that needs no model.
+func (s *Session) greet() {
+	s.hush()
+	s.thought = thought{gen: s.thought.gen + 1, asked: time.Now(), cutter: new(dialog.Cutter)}
+	s.toCall(&Opened{})
+	for _, clause := range s.thought.cutter.Push(s.state.Born.Greeting) {
+		s.say(clause)
+	}
+	s.endSaying(false)
+}
+
+// heard takes in what the caller said and starts to reply.
+func (s *Session) heard(m *Spoke) {
+	if s.state.Seq == 0 || s.state.Ended {
+		return
+	}
+	if err := s.casting(); err != nil {
+		s.Log.Warn("agent not available", "err", err, "session", s.id.Name)
+		s.toCall(&Said{Turn: s.state.Turn + 1, Failed: true})
+		return
+	}
+	now := time.Now()
+	events, err := s.state.Hear(event.UtteranceHeard{
+		Message: s.NewID(now).String(), Text: event.P(m.Text), Digits: m.Digits, Unheard: m.Unheard, Offset: m.Offset,
+	})
+	if err != nil || s.commit(events, nil, nil) != nil || s.state.Open == nil {
+		return
+	}
+	s.toCall(&Opened{Gen: m.Gen, Turn: s.state.Open.Turn})
+	if m.Unheard {
+		s.repeat()
+		return
+	}
+	s.compose(now)
+}
+
+// repeat asks the caller to say it again: no model is needed for that.
+func (s *Session) repeat() {
+	s.hush()
+	s.thought = thought{gen: s.thought.gen + 1, asked: time.Now(), cutter: new(dialog.Cutter)}
+	for _, clause := range s.thought.cutter.Push(s.cast.Revision.Settings.Rephrase) {
+		s.say(clause)
+	}
+	s.endSaying(false)
+}
+
+// nudge says something unasked: that nobody was heard.
+func (s *Session) nudge(m *Nudge) {
+	if s.thought.open || s.commit(s.state.Nudge(s.NewID(time.Now()).String()), nil, nil) != nil || s.state.Open == nil {
+		return
+	}
+	s.hush()
+	s.thought = thought{gen: s.thought.gen + 1, asked: time.Now(), cutter: new(dialog.Cutter)}
+	s.toCall(&Opened{Gen: m.Gen, Turn: s.state.Open.Turn})
+	for _, clause := range s.thought.cutter.Push(m.Text) {
+		s.say(clause)
+	}
+	s.endSaying(false)
+}
+
+func (s *Session) say(clause string) {
+	if s.state.Open == nil {
+		return
+	}
+	s.thought.clauses++
+	if s.thought.clauses == 1 {
+		s.thought.stages = append(s.thought.stages, event.Stage{Name: "llm_first_clause", Took: time.Since(s.thought.asked)})
+	}
+	s.toCall(&Say{Turn: s.state.Open.Turn, Clause: s.thought.clauses, Text: clause})
+}
+
+// sayRest says what the cutter still holds, and what only the tools said.
+func (s *Session) sayRest(rest string) {
+	if rest != "" {
+		for _, clause := range s.thought.cutter.Push(" " + rest) {
+			s.say(clause)
+		}
+	}
+	s.endSaying(s.state.Closing)
+}
+
+func (s *Session) endSaying(farewell bool) {
+	for _, clause := range s.thought.cutter.Flush() {
+		s.say(clause)
+	}
+	if s.state.Open != nil {
+		s.toCall(&Said{Turn: s.state.Open.Turn, Close: farewell, Stages: s.thought.stages})
+	}
+}
+
+// played closes a turn with what the caller heard of it.
+func (s *Session) played(m *Played) {
+	if m.Interrupted {
+		s.hushReply()
+	}
+	events := s.state.Spoke(event.ReplySpoken{
+		Turn: m.Turn, Text: event.P(m.Text), Full: event.P(m.Full), Interrupted: m.Interrupted, Played: m.Played,
+	})
+	if len(events) == 0 {
+		return
+	}
+	m.Timed.Turn = m.Turn
+	_ = s.commit(append(events, m.Timed), nil, nil)
+}
+
+// hushReply ends the reply but lets the reading of results go on.
+func (s *Session) hushReply() {
+	if s.thought.reading {
+		s.thought.open = false
+		return
+	}
+	s.hush()
+}
+
+// legGone ends the session with its call.
+func (s *Session) legGone(status event.Status) {
+	s.callOn = false
+	if s.state.Ended || s.state.Seq == 0 {
+		return
+	}
+	s.hush()
+	events := s.state.Lose()
+	if end, err := s.state.End(status); err == nil {
+		events = append(events, end...)
+	}
+	_ = s.commit(events, nil, nil)
+}
+
+func (s *Session) toCall(m any) {
+	s.send(ID{Kind: event.CallStream, Tenant: s.id.Tenant, Name: s.state.Born.Call}, m)
+}

@@ -1,0 +1,355 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"flametree/engine/dialog"
+	"flametree/engine/event"
+	"flametree/engine/fault"
+	"flametree/engine/provider"
+	"flametree/engine/session"
+)
+
+// thought is the reply that is being made, as far as it is not in the journal.
+type thought struct {
+	gen     uint64
+	cancel  context.CancelFunc
+	open    bool           // the model is at work
+	reading bool           // results are being read out of the conversation
+	cutter  *dialog.Cutter // voice: text → clauses
+	clauses uint64         // sent to the call
+	asked   time.Time      // when the turn was opened
+	stages  []event.Stage
+	held    *Answered // text: the final answer, until results were read too
+}
+
+func (t *thought) busy() bool { return t.open || t.reading }
+
+// What comes back from outside, stamped with the thought it belongs to.
+type (
+	delta struct {
+		gen  uint64
+		text string
+	}
+	modelAnswered struct {
+		gen   uint64
+		event event.ModelAnswered
+	}
+	resultsRead struct {
+		gen   uint64
+		event event.ResultsExtracted
+	}
+)
+
+// write takes in a customer's message, or lets it wait for the reply in progress.
+func (s *Session) write(p *pending) {
+	if l, ok := s.state.Taken(p.msg.ClientID); ok {
+		s.again(p, l)
+		return
+	}
+	if s.asking != nil || s.thought.open {
+		if len(s.queue) >= maxQueued {
+			p.answer(fmt.Errorf("%d messages of this session are waiting already: %w", len(s.queue), fault.Exhausted))
+			return
+		}
+		s.queue = append(s.queue, p)
+		return
+	}
+	now := time.Now()
+	events, err := s.state.Receive(s.NewID(now).String(), p.msg.ClientID, p.msg.Text)
+	if err == nil {
+		err = s.casting()
+	}
+	if err == nil {
+		err = s.commit(events, nil, nil)
+	}
+	if err != nil {
+		p.answer(err)
+		return
+	}
+	p.turn = s.state.Turn
+	if p.msg.Early {
+		p.answer(&Answered{Turn: p.turn, Mode: s.state.Mode})
+		p.reply = nil
+	}
+	if s.state.Open == nil { // a person answers
+		p.answer(&Answered{Turn: p.turn, Mode: s.state.Mode})
+		return
+	}
+	s.asking = p
+	s.compose(now)
+}
+
+// again answers a message that was taken before: with its reply if there is
+// one, by waiting for it, or by starting a lost one anew.
+func (s *Session) again(p *pending, l session.Line) {
+	p.turn = l.Turn
+	if said, ok := s.state.Said(l.Turn); ok {
+		p.answer(s.answered(said))
+		return
+	}
+	if s.asking != nil && s.asking.turn == l.Turn {
+		s.asking.reply = append(s.asking.reply, p.reply...)
+		return
+	}
+	events := s.state.Lose()
+	if len(events) == 0 {
+		events = s.state.Retry()
+	}
+	if err := s.casting(); err != nil {
+		p.answer(err)
+		return
+	}
+	err := s.commit(events, nil, nil)
+	if err == nil && s.state.Open == nil {
+		err = s.commit(s.state.Retry(), nil, nil)
+	}
+	if err != nil || s.state.Open == nil {
+		p.answer(errors.Join(err, fmt.Errorf("the reply to this message was superseded: %w", fault.Conflict)))
+		return
+	}
+	s.asking = p
+	s.compose(time.Now())
+}
+
+// next takes the oldest waiting message.
+func (s *Session) next() {
+	if len(s.queue) == 0 || s.asking != nil || s.thought.open {
+		return
+	}
+	p := s.queue[0]
+	s.queue = s.queue[1:]
+	s.write(p)
+}
+
+// compose starts the thought about the open turn: the reply, and beside it the
+// reading of results.
+func (s *Session) compose(now time.Time) {
+	s.hush()
+	gen := s.thought.gen + 1
+	ctx, cancel := context.WithTimeout(s.life, s.patience())
+	s.thought = thought{gen: gen, cancel: cancel, asked: now, cutter: new(dialog.Cutter)}
+	if req, ok := dialog.Extraction(&s.state, s.cast.Revision); ok {
+		s.thought.reading = true
+		root, self, turn, model := s.root, s.self, s.state.Open.Turn, s.cast.Thinks
+		go func() { root.Send(self, &resultsRead{gen: gen, event: readResults(ctx, model, req, turn)}) }()
+	}
+	s.step(ctx)
+}
+
+// wholeTurn bounds a text turn with all its steps.
+const wholeTurn = 45 * time.Second
+
+// patience is how long a reply may take.
+func (s *Session) patience() time.Duration {
+	if s.state.Voice() {
+		return s.cast.Revision.Settings.ModelTimeout
+	}
+	return wholeTurn
+}
+
+// step asks the model once.
+func (s *Session) step(ctx context.Context) {
+	s.thought.open = true
+	hits := s.cast.Knowledge.Find(dialog.Ask(&s.state, s.cast.Revision))
+	req := dialog.Compose(&s.state, s.cast.Revision, hits, time.Now())
+	answer := event.ModelAnswered{
+		Turn: s.state.Open.Turn, Step: s.state.Open.Step,
+		Provider: s.cast.Revision.Spec.LLM.Provider, Model: req.Model,
+	}
+	for _, h := range hits {
+		answer.Passages = append(answer.Passages, event.Passage{Source: h.Source, Title: h.Title, Score: h.Score})
+	}
+	t := thinker{root: s.root, self: s.self, gen: s.thought.gen, model: s.cast.Thinks}
+	go func() { t.run(ctx, req, answer) }()
+}
+
+// thinker runs outside the actor: it has no state to touch.
+type thinker struct {
+	root  *actor.RootContext
+	self  *actor.PID
+	gen   uint64
+	model provider.Completer
+}
+
+func (t thinker) run(ctx context.Context, req provider.Request, out event.ModelAnswered) {
+	begun := time.Now()
+	var calls callJoiner
+	var text []byte
+	for d, err := range t.model.Complete(ctx, req) {
+		if err != nil {
+			out.Fault = string(fault.KindOf(err)) + ": " + err.Error()
+			break
+		}
+		if out.FirstByte == 0 {
+			out.FirstByte = time.Since(begun)
+		}
+		switch {
+		case d.Text != "":
+			text = append(text, d.Text...)
+			t.root.Send(t.self, &delta{gen: t.gen, text: d.Text})
+		case d.Call != nil:
+			calls.add(*d.Call)
+		case d.Usage != nil:
+			out.Input, out.Output = uint32(d.Usage.Input), uint32(d.Usage.Output) //nolint:gosec // token counts
+		}
+	}
+	out.Text, out.Calls, out.Whole = event.P(string(text)), calls.joined(), time.Since(begun)
+	t.root.Send(t.self, &modelAnswered{gen: t.gen, event: out})
+}
+
+// callJoiner puts fragments of tool calls together, in the order of their first fragments.
+type callJoiner struct{ calls []event.ToolCall }
+
+func (j *callJoiner) add(c provider.ToolCall) {
+	for i := range j.calls {
+		if j.calls[i].ID == c.ID {
+			j.calls[i].Args.Text += c.Args
+			return
+		}
+	}
+	j.calls = append(j.calls, event.ToolCall{ID: c.ID, Name: c.Name, Args: event.P(c.Args)})
+}
+
+func (j *callJoiner) joined() []event.ToolCall { return j.calls }
+
+func readResults(ctx context.Context, model provider.Completer, req provider.Request, turn uint64) event.ResultsExtracted {
+	out := event.ResultsExtracted{Turn: turn}
+	var text []byte
+	for d, err := range model.Complete(ctx, req) {
+		if err != nil {
+			out.Fault = string(fault.KindOf(err))
+			return out
+		}
+		text = append(text, d.Text...)
+	}
+	out.Values = event.P(string(text))
+	return out
+}
+
+// think handles what comes back from a thought, and reports whether m was such a thing.
+func (s *Session) think(m any) bool {
+	switch m := m.(type) {
+	case *delta:
+		if m.gen == s.thought.gen && s.thought.open {
+			s.stream(m.text)
+		}
+	case *modelAnswered:
+		if m.gen == s.thought.gen && s.thought.open {
+			s.thoughtOut(m.event)
+		}
+	case *resultsRead:
+		if m.gen == s.thought.gen && s.thought.reading && !s.state.Ended {
+			s.thought.reading = false
+			_ = s.commit(dialog.Extracted(&s.state, s.cast.Revision, m.event), nil, nil)
+			s.release()
+		}
+	case *StopReply:
+		s.interrupt()
+	default:
+		return false
+	}
+	return true
+}
+
+// stream passes on a piece of the reply as it is generated.
+func (s *Session) stream(text string) {
+	if s.state.Voice() {
+		for _, clause := range s.thought.cutter.Push(text) {
+			s.say(clause)
+		}
+		return
+	}
+	if s.state.Open != nil {
+		s.frame(Frame{Type: "chunk", Role: session.RoleAI, Message: s.state.Open.Message, Text: text, Mode: s.state.Mode})
+	}
+}
+
+// thoughtOut takes in a whole answer of the model: it is a fact, and what
+// follows from it is decided in engine/dialog.
+func (s *Session) thoughtOut(a event.ModelAnswered) {
+	s.thought.open = false
+	if a.Step == 0 {
+		s.thought.stages = append(s.thought.stages, event.Stage{Name: "llm_ttft", Took: a.FirstByte})
+	}
+	rest := dialog.Rest(&s.state, s.cast.Revision, a) // asked of the state before it changes
+	if err := s.commit(dialog.Answer(&s.state, s.cast.Revision, a), nil, nil); err != nil {
+		return
+	}
+	if s.state.Ended && !s.state.Voice() {
+		s.finish()
+		return
+	}
+	if dialog.Next(&s.state) {
+		ctx, cancel := context.WithTimeout(s.life, s.patience())
+		older := s.thought.cancel
+		s.thought.cancel = func() { cancel(); older() }
+		s.step(ctx)
+		return
+	}
+	if s.state.Voice() {
+		s.sayRest(rest)
+		return
+	}
+	s.finish()
+}
+
+// finish answers whoever waits for the reply of the turn that was closed.
+func (s *Session) finish() {
+	if s.asking == nil {
+		s.next()
+		return
+	}
+	if said, ok := s.state.Said(s.asking.turn); ok {
+		s.thought.held = s.answered(said)
+	}
+	if s.state.Ended {
+		s.thought.reading = false
+	}
+	s.release()
+}
+
+// release lets the held answer go once results were read too, so that who asks
+// for the session next finds them in it.
+func (s *Session) release() {
+	if s.thought.reading || s.thought.open {
+		return
+	}
+	if p := s.asking; p != nil && s.thought.held != nil {
+		s.asking = nil
+		p.answer(s.thought.held)
+		s.thought.held = nil
+	}
+	s.next()
+}
+
+func (s *Session) answered(l session.Line) *Answered {
+	return &Answered{
+		Turn: l.Turn, Message: l.Message, Text: l.Text, Options: l.Options, Mode: s.state.Mode, Ended: s.state.Ended,
+	}
+}
+
+// interrupt ends the reply in progress at the customer's wish.
+func (s *Session) interrupt() {
+	if s.state.Voice() || s.state.Open == nil || !s.thought.open {
+		return
+	}
+	s.hush()
+	s.thoughtOut(event.ModelAnswered{
+		Turn: s.state.Open.Turn, Step: s.state.Open.Step, Fault: string(fault.Cancelled) + ": stopped by the customer",
+	})
+}
+
+// hush ends what is being thought. Its answers, should they come, are stale.
+func (s *Session) hush() {
+	if s.thought.cancel != nil {
+		s.thought.cancel()
+	}
+	s.thought.gen++
+	s.thought.open, s.thought.reading, s.thought.cancel = false, false, nil
+}

@@ -1,0 +1,65 @@
+package actors
+
+import (
+	"flametree/engine/event"
+	"flametree/engine/session"
+)
+
+// observe sends a new watcher the facts it missed and then all that happens.
+func (s *Session) observe(m *Watch) any {
+	if v, ok := s.look().(*View); !ok || v == nil {
+		return s.look()
+	}
+	for e, err := range s.Journal.Read(s.life, s.id.Stream(), m.After+1) {
+		if err != nil {
+			return err
+		}
+		if f, ok := s.factOf(e); ok && !m.Sink(f) {
+			return &Watching{}
+		}
+	}
+	if s.watch == nil {
+		s.watch = make(map[uint64]func(Frame) bool)
+	}
+	s.watched++
+	s.watch[s.watched] = m.Sink
+	return &Watching{ID: s.watched}
+}
+
+// show tells the watchers about a stored event.
+func (s *Session) show(e event.Envelope) {
+	if f, ok := s.factOf(e); ok {
+		s.frame(f)
+	}
+}
+
+// factOf is what a socket shows of an event.
+func (s *Session) factOf(e event.Envelope) (Frame, bool) {
+	switch b := e.Body.(type) {
+	case event.ReplySent:
+		return Frame{
+			Seq: e.Seq, Type: "message", Role: b.Role, Message: b.Message, Text: b.Text.Text, Options: b.Options, Mode: s.state.Mode,
+		}, true
+	case event.ReplySpoken:
+		return Frame{Seq: e.Seq, Type: "message", Role: session.RoleAI, Message: b.Message, Text: b.Text.Text, Mode: s.state.Mode}, true
+	case event.MessageReceived:
+		return Frame{
+			Seq: e.Seq, Type: "message", Role: session.RoleHuman, Message: b.Message, Text: b.Text.Text,
+			Mode: s.state.Mode, Client: b.ExternalID,
+		}, true
+	case event.UtteranceHeard:
+		return Frame{Seq: e.Seq, Type: "message", Role: session.RoleHuman, Message: b.Message, Text: b.Text.Text, Mode: s.state.Mode}, true
+	case event.SessionHandedOver:
+		return Frame{Seq: e.Seq, Type: "state", Mode: b.Mode}, true
+	default:
+		return Frame{}, false
+	}
+}
+
+func (s *Session) frame(f Frame) {
+	for id, sink := range s.watch {
+		if !sink(f) {
+			delete(s.watch, id)
+		}
+	}
+}

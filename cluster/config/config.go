@@ -1,0 +1,282 @@
+// Package config is the one table of settings of the program and the one place
+// that reads them: a flag wins over the environment, the environment over
+// flametree.yaml, the file over the default. It hands typed values on; nobody
+// else reads the environment or the file.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"flametree/engine/fault"
+)
+
+// Setting is one row of the table.
+type Setting struct {
+	Key     string // as in flametree.yaml; FLAMETREE_ and upper case with _ for . and - in the environment
+	Default string
+	Help    string
+}
+
+// Env is the setting's name in the environment.
+func (s Setting) Env() string {
+	return "FLAMETREE_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.Key))
+}
+
+// Table lists every setting there is.
+func Table() []Setting {
+	return []Setting{
+		{"data", "./data", "folder of the journal, keys, recordings and everything else that is kept"},
+		{"http", "127.0.0.1:8080", "address of the front door: API, sockets, pages"},
+		{"sip", "127.0.0.1:5060", "address of SIP over UDP and TCP; off = no telephony"},
+		{"rtp", "10000-20000", "ports for RTP, LOW-HIGH; 0-0 = any free ones"},
+		{"metrics", "127.0.0.1:9090", "address of metrics and profiles; off = none"},
+		{"public-url", "", "how browsers reach the front door, when behind a proxy"},
+		{"public-ip", "", "address written into SDP and Contact when it is not the one listened on"},
+		{"log", "info", "least level that is logged: debug info warn error"},
+		{"disk.low", "max(5%,1GB)", "free space below which new conversations are refused"},
+		{"disk.ballast", "64MB", "file that is given up when the disk gets full"},
+		{"admission.pacer-late-p99", "8ms", "lateness of RTP packets above which new calls are refused"},
+		{"sip.max-calls", "auto", "calls at once; auto = by lateness alone"},
+		{"session.timeout", "72h", "a conversation without customer input ends after this"},
+		{"session.idle", "60s", "a conversation with nothing to do leaves memory after this"},
+		{"http.max-body", "10MB", "largest request body"},
+	}
+}
+
+// Config is what the settings come to.
+type Config struct {
+	Data           string
+	HTTP           string
+	SIP            string // "" = off
+	RTPLow         uint16
+	RTPHigh        uint16
+	Metrics        string // "" = off
+	PublicURL      string
+	PublicIP       netip.Addr
+	Log            string
+	DiskLow        Space
+	Ballast        int64
+	PacerLate      time.Duration
+	MaxCalls       int // 0 = auto
+	SessionTimeout time.Duration
+	SessionIdle    time.Duration
+	MaxBody        int64
+	Values         []Value // every setting, where it came from
+}
+
+// Value is a setting as it was found.
+type Value struct {
+	Setting
+	Text string
+	From string // default file environment flag
+}
+
+// Space is a floor of free space: the larger of a share of the disk and a size.
+type Space struct {
+	Percent float64
+	Bytes   int64
+}
+
+// Sources is where values come from. File is the text of flametree.yaml, nil
+// when there is none. Getenv is os.Getenv outside of tests.
+type Sources struct {
+	Flags    map[string]string
+	Getenv   func(string) string
+	FileName string
+	File     []byte
+}
+
+// Load reads all settings and names every fault at once.
+func Load(src Sources) (Config, error) {
+	file, errs := readFile(src)
+	var c Config
+	for _, s := range Table() {
+		v := Value{Setting: s, Text: s.Default, From: "default"}
+		if t, ok := file[s.Key]; ok {
+			v.Text, v.From = t, "file"
+		}
+		if t := src.Getenv(s.Env()); t != "" {
+			v.Text, v.From = t, "environment"
+		}
+		if t, ok := src.Flags[s.Key]; ok {
+			v.Text, v.From = t, "flag"
+		}
+		if err := c.set(s.Key, v.Text); err != nil {
+			errs = append(errs, fmt.Errorf("setting %s (from %s): %w", s.Key, v.From, err))
+		}
+		c.Values = append(c.Values, v)
+	}
+	if len(errs) > 0 {
+		return Config{}, fmt.Errorf("%w: %w", fault.Invalid, errors.Join(errs...))
+	}
+	return c, nil
+}
+
+func readFile(src Sources) (map[string]string, []error) {
+	out := make(map[string]string)
+	if len(src.File) == 0 {
+		return out, nil
+	}
+	f, err := parser.ParseBytes(src.File, 0)
+	if err != nil {
+		return nil, []error{fmt.Errorf("%s: %s", src.FileName, yaml.FormatError(err, false, false))}
+	}
+	known := make(map[string]bool)
+	for _, s := range Table() {
+		known[s.Key] = true
+	}
+	var errs []error
+	for _, d := range f.Docs {
+		switch body := d.Body.(type) {
+		case nil:
+		case *ast.MappingNode:
+			for _, kv := range body.Values {
+				errs = append(errs, readPair(src.FileName, kv, known, out)...)
+			}
+		case *ast.MappingValueNode:
+			errs = append(errs, readPair(src.FileName, body, known, out)...)
+		default:
+			errs = append(errs, fmt.Errorf("%s: want a mapping of settings", src.FileName))
+		}
+	}
+	return out, errs
+}
+
+func readPair(name string, kv *ast.MappingValueNode, known map[string]bool, out map[string]string) []error {
+	key := kv.Key.String()
+	at := kv.Key.GetToken().Position
+	if !known[key] {
+		return []error{fmt.Errorf("%s %d:%d: unknown setting %q (see config explain)", name, at.Line, at.Column, key)}
+	}
+	var text string
+	if err := yaml.NodeToValue(kv.Value, &text); err != nil {
+		return []error{fmt.Errorf("%s %d:%d: %s: want a plain value", name, at.Line, at.Column, key)}
+	}
+	out[key] = text
+	return nil
+}
+
+func (c *Config) set(key, text string) (err error) {
+	switch key {
+	case "data":
+		c.Data = text
+	case "http":
+		c.HTTP, err = address(text)
+	case "sip":
+		c.SIP, err = address(text)
+	case "metrics":
+		c.Metrics, err = address(text)
+	case "rtp":
+		c.RTPLow, c.RTPHigh, err = ports(text)
+	case "public-url":
+		c.PublicURL = strings.TrimSuffix(text, "/")
+	case "public-ip":
+		if text != "" {
+			c.PublicIP, err = netip.ParseAddr(text)
+		}
+	case "log":
+		c.Log = text
+		if text != "debug" && text != "info" && text != "warn" && text != "error" {
+			err = fmt.Errorf("%q is not debug, info, warn or error", text)
+		}
+	default:
+		err = c.setLimit(key, text)
+	}
+	return err
+}
+
+func (c *Config) setLimit(key, text string) (err error) {
+	switch key {
+	case "disk.low":
+		c.DiskLow, err = space(text)
+	case "disk.ballast":
+		c.Ballast, err = size(text)
+	case "admission.pacer-late-p99":
+		c.PacerLate, err = duration(text)
+	case "sip.max-calls":
+		if text != "auto" {
+			c.MaxCalls, err = strconv.Atoi(text)
+		}
+	case "session.timeout":
+		c.SessionTimeout, err = duration(text)
+	case "session.idle":
+		c.SessionIdle, err = duration(text)
+	case "http.max-body":
+		c.MaxBody, err = size(text)
+	default:
+		panic("a setting of the table that nobody reads: " + key)
+	}
+	return err
+}
+
+func address(text string) (string, error) {
+	if text == "off" || text == "" {
+		return "", nil
+	}
+	if strings.HasPrefix(text, ":") {
+		text = "0.0.0.0" + text
+	}
+	if _, err := netip.ParseAddrPort(text); err != nil {
+		return "", fmt.Errorf("%q is not an address like 127.0.0.1:8080", text)
+	}
+	return text, nil
+}
+
+func ports(text string) (low, high uint16, err error) {
+	a, b, ok := strings.Cut(text, "-")
+	l, err1 := strconv.ParseUint(a, 10, 16)
+	h, err2 := strconv.ParseUint(b, 10, 16)
+	if !ok || err1 != nil || err2 != nil || h < l || (l == 0) != (h == 0) {
+		return 0, 0, fmt.Errorf("%q is not a range of ports like 10000-20000", text)
+	}
+	return uint16(l), uint16(h), nil
+}
+
+func duration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is not a duration like 90s or 8ms", text)
+	}
+	return d, nil
+}
+
+func size(text string) (int64, error) {
+	units := []struct {
+		suffix string
+		by     int64
+	}{{"GB", 1 << 30}, {"MB", 1 << 20}, {"kB", 1 << 10}, {"KB", 1 << 10}, {"B", 1}}
+	for _, u := range units {
+		if n, ok := strings.CutSuffix(text, u.suffix); ok {
+			v, err := strconv.ParseInt(strings.TrimSpace(n), 10, 32)
+			if err == nil && v >= 0 {
+				return v * u.by, nil
+			}
+			break
+		}
+	}
+	return 0, fmt.Errorf("%q is not a size like 64MB", text)
+}
+
+func space(text string) (Space, error) {
+	inner, ok := strings.CutPrefix(text, "max(")
+	if !ok {
+		n, err := size(text)
+		return Space{Bytes: n}, err
+	}
+	share, bytes, _ := strings.Cut(strings.TrimSuffix(inner, ")"), ",")
+	p, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(share), "%"), 64)
+	n, err2 := size(strings.TrimSpace(bytes))
+	if err != nil || err2 != nil || p < 0 || p > 100 {
+		return Space{}, fmt.Errorf("%q is not like max(5%%,1GB)", text)
+	}
+	return Space{Percent: p, Bytes: n}, nil
+}

@@ -1,0 +1,162 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"flametree/actors"
+	"flametree/engine/agent"
+	"flametree/engine/event"
+	"flametree/engine/fault"
+	"flametree/engine/tenant"
+	"flametree/persist/journal"
+)
+
+// DemoFile is what demo.json holds: how to reach the agents that came from files.
+type DemoFile struct {
+	HTTP   string      `json:"http"`
+	SIP    string      `json:"sip"`
+	Agents []DemoAgent `json:"agents"`
+}
+
+// DemoAgent is one agent that came from a file, with its token: the journal
+// holds only the token's hash, so this file is the only place to find it.
+type DemoAgent struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Token string `json:"token"`
+	SIP   string `json:"sip"`
+}
+
+func demoPath(data string) string { return filepath.Join(data, "demo.json") }
+
+// ReadDemo reads demo.json of a data folder.
+func ReadDemo(data string) (DemoFile, error) {
+	var d DemoFile
+	b, err := os.ReadFile(demoPath(data))
+	if err != nil {
+		return d, fmt.Errorf("demo.json: %w: %w", fault.NotFound, err)
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return d, fmt.Errorf("demo.json: %w: %w", fault.Invalid, err)
+	}
+	return d, nil
+}
+
+// AgentFile is an agent file and where it came from, for messages.
+type AgentFile struct {
+	Name string
+	Text []byte
+}
+
+// install makes or changes the agents of files, by the same messages as any
+// other way of making an agent, starts them, and writes demo.json.
+func (n *Node) install(ctx context.Context, files []AgentFile) error {
+	if len(files) == 0 {
+		return nil
+	}
+	t, err := n.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	old, err := ReadDemo(n.cfg.Data)
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		return err
+	}
+	out := DemoFile{HTTP: n.httpAddr, SIP: n.sipAddr}
+	for _, f := range files {
+		spec, warnings, err := agent.Parse(f.Text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		for _, w := range warnings {
+			n.log.Warn("agent file", "file", f.Name, "err", w.String())
+		}
+		a, err := n.installOne(ctx, t, spec, string(f.Text), old)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		out.Agents = append(out.Agents, a)
+	}
+	if err := n.caughtUp(ctx); err != nil {
+		return err
+	}
+	for i, a := range out.Agents {
+		if m, ok := n.model.Agent(a.ID); ok {
+			out.Agents[i].SIP = n.sipURI(m)
+		}
+	}
+	n.installed = out.Agents
+	return writeJSON(demoPath(n.cfg.Data), out)
+}
+
+func (n *Node) installOne(ctx context.Context, t tenant.ID, spec *agent.Spec, text string, old DemoFile) (DemoAgent, error) {
+	a := DemoAgent{Name: spec.Name}
+	for _, was := range old.Agents {
+		if _, there := n.model.Agent(was.ID); there && was.Name == spec.Name {
+			a = was
+		}
+	}
+	running := true
+	msg := &actors.Configure{File: text, Run: &running}
+	if a.ID == "" {
+		if held, ok := n.model.Dialled(spec.Alias); ok && spec.Alias != "" {
+			return a, fmt.Errorf("alias %q belongs to agent %q already: %w", spec.Alias, held.Name, fault.Conflict)
+		}
+		a.ID = n.newID(time.Now()).String()
+		var secret [24]byte
+		if _, err := rand.Read(secret[:]); err != nil {
+			return a, err
+		}
+		a.Token = base64.RawURLEncoding.EncodeToString(secret[:])
+		msg.Create = &event.AgentCreated{Name: spec.Name, Alias: spec.Alias, TokenHash: agent.TokenHash(a.Token)}
+	}
+	_, err := ask[*agent.State](ctx, n.dir, actors.ID{Kind: event.AgentStream, Tenant: t, Name: a.ID}, msg)
+	if err != nil {
+		return a, err
+	}
+	// The language model and the index are built before anybody calls.
+	_, err = n.casting.Cast(ctx, t, a.ID, 0)
+	return a, err
+}
+
+// tenant finds the tenant that files go to, or makes it.
+func (n *Node) tenant(ctx context.Context) (tenant.ID, error) {
+	if all := n.model.Tenants(); len(all) > 0 {
+		return all[0], nil
+	}
+	var id tenant.ID
+	if _, err := rand.Read(id[:]); err != nil {
+		return id, err
+	}
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // RFC 9562 5.4
+	s := event.Stream{Tenant: id, Kind: event.TenantStream, ID: id.String()}
+	head, err := n.journal.Claim(ctx, s)
+	if err != nil {
+		return id, err
+	}
+	_, err = n.journal.Append(ctx, journal.Batch{
+		Stream: s, Epoch: head.Epoch, At: time.Now(),
+		Events: []event.Event{event.TenantCreated{Name: "Demo", Timezone: "UTC"}},
+	})
+	return id, err
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("%w: %w", fault.Unavailable, err)
+	}
+	return os.Rename(tmp, path)
+}

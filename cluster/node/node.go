@@ -1,0 +1,250 @@
+// Package node wires one process of flametree: journal, actors, speech,
+// telephony, front door. It decides nothing about conversations; it makes the
+// parts, gives them to each other, and ends them in order.
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"flametree/actors"
+	"flametree/cluster/config"
+	"flametree/cluster/member"
+	"flametree/engine/event"
+	"flametree/engine/fault"
+	"flametree/gateway/httpd"
+	"flametree/persist/blob"
+	"flametree/persist/journal/pebble"
+	"flametree/persist/readmodel"
+)
+
+// Options of a Node.
+type Options struct {
+	Config    config.Config
+	Providers func(dir string) (Providers, error) // given DIR/cache; nil: the built-in ones
+	Agents    []AgentFile                         // made or changed at start
+	Demo      bool                                // the page at / may chat without a token
+	Version   string
+	Log       *slog.Logger
+	Fatal     func(error) // the journal cannot go on; called once, from any goroutine
+}
+
+// Node is a running process. Make it with Start and end it with Stop.
+type Node struct {
+	cfg     config.Config
+	log     *slog.Logger
+	journal *pebble.Journal
+	blobs   *blob.Store
+	model   *readmodel.Model
+	casting *casting
+	dir     actors.Directory
+	member  *member.Member
+	http    *httpd.Server
+	phone   *phone
+	admin   *admin
+	metrics *http.Server
+	reg     *prometheus.Registry
+
+	httpAddr, sipAddr, metricsAddr string
+	installed                      []DemoAgent
+
+	life   context.Context //nolint:containedctx // ends with the node
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// Run holds the real addresses of a running server, as run.json does.
+type Run struct {
+	PID     int    `json:"pid"`
+	HTTP    string `json:"http"`
+	SIP     string `json:"sip"`
+	Metrics string `json:"metrics"`
+	Admin   string `json:"admin"`
+}
+
+// Start opens the data folder and starts to answer.
+func Start(ctx context.Context, opt Options) (n *Node, err error) {
+	n = &Node{cfg: opt.Config, log: opt.Log, reg: prometheus.NewRegistry()}
+	n.life, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			n.Stop(0)
+		}
+	}()
+	if err := n.open(opt); err != nil {
+		return n, err
+	}
+	if err := n.startActors(ctx, opt); err != nil {
+		return n, err
+	}
+	if err := n.startEdges(opt); err != nil {
+		return n, err
+	}
+	if err := n.install(ctx, opt.Agents); err != nil {
+		return n, err
+	}
+	if n.admin, err = startAdmin(n); err != nil {
+		return n, err
+	}
+	n.serve()
+	return n, writeJSON(filepath.Join(n.cfg.Data, "run.json"), Run{
+		PID: os.Getpid(), HTTP: n.httpAddr, SIP: n.sipAddr, Metrics: n.metricsAddr, Admin: AdminSocket(n.cfg.Data),
+	})
+}
+
+// open prepares the data folder and folds the read model up to the present.
+func (n *Node) open(opt Options) error {
+	for _, sub := range []string{"", "spool", "cache", "keys"} {
+		if err := os.MkdirAll(filepath.Join(n.cfg.Data, sub), 0o700); err != nil {
+			return fmt.Errorf("data folder: %w: %w", fault.Unavailable, err)
+		}
+	}
+	var err error
+	if n.journal, err = OpenJournal(n.cfg, opt.Log, opt.Fatal); err != nil {
+		return err
+	}
+	if n.blobs, err = openBlobs(n); err != nil {
+		return err
+	}
+	n.model = readmodel.New()
+	n.done.Go(func() {
+		if err := n.model.Run(n.journal.Subscribe(n.life, 1)); err != nil && n.life.Err() == nil {
+			n.log.Error("read model stopped", "err", err)
+		}
+	})
+	return n.caughtUp(n.life)
+}
+
+// caughtUp waits until the read model knows all that is in the journal now.
+func (n *Node) caughtUp(ctx context.Context) error { return n.model.Wait(ctx, n.journal.Position()) }
+
+func (n *Node) startActors(ctx context.Context, opt Options) error {
+	providers, err := builtins(n.cfg, opt)
+	if err != nil {
+		return err
+	}
+	n.casting = &casting{journal: n.journal, providers: providers}
+	deps := actors.Deps{
+		Journal: n.journal, Casting: n.casting, Census: n.model, NewID: n.newID, Idle: n.cfg.SessionIdle, Log: n.log,
+	}
+	// The directory is known only when the member has started; actors start later than that.
+	late := &lateDirectory{}
+	deps.Dir = late
+	calls := actors.CallDeps{Deps: deps, Recorders: recorders{n}}
+	n.member = member.Start(member.Options{Kinds: actors.Kinds(deps, calls), Log: n.log})
+	late.Directory = n.member
+	n.dir = n.member
+	if err := n.recoverSpools(ctx); err != nil {
+		return err
+	}
+	n.recoverSessions()
+	clerk := actors.Clerk{Journal: n.journal, Dir: n.dir, Log: n.log}
+	n.done.Go(func() { clerk.Run(n.life) })
+	return nil
+}
+
+type lateDirectory struct{ actors.Directory }
+
+// recoverSessions wakes what a crash left open so that it is closed truthfully.
+func (n *Node) recoverSessions() {
+	for _, s := range n.model.Sessions(1<<30, func(s readmodel.Session) bool { return s.Open() && (s.Pending || s.Call != "") }) {
+		_ = n.dir.Send(actors.ID{Kind: event.SessionStream, Tenant: s.Tenant, Name: s.ID}, &actors.Recover{})
+	}
+}
+
+// newID makes an event id for now.
+func (n *Node) newID(now time.Time) event.ID {
+	var chance [10]byte
+	_, _ = rand.Read(chance[:]) // never fails, crypto/rand says
+	return event.NewID(now, chance)
+}
+
+// startMetrics serves metrics and profiles, on a port of their own.
+func (n *Node) startMetrics() error {
+	if n.cfg.Metrics == "" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	ln, err := net.Listen("tcp", n.cfg.Metrics)
+	if err != nil {
+		return fmt.Errorf("metrics: %w: %w", fault.Unavailable, err)
+	}
+	n.metricsAddr = ln.Addr().String()
+	n.metrics = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	n.done.Go(func() { _ = n.metrics.Serve(ln) })
+	return nil
+}
+
+// Addresses reports where the node listens.
+func (n *Node) Addresses() Run {
+	return Run{PID: os.Getpid(), HTTP: n.httpAddr, SIP: n.sipAddr, Metrics: n.metricsAddr, Admin: AdminSocket(n.cfg.Data)}
+}
+
+// Agents lists the agents that came from files, with their tokens.
+func (n *Node) Agents() []DemoAgent { return n.installed }
+
+// Stop ends the node: it refuses new work, gives running calls and requests
+// the time of grace, and closes the journal last.
+func (n *Node) Stop(grace time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace+2*time.Second)
+	defer cancel()
+	if n.phone != nil {
+		n.phone.stop(ctx)
+	}
+	if n.http != nil {
+		if err := n.http.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			n.log.Warn("front door", "err", err)
+		}
+	}
+	if n.admin != nil {
+		n.admin.stop()
+	}
+	if n.metrics != nil {
+		_ = n.metrics.Close()
+	}
+	if n.member != nil {
+		n.member.Shutdown(true)
+	}
+	n.cancel()
+	if n.journal != nil {
+		if err := n.journal.Close(); err != nil {
+			n.log.Error("journal not closed", "err", err)
+		}
+	}
+	n.done.Wait()
+	if n.admin != nil {
+		_ = os.Remove(filepath.Join(n.cfg.Data, "run.json"))
+	}
+}
+
+// EndCall hangs up a running call, named by its session or its own id.
+func (n *Node) EndCall(_ context.Context, id string) error {
+	for _, s := range n.model.Sessions(10_000, func(s readmodel.Session) bool { return s.Open() && s.Call != "" && (s.ID == id || s.Call == id) }) {
+		return n.dir.Send(actors.ID{Kind: event.CallStream, Tenant: s.Tenant, Name: s.Call}, &actors.HangUp{Status: event.Completed})
+	}
+	return fmt.Errorf("no running call %q: %w", id, fault.NotFound)
+}
+
+// outside reports whether an address can be reached from other machines.
+func outside(address string) bool {
+	a, err := netip.ParseAddrPort(address)
+	return err == nil && !a.Addr().IsLoopback()
+}

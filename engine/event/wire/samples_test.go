@@ -1,0 +1,72 @@
+package wire_test
+
+import (
+	"time"
+
+	"flametree/engine/event"
+)
+
+// samples has one event of every kind with every field set.
+func samples() []event.Event {
+	ms := time.Millisecond
+	p := event.P
+	name, email, phone, language := p("Aruzhan Bek"), p("a.bek@example.org"), p("+7 701 000 00 00"), "kk"
+	call := event.ToolCall{ID: "c1", Name: "card_status", Args: p(`{"last4":"4417"}`)}
+	return []event.Event{
+		event.TenantCreated{Name: "Steppe Bank", Timezone: "Asia/Almaty"},
+		event.AgentCreated{Name: "Debit cards", Alias: "cards", TokenHash: []byte{1, 2, 3, 4}},
+		event.AgentSaved{Revision: 3, File: "name: Debit cards\n"},
+		event.AgentPublished{Revision: 3},
+		event.AgentStarted{},
+		event.AgentStopped{Reason: "daily limit"},
+		event.CallOffered{
+			Session: "s1", Agent: "a1", Direction: "inbound", From: p("sip:bob@127.0.0.1"), To: p("sip:cards@127.0.0.1"),
+			SIPCallID: "9f3@host", Transport: "udp",
+		},
+		event.CallAnswered{Codec: "PCMU", BandHz: 8000, Machine: []event.Pair{{Key: "eot", Value: "600ms"}, {Key: "duck", Value: "60ms"}}, Seed: 77},
+		event.CallHeld{Offset: 1500 * ms},
+		event.CallResumed{Offset: 2500 * ms},
+		event.CallDigit{Digit: p("5"), Offset: 3210 * ms},
+		event.CallEnded{Reason: "hangup", By: "peer", Received: 500, Lost: 2, Sent: 498, Jitter: 3 * ms, Talked: 10 * time.Second},
+		event.CallInputs{Inputs: []event.TurnInput{
+			{
+				Offset: 700 * ms, Kind: "final", Gen: 2, Turn: 1, Text: p("how much does it cost"), Words: 5, Final: true,
+				Played: 120 * ms, Extra: "x=1", Decisions: []string{"duck", "yield"},
+			},
+			{Offset: 720 * ms, Kind: "tick", Decisions: []string{"none"}},
+		}},
+		event.RecordingClosed{Blob: "ab12", RateHz: 8000, Length: 11 * time.Second, Bytes: 352044, Cut: true},
+		event.SessionCreated{
+			Agent: "a1", Revision: 3, Conversation: "conv", Channel: "web", Call: "call1", UserID: p("u-1"),
+			Name: name, Email: email, Phone: phone, Language: "ru", Args: []event.Private{p("first"), p("second")},
+			Kwargs:   []event.PrivatePair{{Key: "plan", Value: p(`"gold"`)}, {Key: "_secret", Value: p(`"x"`)}},
+			UserInfo: []event.PrivatePair{{Key: "city", Value: p(`"Almaty"`)}},
+			Greeting: "Hello!", Timeout: 72 * time.Hour, MaxDuration: time.Hour, IdempotencyKey: "idem-1",
+		},
+		event.SessionUpdated{
+			Name: &name, Email: &email, Phone: &phone, Language: &language,
+			Kwargs: []event.PrivatePair{{Key: "plan", Value: p(`"basic"`)}},
+		},
+		event.SessionHandedOver{Mode: "OPERATOR", Reason: "asked", Summary: p("wants a new card")},
+		event.SessionEnded{Status: event.Completed},
+		event.MessageReceived{Turn: 1, Message: "01ARYZ6S410000000000000000", ExternalID: "tg-55", Text: p("hi")},
+		event.UtteranceHeard{Turn: 2, Message: "m2", Text: p("one two"), Digits: true, Offset: 4 * time.Second, Unheard: true},
+		event.ReplyStarted{Turn: 2, Message: "m3", Revision: 3, Voice: "slt"},
+		event.ModelAnswered{
+			Turn: 2, Step: 1, Provider: "builtin", Model: "retrieval", Text: p("It is free."), Calls: []event.ToolCall{call},
+			Input: 812, Output: 14, FirstByte: 3 * ms, Whole: 9 * ms,
+			Passages: []event.Passage{{Source: "faq", Title: "Fees", Score: 0.75}}, Fault: "unavailable: cut",
+		},
+		event.ResultsExtracted{Turn: 2, Values: p(`{"name":"Aruzhan"}`), Fault: "invalid: age"},
+		event.ResultSet{Field: "name", Value: p("Aruzhan")},
+		event.StateEntered{State: "ask_name", Move: "greeted"},
+		event.ToolCalled{Turn: 2, Call: call, Refused: "not in this state"},
+		event.ToolAnswered{Turn: 2, CallID: "c1", Result: p(`{"status":"active"}`), Took: 31 * ms, Fault: "unavailable"},
+		event.ReplySent{Turn: 2, Message: "m3", Role: "AI", Text: p("It is free."), Options: []string{"Yes", "No"}},
+		event.ReplySpoken{
+			Turn: 2, Message: "m3", Text: p("It is"), Full: p("It is free of charge."), Interrupted: true, Played: 640 * ms,
+		},
+		event.ReplyLost{Turn: 2, Message: "m3", Reason: "crash"},
+		event.TurnTimed{Turn: 2, Stages: []event.Stage{{Name: "eot", Took: 600 * ms}, {Name: "llm_ttft", Took: 4 * ms}}, Waited: "endpointing"},
+	}
+}

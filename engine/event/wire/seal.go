@@ -1,0 +1,205 @@
+package wire
+
+import (
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"flametree/engine/event"
+	"flametree/engine/event/wire/pb"
+	"flametree/engine/fault"
+	"flametree/engine/tenant"
+)
+
+// nonceSize is that of AES-GCM.
+const nonceSize = 12
+
+// Key is one person's data key. ID tells it from another key that the same
+// person had before or gets after being forgotten; it is never 0.
+type Key struct {
+	ID   uint64
+	AEAD cipher.AEAD // AES-256-GCM
+}
+
+// Sealer gives Encode what sealing needs.
+type Sealer interface {
+	// SealKey finds the key of subject, or makes it.
+	SealKey(t tenant.ID, subject string) (Key, error)
+	// Nonce fills b, 12 bytes, with what was never used with the key before.
+	Nonce(b []byte)
+}
+
+// Opener gives Decode what opening needs.
+type Opener interface {
+	// OpenKey finds the subject's key of that ID; ok is false once it is gone.
+	OpenKey(t tenant.ID, subject string, id uint64) (aead cipher.AEAD, ok bool, err error)
+}
+
+// aad binds a sealed text to its place: it opens nowhere else.
+func aad(env *event.Envelope) []byte {
+	b := make([]byte, 0, 16+4+len(env.Stream.Kind)+4+len(env.Stream.ID)+8)
+	b = append(b, env.Stream.Tenant[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(env.Stream.Kind)))
+	b = append(b, env.Stream.Kind...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(env.Stream.ID)))
+	b = append(b, env.Stream.ID...)
+	return binary.BigEndian.AppendUint64(b, env.Seq)
+}
+
+// sealing seals the fields of one event. It keeps the first error, so that the
+// mapping reads like a list of fields.
+type sealing struct {
+	env  *event.Envelope
+	keys Sealer
+	key  Key // found at the first text that needs it
+	aad  []byte
+	err  error
+}
+
+func (s *sealing) text(p event.Private) *pb.Sealed {
+	switch {
+	case p.Erased:
+		return &pb.Sealed{Erased: true}
+	case p.Text == "" || s.err != nil:
+		return nil
+	}
+	if s.key.AEAD == nil && !s.find() {
+		return nil
+	}
+	nonce := make([]byte, nonceSize, nonceSize+len(p.Text)+s.key.AEAD.Overhead())
+	s.keys.Nonce(nonce)
+	// The ciphertext goes behind the nonce in the same memory.
+	sealed := s.key.AEAD.Seal(nonce[nonceSize:], nonce, []byte(p.Text), s.aad)
+	return &pb.Sealed{Nonce: nonce, Bytes: sealed}
+}
+
+func (s *sealing) find() bool {
+	if s.env.Subject == "" {
+		s.err = fmt.Errorf("private text without a subject: %w", fault.Invalid)
+		return false
+	}
+	if s.keys == nil {
+		s.err = fmt.Errorf("private text but nothing to seal it with: %w", fault.Bug)
+		return false
+	}
+	s.key, s.err = s.keys.SealKey(s.env.Stream.Tenant, s.env.Subject)
+	s.aad = aad(s.env)
+	return s.err == nil
+}
+
+// maybe keeps a nil field nil and an empty one present.
+func (s *sealing) maybe(p *event.Private) *pb.Sealed {
+	if p == nil {
+		return nil
+	}
+	if m := s.text(*p); m != nil {
+		return m
+	}
+	return &pb.Sealed{}
+}
+
+func (s *sealing) list(ps []event.Private) []*pb.Sealed {
+	if len(ps) == 0 {
+		return nil
+	}
+	ms := make([]*pb.Sealed, len(ps))
+	for i, p := range ps {
+		ms[i] = s.text(p)
+	}
+	return ms
+}
+
+func (s *sealing) pairs(ps []event.PrivatePair) []*pb.SealedPair {
+	if len(ps) == 0 {
+		return nil
+	}
+	ms := make([]*pb.SealedPair, len(ps))
+	for i, p := range ps {
+		ms[i] = &pb.SealedPair{Key: p.Key, Value: s.text(p.Value)}
+	}
+	return ms
+}
+
+// opening is sealing the other way round.
+type opening struct {
+	env   *event.Envelope
+	key   uint64
+	keys  Opener
+	aead  cipher.AEAD
+	aad   []byte
+	asked bool
+	err   error
+}
+
+func (o *opening) text(m *pb.Sealed) event.Private {
+	switch {
+	case m == nil:
+		return event.Private{}
+	case m.Erased:
+		return event.Private{Erased: true}
+	case len(m.Bytes) == 0 && len(m.Nonce) == 0, o.err != nil:
+		return event.Private{}
+	case len(m.Nonce) != nonceSize:
+		o.err = fmt.Errorf("a nonce of %d bytes: %w", len(m.Nonce), fault.Invalid)
+		return event.Private{}
+	}
+	if !o.asked {
+		o.find()
+	}
+	switch {
+	case o.err != nil:
+		return event.Private{}
+	case o.aead == nil:
+		return event.Private{Erased: true}
+	}
+	plain, err := o.aead.Open(nil, m.Nonce, m.Bytes, o.aad)
+	if err != nil {
+		o.err = errors.Join(errors.New("sealed text does not open at its place"), err, fault.Invalid)
+		return event.Private{}
+	}
+	return event.P(string(plain))
+}
+
+func (o *opening) find() {
+	o.asked = true
+	if o.keys == nil {
+		return
+	}
+	aead, ok, err := o.keys.OpenKey(o.env.Stream.Tenant, o.env.Subject, o.key)
+	if err != nil {
+		o.err = err
+	} else if ok {
+		o.aead, o.aad = aead, aad(o.env)
+	}
+}
+
+func (o *opening) maybe(m *pb.Sealed) *event.Private {
+	if m == nil {
+		return nil
+	}
+	p := o.text(m)
+	return &p
+}
+
+func (o *opening) list(ms []*pb.Sealed) []event.Private {
+	if len(ms) == 0 {
+		return nil
+	}
+	ps := make([]event.Private, len(ms))
+	for i, m := range ms {
+		ps[i] = o.text(m)
+	}
+	return ps
+}
+
+func (o *opening) pairs(ms []*pb.SealedPair) []event.PrivatePair {
+	if len(ms) == 0 {
+		return nil
+	}
+	ps := make([]event.PrivatePair, len(ms))
+	for i, m := range ms {
+		ps[i] = event.PrivatePair{Key: m.Key, Value: o.text(m.Value)}
+	}
+	return ps
+}

@@ -1,0 +1,127 @@
+package knowledge
+
+import (
+	"slices"
+
+	"flametree/engine/knowledge/lexis"
+)
+
+// fit is the share of a question's meaning that a passage covers, 0..1. Little
+// meaning covered whole is less than much: one common word proves nothing.
+func (x *Index) fit(c *chunk, terms []asked, need lexis.Need) float64 {
+	var sum, hit float64
+	if c.src.Kind == FAQ {
+		sum, hit = x.fitFAQ(c, terms, need)
+	} else {
+		sum, hit = x.fitText(c, terms, need)
+	}
+	if sum == 0 || hit == 0 {
+		return 0
+	}
+	return hit / sum * hit / (hit + x.w.doubt)
+}
+
+// fitFAQ: terms of the question count whole, of the answer less; a FAQ that
+// asks about more than the customer did is not quite the same question.
+func (x *Index) fitFAQ(c *chunk, terms []asked, need lexis.Need) (sum, hit float64) {
+	for _, a := range terms {
+		sum += a.weight
+		best := 0.0
+		for _, o := range a.any {
+			f := max(place(o.term, c.question, 1), place(o.term, c.title, x.w.title))
+			for _, s := range c.sentences {
+				f = max(f, place(o.term, s.own, x.w.answer))
+			}
+			best = max(best, f*o.fit)
+		}
+		for _, s := range c.sentences {
+			if a.fact && s.gives(need) {
+				best = max(best, x.w.fact)
+			}
+		}
+		hit += best * a.weight
+	}
+	return sum, hit * (1 - x.w.back + x.w.back*x.back(c.question, terms))
+}
+
+// back is the share of a FAQ's question that the customer's question covers.
+func (x *Index) back(question []int32, terms []asked) float64 {
+	var sum, hit float64
+	for _, t := range question {
+		w := x.weigh(x.weight[t], len(x.post[t]))
+		sum += w
+		best := 0.0
+		for _, a := range terms {
+			for _, o := range a.any {
+				if o.term == t {
+					best = max(best, o.fit)
+				}
+			}
+		}
+		hit += w * best
+	}
+	if sum == 0 {
+		return 0
+	}
+	return hit / sum
+}
+
+// fitText: the best sentence of a text, helped by its heading, its title and,
+// less, by the rest of the passage.
+func (x *Index) fitText(c *chunk, terms []asked, need lexis.Need) (sum, hit float64) {
+	apart := make([]float64, len(terms))
+	for i, a := range terms {
+		sum += a.weight
+		for _, o := range a.any {
+			f := place(o.term, c.title, x.w.title)
+			for _, s := range c.sentences {
+				f = max(f, place(o.term, s.own, x.w.apart), place(o.term, s.heading, x.w.apart))
+			}
+			apart[i] = max(apart[i], f*o.fit)
+		}
+	}
+	for _, s := range c.sentences {
+		covered := 0.0
+		for i, a := range terms {
+			f := apart[i]
+			for _, o := range a.any {
+				f = max(f, o.fit*place(o.term, s.own, 1), o.fit*place(o.term, s.heading, x.w.heading))
+			}
+			if a.fact && s.gives(need) {
+				f = max(f, x.w.fact)
+			}
+			covered += f * a.weight
+		}
+		hit = max(hit, covered)
+	}
+	return sum, hit
+}
+
+func place(term int32, in []int32, worth float64) float64 {
+	if slices.Contains(in, term) {
+		return worth
+	}
+	return 0
+}
+
+// Leans reports whether a question needs the one before it to be understood:
+// it begins with and or what about, speaks of it or that, or has hardly a word
+// of its own.
+func Leans(lex *lexis.Lexicon, question string) bool {
+	words := lexis.Words(question)
+	own, pronoun := 0, false
+	for i, w := range words {
+		switch w.Text {
+		case "it", "its", "that", "they", "them", "their", "those", "these", "this", "ones", "same", "both":
+			pronoun = true
+		case "and", "but", "what":
+			if i == 0 && len(words) > 1 && (w.Text != "what" || words[1].Text == "about" || words[1].Text == "if") {
+				pronoun = true
+			}
+		}
+		if lex.Weight(w.Text) == lexis.Content {
+			own++
+		}
+	}
+	return own <= 1 || pronoun && own <= 4
+}

@@ -1,0 +1,152 @@
+package lexis
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/blevesearch/snowballstem"
+	"github.com/blevesearch/snowballstem/english"
+)
+
+// The weights of words in a question.
+const (
+	Empty   = 0.0  // says nothing: the, is, please
+	Light   = 0.25 // says little: want, get, information
+	Content = 1.0  // says what the question is about
+)
+
+// Lexicon is the language as the rest of the program needs it. It is immutable
+// and safe for concurrent use.
+type Lexicon struct {
+	weight  map[string]float64  // by word
+	base    map[string]string   // irregular form to base
+	related map[string][]string // by stem
+}
+
+// New makes the lexicon. It costs about a millisecond; keep it.
+func New() *Lexicon {
+	l := &Lexicon{
+		weight:  make(map[string]float64, 700),
+		base:    make(map[string]string, 300),
+		related: make(map[string][]string, 1200),
+	}
+	for _, w := range strings.Fields(lightWords) {
+		l.weight[w] = Light
+	}
+	for _, w := range strings.Fields(emptyWords) {
+		l.weight[w] = Empty
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(irregularForms), "\n") {
+		f := strings.Fields(line)
+		for _, form := range f[1:] {
+			l.base[form] = f[0]
+		}
+	}
+	env := snowballstem.NewEnv("")
+	for line := range strings.SplitSeq(strings.TrimSpace(relatedWords), "\n") {
+		l.relate(env, strings.Fields(line))
+	}
+	return l
+}
+
+// relate makes the words of one line neighbours of each other.
+func (l *Lexicon) relate(env *snowballstem.Env, words []string) {
+	stems := make([]string, 0, len(words))
+	for _, w := range words {
+		if s := l.stem(env, w); !slices.Contains(stems, s) {
+			stems = append(stems, s)
+		}
+	}
+	for _, a := range stems {
+		for _, b := range stems {
+			if a != b && !slices.Contains(l.related[a], b) {
+				l.related[a] = append(l.related[a], b)
+			}
+		}
+	}
+}
+
+// Stem is what a word (lower case, as Words gives it) and its inflections have
+// in common.
+func (l *Lexicon) Stem(word string) string {
+	return l.stem(snowballstem.NewEnv(""), word)
+}
+
+func (l *Lexicon) stem(env *snowballstem.Env, word string) string {
+	if b, ok := l.base[word]; ok {
+		word = b
+	}
+	if len(word) < 3 || !letters(word) {
+		return word
+	}
+	env.SetCurrent(word)
+	english.Stem(env)
+	return env.Current()
+}
+
+// Weight says how much a word (lower case) tells: Empty, Light or Content.
+func (l *Lexicon) Weight(word string) float64 {
+	if w, ok := l.weight[word]; ok {
+		return w
+	}
+	if len(word) == 1 && !HasDigit(word) {
+		return Empty
+	}
+	return Content
+}
+
+// Related are the stems that mean nearly the same as stem. The caller must not
+// change them.
+func (l *Lexicon) Related(stem string) []string { return l.related[stem] }
+
+// Term is a word that tells something.
+type Term struct {
+	Stem   string
+	Word   string
+	Weight float64
+}
+
+// Terms are the words of a text that are not Empty, in order, repeated ones too.
+func (l *Lexicon) Terms(text string) []Term {
+	words := Words(text)
+	out := make([]Term, 0, len(words))
+	env := snowballstem.NewEnv("")
+	for _, w := range words {
+		if weight := l.Weight(w.Text); weight > Empty {
+			out = append(out, Term{Stem: l.stem(env, w.Text), Word: w.Text, Weight: weight})
+		}
+	}
+	return out
+}
+
+// Overlap is the share of the weight of a's terms that b has too, 0 when a has
+// none. Related words count 0.8.
+func (l *Lexicon) Overlap(a, b []Term) float64 {
+	var sum, hit float64
+	for _, t := range a {
+		sum += t.Weight
+		hit += t.Weight * l.Match(t.Stem, b)
+	}
+	if sum == 0 {
+		return 0
+	}
+	return hit / sum
+}
+
+// Match is how well the best of terms matches stem: 1 the same, 0.8 related,
+// less when only spelled alike, 0 otherwise.
+func (l *Lexicon) Match(stem string, terms []Term) float64 {
+	best := 0.0
+	rel := l.related[stem]
+	for _, t := range terms {
+		switch {
+		case t.Stem == stem:
+			return 1
+		case slices.Contains(rel, t.Stem):
+			best = max(best, 0.8)
+		case best < 0.7 && Alike(stem, t.Stem):
+			best = 0.7
+		}
+	}
+	return best
+}

@@ -1,0 +1,226 @@
+package lexis
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Need is the kind of fact a question asks for.
+type Need string
+
+// The kinds of fact. "" is any.
+const (
+	NeedAny      Need = ""
+	NeedMoney    Need = "money"    // how much
+	NeedTime     Need = "time"     // when, what time
+	NeedDuration Need = "duration" // how long, how soon
+	NeedCount    Need = "count"    // how many, what limit
+	NeedPlace    Need = "place"    // where, which address
+	NeedContact  Need = "contact"  // which number, which address to write to
+)
+
+var (
+	askMoney    = regexp.MustCompile(`(?i)\bhow (much)\b(?: (?:is|are|does|do|would|will|it|for|to|should)\b|\s*\??$)|\b(what|which)\b[^?]{0,25}\b(price|cost|costs|fees?|rate|premium)\b|\bhow expensive\b`)
+	askTime     = regexp.MustCompile(`(?i)\b(what|which) (times?|hours?|days?|date)\b|\bwhen (do|does|is|are|will|can|must|should)\b|\b(opening|closing|business|office) (hours?|times?)\b|\bhow (late|early)\b`)
+	askDuration = regexp.MustCompile(`(?i)\bhow (long|soon|quickly|fast)\b|\bhow many (days|weeks|months|hours|minutes|years)\b`)
+	askCount    = regexp.MustCompile(`(?i)\bhow (many|often)\b`)
+	askPlace    = regexp.MustCompile(`(?i)\b(what|which) (is )?(the |your )?(street |postal )?address\b|\bwhere (is|are|exactly are|do you have your)\b`)
+	askContact  = regexp.MustCompile(`(?i)\b(phone|telephone|contact|emergency|hotline) number\b|\bwhat number\b|\bwhich number\b|\b(what|which)\b[^?]{0,15}\be-?mail\b`)
+
+	hasMoney    = regexp.MustCompile(`(?i)[€$£¥]\s?\d|\d\s?(€|euros?|eur\b|dollars?|usd\b|pounds?|gbp\b|pence|cents?|francs?|chf\b|%|percent|per cent|[a-z]{3,8} (a|per) )|\bfree\b|\bno (extra |additional |monthly |annual )?(charge|fee|cost)|\bincluded\b|\bwithout (extra |additional )?(charge|cost)|\bat no\b`)
+	hasTime     = regexp.MustCompile(`(?i)\d|\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(january|february|march|april|may|june|july|august|september|october|november|december)\b|\b(daily|weekdays?|weekends?|noon|midnight|morning|afternoon|evening|immediately|before|after|once|until|every|as soon as)\b`)
+	hasDuration = regexp.MustCompile(`(?i)\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|several|few|same|next|half|an?|working|business)[ -](\w+ )?(seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?)\b|\b(immediately|instantly|overnight|at once|straight away|right away|24/7|permanent|unlimited|until)\b|\d+\s?(min|h|hrs?)\b`)
+	hasCount    = regexp.MustCompile(`(?i)\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|once|twice|unlimited|no limit|several|any number|each|every|daily|weekly|monthly|annually|yearly)\b`)
+	hasPlace    = regexp.MustCompile(`\b(?i:at|in|on|near|next to|behind|opposite|from|online|street|road|square|avenue|website|app|floor|building|branch|desk)\b`)
+	hasContact  = regexp.MustCompile(`\d{3}|@|\w\.\w`)
+)
+
+// Asks says which kind of fact a question asks for.
+func Asks(question string) Need {
+	switch {
+	case askDuration.MatchString(question):
+		return NeedDuration
+	case askCount.MatchString(question):
+		return NeedCount
+	case askMoney.MatchString(question):
+		return NeedMoney
+	case askContact.MatchString(question):
+		return NeedContact
+	case askPlace.MatchString(question):
+		return NeedPlace
+	case askTime.MatchString(question):
+		return NeedTime
+	}
+	return NeedAny
+}
+
+// Gives reports whether a text holds a fact of the kind.
+func Gives(text string, n Need) bool {
+	switch n {
+	case NeedMoney:
+		return hasMoney.MatchString(text)
+	case NeedTime:
+		return hasTime.MatchString(text)
+	case NeedDuration:
+		return hasDuration.MatchString(text)
+	case NeedCount:
+		return hasCount.MatchString(text)
+	case NeedPlace:
+		return hasPlace.MatchString(text)
+	case NeedContact:
+		return hasContact.MatchString(text)
+	case NeedAny:
+	}
+	return true
+}
+
+// Implied are words a question means without saying them: how much asks for a
+// price.
+func Implied(n Need, question string) string {
+	if n == NeedMoney && strings.Contains(strings.ToLower(question), "how much") {
+		return "cost"
+	}
+	return ""
+}
+
+// Names reports whether a stem only names the kind of fact a question asks for,
+// so that a text that gives such a fact need not repeat the word.
+func Names(stem string, n Need) bool {
+	switch n {
+	case NeedMoney:
+		switch stem {
+		case "cost", "price", "fee", "charg", "pay", "rate", "much", "amount":
+			return true
+		}
+	case NeedTime:
+		switch stem {
+		case "open", "close", "hour", "time", "day", "schedul", "start", "date", "late", "begin":
+			return true
+		}
+	case NeedDuration:
+		switch stem {
+		case "long", "fast", "quick", "quickli", "soon", "take", "day", "week", "month", "hour":
+			return true
+		}
+	case NeedContact:
+		switch stem {
+		case "phone", "number", "contact", "call", "email", "address", "reach":
+			return true
+		}
+	case NeedAny, NeedCount, NeedPlace:
+	}
+	return false
+}
+
+// Facts are the kinds of fact a sentence holds, found without expressions and
+// more strictly than Gives: what it says is a figure of the kind.
+type Facts uint8
+
+const (
+	factMoney Facts = 1 << iota
+	factTime
+	factDuration
+	factContact
+)
+
+// Has reports whether a fact of the kind is among f.
+func (f Facts) Has(n Need) bool {
+	switch n {
+	case NeedMoney:
+		return f&factMoney != 0
+	case NeedTime:
+		return f&factTime != 0
+	case NeedDuration:
+		return f&factDuration != 0
+	case NeedContact:
+		return f&factContact != 0
+	case NeedAny, NeedCount, NeedPlace:
+	}
+	return false
+}
+
+// FactsOf reads a sentence.
+func FactsOf(sentence string) Facts {
+	var f Facts
+	if strings.ContainsAny(sentence, "€$£¥") {
+		f |= factMoney
+	}
+	if strings.Contains(sentence, "@") {
+		f |= factContact
+	}
+	digits, figure := 0, false
+	for w := range strings.FieldsFuncSeq(sentence, between) {
+		w = strings.ToLower(w)
+		n := countDigits(w)
+		digits += n
+		if n == 0 && w != "one" && w != "two" {
+			digits = keepRun(digits)
+			f |= unit(w, figure)
+		}
+		if digits >= 6 {
+			f |= factContact
+		}
+		if figure = n > 0 || numeral(w) || figure && n == 0 && adjective(w); n > 0 && strings.Contains(w, ":") {
+			f |= factTime
+		}
+	}
+	return f
+}
+
+func between(r rune) bool { return strings.ContainsRune(" \t\n,;()!?/\"", r) }
+
+func countDigits(w string) int {
+	n := 0
+	for i := range len(w) {
+		if w[i] >= '0' && w[i] <= '9' {
+			n++
+		}
+	}
+	return n
+}
+
+// keepRun ends a run of digits at a word, unless it is long enough to have counted.
+func keepRun(n int) int {
+	if n >= 6 {
+		return n
+	}
+	return 0
+}
+
+func numeral(w string) bool {
+	switch w {
+	case "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "fourteen", "twenty", "thirty", "half", "a", "an", "few", "several":
+		return true
+	}
+	return false
+}
+
+func adjective(w string) bool {
+	switch w {
+	case "working", "business", "full", "calendar", "more":
+		return true
+	}
+	return false
+}
+
+// unit is the fact a word makes of a figure before it, or is by itself.
+func unit(w string, figure bool) Facts {
+	switch strings.TrimRight(w, ".:") {
+	case "euro", "euros", "dollar", "dollars", "pound", "pounds", "cents", "pence", "percent":
+		return factMoney
+	case "free", "complimentary", "included":
+		return factMoney
+	case "am", "pm", "a.m", "p.m", "noon", "midnight", "o'clock", "daily",
+		"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+		"mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays", "weekdays", "weekends",
+		"january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december":
+		return factTime
+	case "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks", "month", "months", "year", "years":
+		if figure {
+			return factDuration
+		}
+	case "immediately", "instantly", "overnight":
+		return factDuration
+	}
+	return 0
+}

@@ -1,0 +1,299 @@
+package knowledge
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"flametree/engine/knowledge/lexis"
+)
+
+// What Find allows. Its weights stand in weights.go.
+const (
+	maxTerms   = 24 // of a question; longer ones are stories, their head is enough
+	candidates = 40 // passages that are looked at closely
+	smallIndex = 30 // a smaller index is treated as if it had this many passages
+)
+
+// Query is a question with what helps to understand it.
+type Query struct {
+	Text     string  // what the customer said last
+	Before   string  // what was talked about before; used only when Text leans on it
+	Familiar string  // texts whose words are known without being knowledge: identity, task
+	K        int     // at most so many hits
+	Min      float64 // and none below this score
+}
+
+// Search finds the k passages that fit query best, best first, none below min.
+func (x *Index) Search(query string, k int, min float64) []Hit {
+	return x.Find(Query{Text: query, K: k, Min: min})
+}
+
+// Find is Search for a question in a conversation. Equal queries give equal hits.
+func (x *Index) Find(q Query) []Hit {
+	if len(x.chunks) == 0 || q.K <= 0 {
+		return nil
+	}
+	need := lexis.Asks(q.Text)
+	terms := x.question(q, need)
+	if len(terms) == 0 {
+		return nil
+	}
+	found := x.rank(terms)
+	for i := range found {
+		found[i].score = x.fit(&x.chunks[found[i].chunk], terms, need)
+	}
+	order(found)
+	// Regular expressions are dear; only passages that may be returned are asked.
+	for i := range min(len(found), q.K+4) {
+		c := &x.chunks[found[i].chunk]
+		if !lexis.Gives(c.text, need) {
+			found[i].score *= x.w.noFact
+		}
+	}
+	order(found)
+	var out []Hit
+	for _, f := range found {
+		if len(out) == q.K || f.score < q.Min || f.score <= 0 {
+			break
+		}
+		out = append(out, x.hit(f))
+	}
+	return out
+}
+
+func order(found []scored) {
+	slices.SortStableFunc(found, func(a, b scored) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.bm25, a.bm25), cmp.Compare(a.chunk, b.chunk))
+	})
+}
+
+func (x *Index) hit(f scored) Hit {
+	c := &x.chunks[f.chunk]
+	h := Hit{
+		ID: c.src.ID, Kind: c.src.Kind, Title: c.src.Title, Question: c.src.Question,
+		Text: c.text, Score: math.Min(1, f.score), chunk: f.chunk,
+	}
+	name := c.src.Title
+	if name == "" {
+		name = c.src.Question
+	}
+	h.Source = strings.TrimSuffix(string(c.src.Kind)+":"+name, ":")
+	return h
+}
+
+// asked is one term of a question with all that may stand for it.
+type asked struct {
+	weight  float64
+	content bool
+	fact    bool     // names the kind of fact that is asked for: a figure covers it
+	any     []option // best first
+}
+
+type option struct {
+	term int32
+	fit  float64
+}
+
+// question reads a Query.
+func (x *Index) question(q Query, need lexis.Need) []asked {
+	terms := x.lex.Terms(q.Text)
+	if w := lexis.Implied(need, q.Text); w != "" {
+		terms = append(terms, lexis.Term{Stem: x.lex.Stem(w), Word: w, Weight: 0.5})
+	}
+	var before []lexis.Term
+	if q.Before != "" && Leans(x.lex, q.Text) {
+		before = x.lex.Terms(q.Before)
+	}
+	var familiar []lexis.Term
+	if q.Familiar != "" {
+		familiar = x.lex.Terms(q.Familiar)
+	}
+	own := x.each(terms, nil, familiar, need)
+	return append(own, x.carry(own, x.each(before, terms, familiar, lexis.NeedAny))...)
+}
+
+// each asks for the terms of a text, once for each, leaving out those of seen.
+func (x *Index) each(terms, seen, familiar []lexis.Term, need lexis.Need) []asked {
+	var out []asked
+	for i, t := range terms {
+		if len(out) == maxTerms {
+			break
+		}
+		if has(seen, t.Stem) || has(terms[:i], t.Stem) {
+			continue
+		}
+		a := x.ask(t)
+		a.content = t.Weight == lexis.Content
+		a.fact = lexis.Names(t.Stem, need)
+		// A figure the knowledge does not have is the customer's own, not a topic.
+		if len(a.any) == 0 && (has(familiar, t.Stem) || lexis.HasDigit(t.Stem)) {
+			a.weight = x.w.lightUnseen
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// carry weighs the terms of the turn before: a little beside a question's own
+// words, whole when it has none.
+func (x *Index) carry(own, before []asked) []asked {
+	var ownSum, sum float64
+	content := false
+	for _, a := range own {
+		ownSum += a.weight
+		content = content || a.content
+	}
+	before = slices.DeleteFunc(before, func(a asked) bool { return !a.content })
+	for _, a := range before {
+		sum += a.weight
+	}
+	if content && sum > 0 {
+		for i := range before {
+			before[i].weight *= x.w.carried * ownSum / sum
+		}
+	}
+	return before
+}
+
+func has(terms []lexis.Term, stem string) bool {
+	return slices.ContainsFunc(terms, func(t lexis.Term) bool { return t.Stem == stem })
+}
+
+// ask finds what may stand for a term and weighs it.
+func (x *Index) ask(t lexis.Term) asked {
+	var a asked
+	known, exact := x.terms[t.Stem]
+	exact = exact && len(x.post[known]) > 0
+	df := 0
+	if exact {
+		a.any = append(a.any, option{known, 1})
+		df = len(x.post[known])
+	}
+	for _, r := range x.lex.Related(t.Stem) {
+		// A neighbour that says little (work for job) would match everywhere.
+		if n, ok := x.terms[r]; ok && x.weight[n] == lexis.Content {
+			a.any = append(a.any, option{n, x.w.related})
+			if !exact {
+				df = max(df, len(x.post[n]))
+			}
+		}
+	}
+	if !exact {
+		for _, o := range x.alike(t.Stem) {
+			a.any = append(a.any, o)
+			df = max(df, len(x.post[o.term]))
+		}
+	}
+	slices.SortStableFunc(a.any, func(p, q option) int { return cmp.Compare(q.fit, p.fit) })
+	a.weight = x.weigh(t.Weight, df)
+	return a
+}
+
+// weigh says how much covering a term of a document frequency matters.
+func (x *Index) weigh(weight float64, df int) float64 {
+	n := math.Max(float64(len(x.chunks)), smallIndex)
+	most := math.Log(1 + (n+0.5)/0.5)
+	idf := math.Log(1 + (n-math.Min(float64(df), n)+0.5)/(float64(df)+0.5))
+	switch {
+	case weight > lexis.Light && df == 0:
+		return weight * x.w.unseen * most
+	case weight <= lexis.Light && df == 0:
+		return x.w.lightUnseen
+	case weight <= lexis.Light:
+		return weight * math.Min(idf, 2)
+	}
+	return weight * math.Max(idf, x.w.floor*most)
+}
+
+// alike finds the terms that are spelled like stem, at most four.
+func (x *Index) alike(stem string) []option {
+	if len(stem) < 5 {
+		return nil
+	}
+	m := mark(stem)
+	least := bits.OnesCount64(m) / 4
+	var out []option
+	for _, n := range x.first[stem[0]] {
+		name := x.names[n]
+		if d := len(name) - len(stem); d > 4 || d < -4 || bits.OnesCount64(m&x.marks[n]) < least {
+			continue
+		}
+		if lexis.Alike(stem, name) {
+			out = append(out, option{n, 0.5 + 0.4*lexis.Likeness(stem, name)})
+		}
+	}
+	slices.SortStableFunc(out, func(p, q option) int { return cmp.Compare(q.fit, p.fit) })
+	return out[:min(len(out), 4)]
+}
+
+// scored is a passage on the way to a Hit.
+type scored struct {
+	chunk int32
+	bm25  float64
+	score float64
+}
+
+// rank picks the candidates by BM25 (k1 1.2, b 0.75) over the best option of
+// each term, a question's terms counting twice and a title's one and a half times.
+func (x *Index) rank(terms []asked) []scored {
+	sum := make([]float32, len(x.chunks))
+	best := make([]float32, len(x.chunks))
+	var touched, all []int32
+	for _, a := range terms {
+		touched = touched[:0]
+		for _, o := range a.any {
+			for _, p := range x.post[o.term] {
+				tf := float32(p.count) * (0.5 + 0.5*float32(p.field))
+				norm := 1.2 * (0.25 + 0.75*x.chunks[p.chunk].length/float32(x.length))
+				s := float32(o.fit*a.weight) * tf * 2.2 / (tf + norm)
+				if best[p.chunk] == 0 {
+					touched = append(touched, p.chunk)
+				}
+				best[p.chunk] = max(best[p.chunk], s)
+			}
+		}
+		for _, c := range touched {
+			if sum[c] == 0 {
+				all = append(all, c)
+			}
+			sum[c] += best[c]
+			best[c] = 0
+		}
+	}
+	return top(all, sum)
+}
+
+// top keeps the candidates with the highest sums.
+func top(all []int32, sum []float32) []scored {
+	floor := float32(0)
+	if len(all) > 4*candidates {
+		// A coarse histogram finds a floor without sorting ten thousand sums.
+		var most float32
+		for _, c := range all {
+			most = max(most, sum[c])
+		}
+		var bins [64]int
+		for _, c := range all {
+			bins[min(63, int(sum[c]/most*64))]++
+		}
+		for i, n := 63, 0; i >= 0; i-- {
+			if n += bins[i]; n >= candidates {
+				floor = most * float32(i) / 64
+				break
+			}
+		}
+	}
+	out := make([]scored, 0, 2*candidates)
+	for _, c := range all {
+		if sum[c] >= floor {
+			out = append(out, scored{chunk: c, bm25: float64(sum[c])})
+		}
+	}
+	slices.SortFunc(out, func(a, b scored) int {
+		return cmp.Or(cmp.Compare(b.bm25, a.bm25), cmp.Compare(a.chunk, b.chunk))
+	})
+	return out[:min(len(out), candidates)]
+}

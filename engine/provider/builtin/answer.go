@@ -1,0 +1,235 @@
+package builtin
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"flametree/engine/knowledge"
+	"flametree/engine/knowledge/lexis"
+)
+
+// The lines above which a passage answers, chosen on the agents in
+// engine/knowledge/testdata.
+const (
+	answerLine    = 0.42 // a question
+	statementLine = 0.55 // something that was not asked: my card is gone
+	identityLine  = 0.5  // answered from the agent's own identity
+)
+
+// The most words of an answer.
+const (
+	voiceWords = 45
+	textWords  = 80
+)
+
+// maxQuestions is how many questions of one message are answered.
+const maxQuestions = 3
+
+// ask is one question of the customer with what helps to understand it.
+type ask struct {
+	text, before string
+	question     bool
+}
+
+// asked cuts the customer's line into questions. A statement before a question
+// belongs to it.
+func (t *turn) asked() []ask {
+	var out []ask
+	before := t.earlier()
+	lead := ""
+	for _, s := range parts(t.last.text) {
+		norm := social(normal(s))
+		if norm == "" || actYes.MatchString(norm) && short(norm, 3) || actNo.MatchString(norm) && short(norm, 3) {
+			continue
+		}
+		if asks(s) || len(out) > 0 && len(t.content(s)) > 1 {
+			out = append(out, ask{text: s, before: strings.TrimSpace(lead + " " + before), question: asks(s)})
+			before, lead = s, ""
+			continue
+		}
+		lead = strings.TrimSpace(lead + " " + s)
+	}
+	if lead != "" {
+		out = append(out, ask{text: lead, before: t.earlier()})
+	}
+	return out[:min(len(out), maxQuestions)]
+}
+
+// earlier is what the customer talked about before: the last line with words of
+// its own.
+func (t *turn) earlier() string {
+	for i := len(t.lines) - 2; i >= 0 && i >= len(t.lines)-4; i-- {
+		l := t.lines[i]
+		if l.asked == "" && len(t.content(l.text)) > 0 && (asks(l.text) || len(t.content(l.text)) > 1) {
+			if knowledge.Leans(t.lex, l.text) && i > 0 {
+				return t.lines[i-1].text + " " + l.text
+			}
+			return l.text
+		}
+	}
+	return ""
+}
+
+// content are the words of a text that say what it is about.
+func (t *turn) content(s string) []lexis.Term {
+	return slices.DeleteFunc(t.lex.Terms(s), func(x lexis.Term) bool { return x.Weight < lexis.Content })
+}
+
+var andAsk = regexp.MustCompile(`(?i)(?:,? (?:and|also|plus|but)(?: also| then)?|,) ((?:how|what|when|where|who|why|which|can|could|do|does|is|are|will|would|should|may) )`)
+
+// parts cuts a line into sentences, and a sentence of two questions in two.
+func parts(s string) []string {
+	var out []string
+	for _, q := range lexis.Sentences(s) {
+		from := 0
+		for _, m := range andAsk.FindAllStringSubmatchIndex(q, 4) {
+			if head := q[from:m[0]]; len(strings.Fields(head)) >= 3 && asks(head) {
+				out = append(out, head)
+				from = m[2]
+			}
+		}
+		out = append(out, q[from:])
+	}
+	return out
+}
+
+// answer finds what the knowledge says to a question, "" for nothing.
+func (t *turn) answer(q ask) string {
+	query := knowledge.Query{Text: q.text, Before: q.before, Familiar: t.familiar, K: 4}
+	line := answerLine
+	if !q.question {
+		line = statementLine
+	}
+	hits := t.index.Find(query)
+	if len(hits) > 0 && hits[0].Score < line && q.before != "" {
+		// A story and its question may only together be understood.
+		both := query
+		both.Text, both.Before = q.before+" "+q.text, ""
+		if h := t.index.Find(both); len(h) > 0 && h[0].Score >= line && h[0].ID == hits[0].ID {
+			query, hits = both, h
+		}
+	}
+	if len(hits) == 0 || hits[0].Score < line {
+		if q.question {
+			return t.fromIdentity(query)
+		}
+		return ""
+	}
+	if l := t.listing(q.text, hits[0]); l != "" {
+		return l
+	}
+	return t.compose(query, hits[0])
+}
+
+// compose says what a passage says to a question.
+func (t *turn) compose(q knowledge.Query, h knowledge.Hit) string {
+	limit := textWords
+	if t.voice {
+		limit = voiceWords
+	}
+	var b strings.Builder
+	head := ""
+	picked := t.index.Pick(q, h, limit)
+	for i, s := range picked {
+		text := plain(s.Text)
+		if s.Heading != "" && s.Heading != head && t.named(q, h, s, picked) {
+			text = strings.TrimRight(s.Heading, ":") + ": " + text
+		}
+		head = s.Heading
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(point(text))
+	}
+	return b.String()
+}
+
+// named reports whether a sentence must be said with its heading: when it does
+// not name its subject itself and the passage has several.
+func (t *turn) named(q knowledge.Query, h knowledge.Hit, s knowledge.Sentence, picked []knowledge.Sentence) bool {
+	heading := t.content(s.Heading)
+	if len(heading) == 0 || t.whole(heading, t.lex.Terms(s.Text)) >= 0.99 {
+		return false
+	}
+	for _, p := range picked {
+		if p.Heading != s.Heading {
+			return true
+		}
+	}
+	return h.Kind != knowledge.FAQ && t.whole(heading, t.lex.Terms(q.Text+" "+q.Before)) > 0
+}
+
+var listAsk = regexp.MustCompile(`\b((which|what) (kinds? of |sorts? of |types? of |other |different |upcoming )?\w+ ?\w* (do you (have|offer|sell|organi[sz]e|run)|are (there|available|offered|coming|planned|upcoming)|can i (choose|get|join|book|have)|exist)|list (of|all|the|your)|what (is|are) available|what are (your|the) \w+|what do you (offer|have|sell)|(see|know|hear) (what|which))\b`)
+
+// listing answers what is there with the headings of a passage that lists it.
+func (t *turn) listing(q string, h knowledge.Hit) string {
+	if h.Kind == knowledge.FAQ || !listAsk.MatchString(normal(q)) {
+		return ""
+	}
+	var heads []string
+	first := ""
+	for i, s := range lexis.Sections(h.Text) {
+		if i == 0 && s.Heading == "" && len(s.Sentences) > 0 {
+			first = s.Sentences[0]
+		}
+		if s.Heading != "" && len(s.Sentences) > 0 && !strings.EqualFold(s.Heading, h.Title) && !aside(s.Heading) {
+			heads = append(heads, strings.TrimRight(s.Heading, ":"))
+		}
+	}
+	topic := t.content(h.Title + " " + first)
+	if len(heads) < 2 || len(heads) > 8 || t.whole(t.content(q), topic) < 0.5 {
+		return ""
+	}
+	list := listed(heads, "and")
+	if first != "" && t.whole(t.content(q), t.lex.Terms(first)) >= 0.5 {
+		return point(plain(first)) + " There are " + list + "."
+	}
+	return "There are " + list + "."
+}
+
+// aside reports whether a heading stands over remarks, not over a thing.
+func aside(heading string) bool {
+	switch strings.ToLower(strings.Trim(heading, ": ")) {
+	case "notes", "note", "remarks", "general", "important", "please note", "faq", "contact", "terms":
+		return true
+	}
+	return false
+}
+
+var labelled = regexp.MustCompile(`^(?:The )?([A-Z][a-z]+(?: [a-z]+){0,3}): ([^:]+)$`)
+
+// plain makes a sentence of a line of a table: Monthly fee: €12.90.
+func plain(s string) string {
+	s = strings.TrimSpace(strings.NewReplacer("**", "", "__", "", "`", "").Replace(s))
+	if m := labelled.FindStringSubmatch(s); m != nil && strings.IndexFunc(m[2], isDigitRune) >= 0 && len(strings.Fields(m[2])) <= 6 {
+		return "The " + lowerFirst(m[1]) + " is " + m[2]
+	}
+	return s
+}
+
+func isDigitRune(r rune) bool { return r >= '0' && r <= '9' }
+
+// point ends a sentence.
+func point(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.ContainsAny(s[len(s)-1:], ".!?") {
+		return s
+	}
+	return strings.TrimRight(s, ",;: ") + "."
+}
+
+// fromIdentity answers from who the agent is.
+func (t *turn) fromIdentity(q knowledge.Query) string {
+	x := knowledge.BuildWith(t.lex, []knowledge.Source{{Kind: knowledge.Core, Text: t.identity}})
+	q.Familiar, q.K = "", 1
+	hits := x.Find(q)
+	if len(hits) == 0 || hits[0].Score < identityLine {
+		return ""
+	}
+	s := x.Pick(q, hits[0], voiceWords)
+	if len(s) == 0 {
+		return ""
+	}
+	return point(firstPerson(s[0].Text))
+}

@@ -1,0 +1,252 @@
+package builtin
+
+import (
+	"slices"
+	"strings"
+
+	"flametree/engine/knowledge/lexis"
+)
+
+// respond notes what was given, answers what was asked and asks what is next.
+func (t *turn) respond() reply {
+	var out []string
+	ack := t.acknowledge()
+	answers, unknown := t.answers(ack != "")
+	if len(unknown) > 0 && t.tool(toolReport) && !t.calledNow(toolReport) {
+		call := t.called(toolReport, map[string]string{"question": strings.Join(unknown, " ")})
+		return reply{call: &call}
+	}
+	if len(unknown) > 0 && t.tool(toolSearchKB) && !t.calledNow(toolSearchKB) {
+		call := t.called(toolSearchKB, map[string]string{"query": strings.Join(unknown, " ")})
+		return reply{call: &call}
+	}
+	if ack != "" {
+		out = append(out, ack)
+	}
+	out = append(out, answers...)
+	if len(unknown) > 0 {
+		out = append(out, t.decline(unknown, len(answers) > 0))
+	}
+	_, rest := exchanges(t.state)
+	next := t.next(t.steps(rest), len(answers) > 0)
+	if next != "" {
+		out = append(out, next)
+	}
+	if len(answers) == 0 && len(unknown) == 0 && next == "" {
+		out = append(out, t.fallback(ack != ""))
+	}
+	return reply{text: strings.Join(out, " ")}
+}
+
+// acknowledge confirms what the last line gave.
+func (t *turn) acknowledge() string {
+	var got []string
+	for _, name := range t.fresh {
+		f, _ := t.field(name)
+		if f.kind == kindBool || strings.Contains(normal(f.Name+f.Description), "interest") || t.last.asked != name && asks(t.last.text) {
+			continue
+		}
+		got = append(got, t.values[name])
+	}
+	first := func(k kind) bool {
+		f, _ := t.field(t.fresh[0])
+		return f.kind == k
+	}
+	switch {
+	case len(got) == 0 && t.last.asked != "" && slices.Contains(t.fresh, t.last.asked):
+		return "Thank you."
+	case len(got) == 0:
+		return ""
+	case len(got) == 1 && first(kindName):
+		return "Thank you, " + got[0] + "."
+	}
+	return "Thank you. I have noted " + listed(got, "and") + "."
+}
+
+// answers answers the questions of the last line; unknown are those nothing is
+// known about. A line that only gave results asks nothing.
+func (t *turn) answers(gave bool) (out, unknown []string) {
+	qs := t.asked()
+	if offer, ok := t.offer(); ok && yes(t.last) && len(qs) == 0 && !anythingElse.MatchString(normal(offer)) {
+		qs = []ask{{text: offer, question: true}}
+		if a := t.answer(qs[0]); a != "" {
+			return []string{a}, nil
+		}
+		return nil, nil
+	}
+	for _, q := range qs {
+		if gave && !q.question || t.last.asked != "" && !q.question && len(t.fresh) == 0 && len(t.content(q.text)) < 3 {
+			continue
+		}
+		a := t.answer(q)
+		if a == "" && q.question {
+			a = t.fromTools(q)
+		}
+		switch {
+		case a != "" && !slices.Contains(out, a):
+			out = append(out, a)
+		case a == "" && (q.question || !gave && t.matter(q.text)):
+			unknown = append(unknown, strings.TrimSpace(q.text))
+		}
+	}
+	return out, unknown
+}
+
+// matter reports whether a statement is about something, so that not answering
+// it must be said.
+func (t *turn) matter(s string) bool {
+	n := normal(s)
+	return t.last.asked == "" && len(t.content(s)) >= 2 && actWant.MatchString(n) && !t.pursued(s)
+}
+
+// pursued reports whether a wish is what the task or the state is there for.
+func (t *turn) pursued(s string) bool {
+	words := t.content(s)
+	return len(words) > 0 && t.whole(words, t.lex.Terms(t.task+" "+t.state)) >= 0.5
+}
+
+// decline says that something is not known and what can be done about it.
+func (t *turn) decline(unknown []string, partly bool) string {
+	if s := t.ownDecline(); s != "" {
+		return s
+	}
+	n := 0
+	for _, s := range t.said {
+		if strings.Contains(s, "I do not have") || strings.Contains(s, "I do not know") {
+			n++
+		}
+	}
+	text := variant(n, "I am sorry, I do not have any information about that.",
+		"I am sorry, I do not know that.",
+		"I am afraid I do not have an answer to that either.")
+	if partly {
+		text = "On your other question I am sorry, I do not have any information."
+	}
+	switch {
+	case t.tool(toolHuman):
+		return text + " Would you like to talk to a colleague?"
+	case t.calledNow(toolReport):
+		return text + " I have noted your question."
+	}
+	if _, ok := t.due(); !ok && !partly && n == 0 {
+		return text + " Can I help you with something else?"
+	}
+	return text
+}
+
+// ownDecline is what the agent's texts want to be said when nothing is known.
+func (t *turn) ownDecline() string {
+	_, rest := exchanges(t.state)
+	for _, s := range append(t.steps(rest), t.steps(t.task)...) {
+		if s.unknown && !s.ask {
+			return point(s.text)
+		}
+	}
+	return ""
+}
+
+// next is what the state or the task wants to be said or asked now. Sayings that
+// are due come together, questions one at a time.
+func (t *turn) next(steps []step, answered bool) string {
+	var out []string
+	for _, s := range steps {
+		switch {
+		case s.unknown || s.farewell || t.done(s):
+			continue
+		case s.when != "" && !t.holds(s.when):
+			continue
+		}
+		if s.ask {
+			if f, ok := t.due(); ok && t.asks(f) > 0 {
+				break // one question at a time: the one that is open goes first
+			}
+			return strings.Join(append(out, s.text), " ")
+		}
+		out = append(out, point(s.text))
+	}
+	if f, ok := t.due(); ok && t.turnToAsk(f, answered) {
+		out = append(out, f.question(t.asks(f)))
+	}
+	return strings.Join(out, " ")
+}
+
+// turnToAsk keeps the agent from nagging: after a question that was passed over
+// for another, it waits one turn.
+func (t *turn) turnToAsk(f field, answered bool) bool {
+	n := t.asks(f)
+	return n == 0 || !answered || t.last.asked != f.Name || len(t.lines)%2 == 0
+}
+
+// done reports whether an instruction was carried out, or its result is known.
+func (t *turn) done(s step) bool {
+	if t.alreadySaid(s.text) {
+		return true
+	}
+	if !s.ask {
+		return false
+	}
+	name := t.askedIn(s.text)
+	return name != "" && t.values[name] != ""
+}
+
+// fallback is said when nothing else is.
+func (t *turn) fallback(acked bool) string {
+	switch {
+	case acked:
+		return "Is there anything else I can help you with?"
+	case t.last.asked != "":
+		return "I am sorry, I did not understand that. Could you say it again?"
+	case yes(t.last), no(t.last):
+		if anythingElse.MatchString(normal(t.last.prev)) && yes(t.last) {
+			return "What would you like to know?"
+		}
+		return "All right. Is there anything else I can help you with?"
+	case len(t.content(t.last.text)) == 0:
+		return "How can I help you?"
+	}
+	if t.pursued(t.last.text) {
+		return "I will gladly help you with that. What would you like to know?"
+	}
+	return variant(len(t.said), "I am not sure that I understood you. Could you put it as a question?",
+		"I am sorry, I did not understand. What would you like to know?")
+}
+
+// grounded drops each sentence with a figure that stands in no text and that
+// the customer did not say. Nothing above makes one; this is the lock on the door.
+func (t *turn) grounded(text string) string {
+	if !lexis.HasDigit(text) {
+		return text
+	}
+	have := make(map[string]bool)
+	for _, w := range lexis.Words(t.ground) {
+		if lexis.HasDigit(w.Text) {
+			have[w.Text] = true
+		}
+	}
+	for _, v := range t.values {
+		for _, w := range lexis.Words(v) {
+			have[w.Text] = true
+		}
+	}
+	var out []string
+	for _, s := range lexis.Sentences(text) {
+		ok := true
+		for _, w := range lexis.Words(s) {
+			ok = ok && (!lexis.HasDigit(w.Text) || have[w.Text])
+		}
+		if ok {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return "I am sorry, I do not have any information about that."
+	}
+	return strings.Join(out, " ")
+}
+
+// speakable takes markup and line ends out of a text.
+func speakable(s string) string {
+	s = strings.NewReplacer("**", "", "__", "", "`", "", "\r", "", "\n- ", " ", "\n* ", " ", "\n", " ", "• ", "").Replace(s)
+	s = strings.TrimLeft(s, "#-* ")
+	return strings.Join(strings.Fields(s), " ")
+}

@@ -1,0 +1,194 @@
+package pocketsphinx
+
+/*
+#cgo pkg-config: pocketsphinx sphinxbase
+#include <stdlib.h>
+#include <pocketsphinx.h>
+#include <sphinxbase/err.h>
+#include <sphinxbase/feat.h>
+#include <sphinxbase/cmn.h>
+#include <sphinxbase/ngram_model.h>
+
+typedef struct {
+	const char *hmm, *dict, *lm, *fwdflat, *bestpath;
+	double lw, wip, beam, wbeam, pbeam, vad, fillprob, silprob;
+	int maxhmmpf, maxwpf;
+} ft_settings;
+
+typedef struct {
+	const char *word;
+	int start, end, acoustic;
+} ft_segment;
+
+static void ft_quiet(void) { err_set_logfp(NULL); }
+
+static ps_decoder_t *ft_new(const ft_settings *s) {
+	cmd_ln_t *c = cmd_ln_init(NULL, ps_args(), TRUE,
+		"-hmm", s->hmm, "-dict", s->dict, "-lm", s->lm,
+		"-fwdflat", s->fwdflat, "-bestpath", s->bestpath, "-logfn", "/dev/null", NULL);
+	if (c == NULL) return NULL;
+	cmd_ln_set_float_r(c, "-lw", s->lw);
+	cmd_ln_set_float_r(c, "-wip", s->wip);
+	cmd_ln_set_float_r(c, "-beam", s->beam);
+	cmd_ln_set_float_r(c, "-wbeam", s->wbeam);
+	cmd_ln_set_float_r(c, "-pbeam", s->pbeam);
+	cmd_ln_set_float_r(c, "-vad_threshold", s->vad);
+	cmd_ln_set_float_r(c, "-fillprob", s->fillprob);
+	cmd_ln_set_float_r(c, "-silprob", s->silprob);
+	cmd_ln_set_int_r(c, "-maxhmmpf", s->maxhmmpf);
+	cmd_ln_set_int_r(c, "-maxwpf", s->maxwpf);
+	ps_decoder_t *ps = ps_init(c);
+	cmd_ln_free_r(c);
+	return ps;
+}
+
+static void ft_set_mean(ps_decoder_t *ps, const float *v, int n) {
+	cmn_t *c = ps_get_feat(ps)->cmn_struct;
+	mfcc_t m[64];
+	for (int i = 0; i < 64; i++) m[i] = i < n ? FLOAT2MFCC(v[i]) : 0;
+	if (c->veclen <= 64) cmn_live_set(c, m);
+}
+
+static int ft_mean(ps_decoder_t *ps, float *v, int n) {
+	cmn_t *c = ps_get_feat(ps)->cmn_struct;
+	int k = c->veclen < n ? c->veclen : n;
+	for (int i = 0; i < k; i++) v[i] = MFCC2FLOAT(c->cmn_mean[i]);
+	return k;
+}
+
+static int ft_segments(ps_decoder_t *ps, ft_segment *out, int max) {
+	int n = 0;
+	ps_seg_t *s = ps_seg_iter(ps);
+	while (s != NULL) {
+		if (n == max) { ps_seg_free(s); break; }
+		int32 ascr = 0, lscr = 0, lback = 0;
+		out[n].word = ps_seg_word(s);
+		ps_seg_frames(s, &out[n].start, &out[n].end);
+		ps_seg_prob(s, &ascr, &lscr, &lback);
+		out[n].acoustic = ascr;
+		n++;
+		s = ps_seg_next(s);
+	}
+	return n;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"flametree/engine/fault"
+)
+
+// settings of the search; the zero value is not useful, see defaultSettings.
+type settings struct {
+	lw, wip, beam, wbeam, pbeam, vad, fillprob, silprob float64
+	maxhmmpf, maxwpf                                    int
+	fwdflat, bestpath                                   bool
+}
+
+func defaultSettings() settings {
+	return settings{lw: 6.5, wip: 0.65, beam: 1e-48, wbeam: 7e-29, pbeam: 1e-48, vad: 2, fillprob: 1e-8, silprob: 0.005, maxhmmpf: 30000, maxwpf: -1, fwdflat: true, bestpath: true}
+}
+
+// decoder is one search with its own acoustic model, dictionary and language
+// model. It is not safe for concurrent use, but not bound to a thread.
+type decoder struct {
+	ps   *C.ps_decoder_t
+	segs []C.ft_segment
+}
+
+// cepstra is how many coefficients a frame has.
+const cepstra = 13
+
+// longestHypothesis bounds the words read back from one utterance.
+const longestHypothesis = 512
+
+var silence = sync.OnceFunc(func() { C.ft_quiet() })
+
+// newDecoder loads a decoder; it costs some 20 ms and 10 MB.
+func newDecoder(modelDir, dict, lm string, s settings) (*decoder, error) {
+	silence()
+	cs := C.ft_settings{
+		lw: C.double(s.lw), wip: C.double(s.wip), beam: C.double(s.beam), wbeam: C.double(s.wbeam), pbeam: C.double(s.pbeam),
+		vad: C.double(s.vad), fillprob: C.double(s.fillprob), silprob: C.double(s.silprob),
+		maxhmmpf: C.int(s.maxhmmpf), maxwpf: C.int(s.maxwpf),
+	}
+	for _, p := range []struct {
+		to *(*C.char)
+		s  string
+	}{{&cs.hmm, modelDir}, {&cs.dict, dict}, {&cs.lm, lm}, {&cs.fwdflat, yesNo(s.fwdflat)}, {&cs.bestpath, yesNo(s.bestpath)}} {
+		*p.to = C.CString(p.s)
+		defer C.free(unsafe.Pointer(*p.to))
+	}
+	ps := C.ft_new(&cs)
+	if ps == nil {
+		return nil, fmt.Errorf("pocketsphinx: load decoder with %s: %w", modelDir, fault.Unavailable)
+	}
+	return &decoder{ps: ps, segs: make([]C.ft_segment, longestHypothesis)}, nil
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func (d *decoder) free() {
+	C.ps_free(d.ps)
+	d.ps = nil
+}
+
+// stream forgets the channel and starts from the given cepstral mean.
+func (d *decoder) stream(mean *[cepstra]float32) {
+	C.ps_start_stream(d.ps)
+	d.setMean(mean)
+}
+
+func (d *decoder) setMean(mean *[cepstra]float32) {
+	C.ft_set_mean(d.ps, (*C.float)(unsafe.Pointer(&mean[0])), cepstra)
+}
+
+func (d *decoder) mean() (v [cepstra]float32) {
+	C.ft_mean(d.ps, (*C.float)(unsafe.Pointer(&v[0])), cepstra)
+	return v
+}
+
+func (d *decoder) start() bool { return C.ps_start_utt(d.ps) == 0 }
+
+func (d *decoder) end() bool { return C.ps_end_utt(d.ps) == 0 }
+
+func (d *decoder) process(pcm []int16) {
+	if len(pcm) > 0 {
+		C.ps_process_raw(d.ps, (*C.int16)(unsafe.Pointer(&pcm[0])), C.size_t(len(pcm)), 0, 0)
+	}
+}
+
+func (d *decoder) frames() int { return int(C.ps_get_n_frames(d.ps)) }
+
+func (d *decoder) inSpeech() bool { return C.ps_get_in_speech(d.ps) != 0 }
+
+// segment is one word, filler or silence of the best path. Frames are 10 ms
+// and count from the start of the stream's voiced part.
+type segment struct {
+	word       string
+	start, end int
+	acoustic   int
+}
+
+func (d *decoder) segments() []segment {
+	n := int(C.ft_segments(d.ps, &d.segs[0], longestHypothesis))
+	out := make([]segment, 0, n)
+	for _, s := range d.segs[:n] {
+		w, _, _ := strings.Cut(C.GoString(s.word), "(") // "the(2)" is another way to say it
+		out = append(out, segment{word: w, start: int(s.start), end: int(s.end), acoustic: int(s.acoustic)})
+	}
+	return out
+}
+
+// filler reports whether a segment is no word: silence or noise.
+func (s segment) filler() bool { return s.word == "" || strings.ContainsRune("<[+", rune(s.word[0])) }

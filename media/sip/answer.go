@@ -1,0 +1,343 @@
+package sip
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"flametree/actors"
+	"flametree/engine/fault"
+	"flametree/media/sip/sdp"
+)
+
+const (
+	// ringAfter is how long Answer may take before the caller hears it ring.
+	ringAfter = 250 * time.Millisecond
+	// ringMost ends an INVITE nobody decides about; proxies give up after 3
+	// minutes (RFC 3261 16.6, timer C).
+	ringMost = 3 * time.Minute
+)
+
+// invited opens a call for an INVITE and leaves the reading goroutine.
+func (e *Endpoint) invited(ctx context.Context, in *inbound) {
+	tag := tagOf(in.req.To().Params)
+	c := newCall(e, in.req.CallID().Value(), tag)
+	c.dlg = calleeDialog(in.req, in.link, tag)
+	c.seen(c.dlg.peer)
+	remote := tagOf(in.req.From().Params)
+	c.remoteTag.Store(&remote)
+	in.call.Store(c)
+	e.mu.Lock()
+	e.calls[tag] = c
+	e.mu.Unlock()
+	started := e.start(func() {
+		defer c.end()
+		if c.invite(ctx, in) {
+			e.stats.calls.Add(1)
+			c.run(ctx)
+		}
+	})
+	if !started {
+		c.end()
+	}
+}
+
+// invite brings an INVITE to its final response; true when that was 200.
+func (c *Call) invite(ctx context.Context, in *inbound) (taken bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.e.bug("invite", r)
+			in.respond(500, "Server Internal Error")
+			taken = false
+		}
+	}()
+	offer, err := c.firstOffer(in.req.Body())
+	if err != nil {
+		c.e.log.Debug("sip offer refused", "call", c.id, "err", err)
+		c.facts.hush()
+		in.respond(488, "Not Acceptable Here", header{"Warning", `304 flametree "no common codec"`})
+		return false
+	}
+	c.local = sdp.Local{ID: randomID(), Version: 1, Addr: c.e.face(in.link)}
+	if c.media, err = c.e.opt.NewMedia(c.params()); err != nil {
+		c.e.log.Warn("sip media refused", "call", c.id, "err", err)
+		c.facts.hush()
+		in.refuse(refuse(err))
+		return false
+	}
+	c.local.Port = mediaPort(c.media)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if !c.decide(ctx, in) {
+		return false
+	}
+	c.accept(in, c.describe(offer), !offer)
+	return true
+}
+
+// firstOffer reads the SDP of an INVITE; without any we make the offer.
+func (c *Call) firstOffer(body []byte) (offered bool, err error) {
+	if len(body) == 0 {
+		c.choice, c.shape = sdp.Offered(sdp.Codecs())
+		return false, nil
+	}
+	if c.shape, err = sdp.Parse(body); err != nil {
+		return true, err
+	}
+	c.choice, err = sdp.Negotiate(c.shape)
+	return true, err
+}
+
+// describe writes the SDP of a 2xx: the answer to an offer, or our own offer.
+func (c *Call) describe(offered bool) []byte {
+	if offered {
+		return sdp.Answer(c.shape, c.choice, c.local)
+	}
+	return sdp.Offer(sdp.Codecs(), sdp.SendRecv, c.local)
+}
+
+// params is what was negotiated, for the media.
+func (c *Call) params() MediaParams {
+	remote := c.choice.Remote
+	if !remote.Addr().IsValid() && remote.Port() != 0 { // c= named a host
+		remote = netip.AddrPortFrom(c.dlg.peer.addr.Addr(), remote.Port())
+	}
+	return MediaParams{
+		Codec: c.choice.Codec, PayloadType: c.choice.PayloadType, DTMFType: c.choice.DTMFType,
+		Remote: remote, Local: c.local.Addr, Direction: string(c.choice.Direction), PtimeMS: c.choice.PtimeMS,
+	}
+}
+
+// decide asks Options.Answer and waits for it, for the caller to give up, for a
+// Hangup, or for the end; true when the call is to be taken.
+func (c *Call) decide(ctx context.Context, in *inbound) bool {
+	verdict := make(chan error, 1)
+	inv := c.describeInvite(in)
+	if !c.e.start(func() { verdict <- c.e.askAnswer(ctx, inv) }) {
+		return false
+	}
+	ring, most := time.NewTimer(ringAfter), time.NewTimer(patience(in.req))
+	defer ring.Stop()
+	defer most.Stop()
+	for {
+		select {
+		case err := <-verdict:
+			return c.verdict(in, err)
+		case m := <-c.inbox:
+			if c.early(in, m) {
+				return false
+			}
+		case <-ring.C:
+			res := sip.NewResponseFromRequest(in.req, 180, "Ringing", nil)
+			res.AppendHeader(c.dlg.contactHeader(c.e, in.link))
+			in.send(res)
+		case <-most.C:
+			in.respond(487, "Request Terminated")
+			c.facts.tell(actors.Fact{Kind: actors.FactLineEnded, Reason: "canceled"})
+			return false
+		case <-c.hang:
+			in.respond(480, "Temporarily Unavailable")
+			return false
+		case <-c.e.closing:
+			in.respond(503, "Service Unavailable", retryAfter(busyRetry))
+			return false
+		}
+	}
+}
+
+// askAnswer contains a panic of the callback: it becomes 500.
+func (e *Endpoint) askAnswer(ctx context.Context, inv Invite) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.bug("answer", r)
+			err = fault.Bug
+		}
+	}()
+	if e.opt.Answer == nil {
+		return fmt.Errorf("nobody answers here: %w", fault.NotFound)
+	}
+	return e.opt.Answer(ctx, inv)
+}
+
+func (c *Call) verdict(in *inbound, err error) bool {
+	if err == nil {
+		return true
+	}
+	a := refuse(err)
+	c.facts.hush() // whoever refused knows
+	in.refuse(a)
+	c.e.log.Info("sip call refused", "call", c.id, "kind", a.code)
+	if a.code == 500 {
+		c.e.log.Error("sip answer failed", "call", c.id, "err", err)
+	}
+	return false
+}
+
+// early deals with what comes before the answer; true when the call is over.
+func (c *Call) early(in *inbound, m input) bool {
+	switch {
+	case m.cancel:
+	case m.in == nil:
+		return false
+	case m.in.req.Method == sip.BYE: // a BYE in an early dialog (RFC 3261 15)
+		m.in.respond(200, "OK")
+	case m.in.req.Method == sip.INVITE: // RFC 3261 14.2
+		m.in.respond(500, "Server Internal Error", header{"Retry-After", "2"})
+		return false
+	case m.in.req.Method == sip.OPTIONS:
+		m.in.options()
+		return false
+	default:
+		m.in.notAllowed()
+		return false
+	}
+	in.respond(487, "Request Terminated")
+	c.facts.tell(actors.Fact{Kind: actors.FactLineEnded, Reason: "canceled"})
+	return true
+}
+
+// patience is how long the caller is willing to ring (RFC 3261 20.19).
+func patience(req *sip.Request) time.Duration {
+	if h := req.GetHeader("expires"); h != nil {
+		if n, err := strconv.ParseUint(h.Value(), 10, 32); err == nil && n > 0 {
+			return min(ringMost, time.Duration(n)*time.Second)
+		}
+	}
+	return ringMost
+}
+
+func (c *Call) describeInvite(in *inbound) Invite {
+	req := in.req
+	user, err := url.PathUnescape(req.Recipient.User)
+	if err != nil { // the guard checked the escapes
+		user = req.Recipient.User
+	}
+	inv := Invite{
+		CallID: c.id, From: req.From().Address.String(), To: req.To().Address.String(), User: user,
+		Display: req.From().DisplayName, Source: c.dlg.peer.addr, Transport: in.link.network(),
+		Media: c.params(), Leg: c.media.Leg(), Line: c,
+	}
+	if h := req.GetHeader("user-agent"); h != nil {
+		inv.UserAgent = h.Value()
+	}
+	return inv
+}
+
+// accept answers an INVITE with 200 and keeps it for repetition until its ACK
+// comes, also over TCP (RFC 3261 13.3.1.4).
+func (c *Call) accept(in *inbound, body []byte, offer bool) {
+	res := sip.NewResponseFromRequest(in.req, 200, "OK", body)
+	res.AppendHeader(c.dlg.contactHeader(c.e, in.link))
+	res.AppendHeader(sip.NewHeader("Allow", allowed))
+	res.AppendHeader(sip.NewHeader("Content-Type", acceptable))
+	c.unacked = &unacked{
+		seq: in.req.CSeq().SeqNo, res: res, link: in.link, offer: offer,
+		wait: c.e.opt.T1, until: time.Now().Add(64 * c.e.opt.T1),
+	}
+	c.timer.Reset(c.e.opt.T1)
+	in.send(res)
+}
+
+// repeat sends the 200 again, twice as late each time up to T2, and gives the
+// call up after 64 T1.
+func (c *Call) repeat(ctx context.Context) {
+	u := c.unacked
+	if u == nil {
+		return
+	}
+	left := time.Until(u.until)
+	if left <= 0 {
+		c.e.log.Warn("sip call without ack", "call", c.id)
+		c.unacked = nil
+		c.facts.tell(actors.Fact{Kind: actors.FactLineEnded, Reason: "failed"})
+		c.sendBye(ctx)
+		return
+	}
+	if err := u.link.WriteMsg(u.res); err != nil {
+		c.e.log.Debug("sip response not sent", "call", c.id, "err", err)
+	}
+	u.wait = min(2*u.wait, 8*c.e.opt.T1)
+	c.timer.Reset(min(u.wait, left))
+}
+
+// onAck confirms the dialog, and reads the late answer when the 2xx held our offer.
+func (c *Call) onAck(ctx context.Context, ack *sip.Request) {
+	u := c.unacked
+	if u == nil || ack.CSeq().SeqNo != u.seq {
+		return
+	}
+	c.unacked = nil
+	c.timer.Stop()
+	if u.offer {
+		if err := c.settle(ack.Body()); err != nil {
+			c.e.log.Warn("sip late answer refused", "call", c.id, "err", err)
+			c.fail(ctx)
+			return
+		}
+	}
+	if !c.up {
+		c.up = true
+		c.facts.tell(actors.Fact{Kind: actors.FactLineUp})
+		c.e.log.Info("sip call up", "call", c.id, "codec", c.choice.Codec)
+	}
+	if c.leaving {
+		c.sendBye(ctx)
+		return
+	}
+	c.tellHold()
+}
+
+// settle takes the answer to an offer of ours.
+func (c *Call) settle(body []byte) error {
+	answer, err := sdp.Parse(body)
+	if err != nil {
+		return err
+	}
+	choice, err := sdp.Settle(answer, c.choice.Index)
+	if err != nil {
+		return err
+	}
+	c.choice = choice
+	return c.media.Renegotiate(c.params())
+}
+
+// tellHold reports a change in whether the peer listens.
+func (c *Call) tellHold() {
+	held := !c.choice.Direction.Sends()
+	if held == c.held {
+		return
+	}
+	c.held = held
+	kind := actors.FactLineResumed
+	if held {
+		kind = actors.FactLineHeld
+	}
+	c.facts.tell(actors.Fact{Kind: kind})
+}
+
+func errCallOver() error { return fmt.Errorf("call is over: %w", fault.Unavailable) }
+
+var errNoMediaPort = errors.New("media has no port")
+
+func mediaPort(m Media) uint16 {
+	port := m.Port()
+	if port <= 0 || port > 65535 {
+		panic(errNoMediaPort) // a media without a port cannot be answered with
+	}
+	return uint16(port)
+}
+
+// randomID is a session id that fits the signed numbers some peers read it into.
+func randomID() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return binary.BigEndian.Uint64(b[:]) >> 2
+}

@@ -1,0 +1,210 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+
+	"flametree/actors"
+	"flametree/engine/fault"
+	"flametree/media/sip/sdp"
+)
+
+// MediaParams is what both sides of a call agreed on, seen from ours.
+type MediaParams struct {
+	Codec       string // PCMU or PCMA
+	PayloadType uint8
+	DTMFType    uint8 // of telephone-event, 255: none
+	// Remote is where the peer wants RTP, the source address of its SIP with the
+	// port of its SDP when c= named a host. It is not valid before a late answer
+	// came; its address is unspecified when the peer wants no packets at all.
+	Remote    netip.AddrPort
+	Local     netip.Addr // our address as the peer is told it
+	Direction string     // sendrecv sendonly recvonly inactive, ours
+	PtimeMS   int        // the peer's wish, 10 to 60; 20 without one
+}
+
+// Media is the media of one call. The endpoint closes it exactly once, at the
+// end of the call, whatever way it ends.
+type Media interface {
+	// Port is the UDP port RTP is received on, for the SDP.
+	Port() int
+	// Renegotiate changes what was agreed; it must not block for long.
+	Renegotiate(p MediaParams) error
+	// Leg is what the call actor speaks and hears through.
+	Leg() actors.Leg
+	// Close ends it.
+	Close() error
+}
+
+// Invite is an incoming call that awaits a decision. Its media is there already
+// and may be started before the caller's ACK.
+type Invite struct {
+	CallID    string
+	From, To  string // URIs
+	User      string // of the request URI, unescaped
+	Display   string // the caller's display name, may be empty
+	UserAgent string
+	Source    netip.AddrPort
+	Transport string      // UDP or TCP
+	Media     MediaParams // as negotiated, or our offer when the caller sent none
+	Leg       actors.Leg
+	Line      actors.Line
+}
+
+// RetryAfter gives a refusal its Retry-After header. It wraps the reason.
+type RetryAfter struct {
+	Err   error
+	After time.Duration // rounded up to seconds
+}
+
+// Error implements error.
+func (r *RetryAfter) Error() string { return fmt.Sprintf("%v; retry after %v", r.Err, r.After) }
+
+// Unwrap gives the reason.
+func (r *RetryAfter) Unwrap() error { return r.Err }
+
+// Options configure an endpoint. UDP or TCP must be set.
+type Options struct {
+	UDP, TCP string // listen addresses; "" is off, port 0 chooses one
+	// PublicIP is the address told to peers in Contact, Via and SDP. Not valid:
+	// the address of the socket, or the one that reaches the peer.
+	PublicIP netip.Addr
+	// Answer decides about an incoming call and may block; nil error is 200 OK.
+	// The kind of an error chooses the code, see refuse. ctx ends when the caller
+	// gives up, which the Line then also reports. A nil Answer takes no calls: 404.
+	Answer func(ctx context.Context, inv Invite) error
+	// NewMedia makes the media of a call, before Answer is asked. Required.
+	NewMedia func(MediaParams) (Media, error)
+	// Allow, when set, is asked about the source of each datagram or connection
+	// before its bytes are looked at; false drops it. It must not block.
+	Allow func(netip.Addr) bool
+	Log   *slog.Logger // nil: none
+
+	// T1 is the round trip estimate of RFC 3261 17; zero is 500 ms. It times the
+	// repetition of a 200 and our patience for a BYE.
+	T1 time.Duration
+	// MaxTransactions bounds the server transactions held; over it new requests
+	// get 503. Zero is 50000, about 400 MB at worst.
+	MaxTransactions int
+	// MaxConns bounds TCP connections; zero is 4096.
+	MaxConns int
+	// Grace is how long Close waits for the answers to its BYEs; zero is 2 s.
+	Grace time.Duration
+}
+
+func (o *Options) fill() error {
+	var errs []error
+	if o.UDP == "" && o.TCP == "" {
+		errs = append(errs, errors.New("neither UDP nor TCP address"))
+	}
+	if o.NewMedia == nil {
+		errs = append(errs, errors.New("no NewMedia"))
+	}
+	if o.T1 < 0 || o.Grace < 0 || o.MaxTransactions < 0 || o.MaxConns < 0 {
+		errs = append(errs, errors.New("negative limit"))
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("sip options: %w: %w", errors.Join(errs...), fault.Invalid)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.T1 = orDefault(o.T1, 500*time.Millisecond)
+	o.Grace = orDefault(o.Grace, 2*time.Second)
+	o.MaxTransactions = orDefault(o.MaxTransactions, 50_000)
+	o.MaxConns = orDefault(o.MaxConns, 4096)
+	return nil
+}
+
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
+
+// answerTo is the answer to an INVITE that a refusal of Options.Answer becomes.
+type answerTo struct {
+	code       int
+	reason     string
+	retryAfter time.Duration // 0: no header
+}
+
+// refuse is the one table from kinds of trouble to SIP codes.
+func refuse(err error) answerTo {
+	a := answerTo{code: 500, reason: "Server Internal Error"}
+	switch fault.KindOf(err) {
+	case fault.NotFound:
+		a = answerTo{code: 404, reason: "Not Found"}
+	case fault.Exhausted:
+		a = answerTo{code: 486, reason: "Busy Here", retryAfter: busyRetry}
+	case fault.Unavailable:
+		a = answerTo{code: 503, reason: "Service Unavailable", retryAfter: busyRetry}
+	case fault.Denied:
+		a = answerTo{code: 403, reason: "Forbidden"}
+	case fault.Invalid:
+		a = answerTo{code: 400, reason: "Bad Request"}
+	case fault.Cancelled:
+		a = answerTo{code: 487, reason: "Request Terminated"}
+	case fault.Conflict:
+		a = answerTo{code: 491, reason: "Request Pending"}
+	case fault.Bug:
+	}
+	var retry *RetryAfter
+	if errors.As(err, &retry) {
+		a.retryAfter = retry.After
+	}
+	return a
+}
+
+// busyRetry is the Retry-After of a refusal that does not say when.
+const busyRetry = 10 * time.Second
+
+// Refused is the error of a call that the other side did not take. It wraps the
+// kind that fits the code.
+type Refused struct {
+	Code   int
+	Reason string
+}
+
+// Error implements error.
+func (r *Refused) Error() string { return fmt.Sprintf("refused: %d %s", r.Code, r.Reason) }
+
+// Unwrap gives the kind of trouble the code stands for.
+func (r *Refused) Unwrap() error {
+	switch r.Code {
+	case 404, 410, 604:
+		return fault.NotFound
+	case 486, 600:
+		return fault.Exhausted
+	case 401, 403, 407, 603:
+		return fault.Denied
+	case 487:
+		return fault.Cancelled
+	case 491:
+		return fault.Conflict
+	}
+	if r.Code >= 500 || r.Code == 408 || r.Code == 480 {
+		return fault.Unavailable
+	}
+	return fault.Invalid
+}
+
+// checkCodecs fills an empty list and refuses names we do not know.
+func checkCodecs(names []string) ([]string, error) {
+	if len(names) == 0 {
+		return sdp.Codecs(), nil
+	}
+	for _, name := range names {
+		if !slices.Contains(sdp.Codecs(), name) {
+			return nil, fmt.Errorf("codec %q: %w", name, fault.Invalid)
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,124 @@
+package sip
+
+import (
+	"context"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// outside answers a request that belongs to no dialog, in the order of
+// RFC 3261 8.2: method, headers, content.
+func (e *Endpoint) outside(ctx context.Context, in *inbound) {
+	switch in.req.Method {
+	case sip.INVITE, sip.OPTIONS:
+	case sip.BYE, sip.INFO, sip.UPDATE, sip.PRACK:
+		in.respond(481, "Call/Transaction Does Not Exist")
+		return
+	default:
+		in.notAllowed()
+		return
+	}
+	if forwards := in.req.MaxForwards(); forwards != nil && forwards.Val() == 0 {
+		in.respond(483, "Too Many Hops")
+		return
+	}
+	if in.badExtension() {
+		return
+	}
+	if e.draining.Load() {
+		in.respond(503, "Service Unavailable", retryAfter(busyRetry))
+		return
+	}
+	if in.req.Method == sip.OPTIONS {
+		in.options()
+		return
+	}
+	if in.badContent() {
+		return
+	}
+	e.invited(ctx, in)
+}
+
+// notAllowed tells methods of SIP that we do not do (405) from words that are no
+// method at all (501), RFC 3261 8.2.1 and 21.5.2.
+func (in *inbound) notAllowed() {
+	allow := header{"Allow", allowed}
+	switch in.req.Method {
+	case sip.REGISTER, sip.SUBSCRIBE, sip.NOTIFY, sip.REFER, sip.MESSAGE, sip.PRACK, sip.UPDATE, sip.PUBLISH:
+		in.respond(405, "Method Not Allowed", allow)
+	default:
+		in.respond(501, "Not Implemented", allow)
+	}
+}
+
+// options tells what an INVITE could count on (RFC 3261 11.2).
+func (in *inbound) options() {
+	in.respond(200, "OK",
+		header{"Allow", allowed}, header{"Accept", acceptable},
+		header{"Accept-Encoding", "identity"}, header{"Accept-Language", "en"}, header{"Supported", ""})
+}
+
+// badExtension refuses a request that requires what we do not have, which today
+// is every extension (RFC 3261 8.2.2.3).
+func (in *inbound) badExtension() bool {
+	var missing []string
+	for _, h := range in.req.GetHeaders("require") {
+		for tag := range strings.SplitSeq(h.Value(), ",") {
+			if tag = strings.TrimSpace(tag); tag != "" {
+				missing = append(missing, tag)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return false
+	}
+	in.respond(420, "Bad Extension", header{"Unsupported", strings.Join(missing, ", ")})
+	return true
+}
+
+// badContent refuses a body we cannot read, and a caller that could not read our
+// answer (RFC 3261 8.2.3, 21.4.7).
+func (in *inbound) badContent() bool {
+	req := in.req
+	for _, h := range req.GetHeaders("content-encoding") {
+		if !strings.EqualFold(strings.TrimSpace(h.Value()), "identity") && len(req.Body()) > 0 {
+			in.respond(415, "Unsupported Media Type", header{"Accept-Encoding", "identity"})
+			return true
+		}
+	}
+	switch kind := req.ContentType(); {
+	case len(req.Body()) == 0:
+	case kind == nil:
+		in.respond(400, "Body without Content-Type")
+		return true
+	case mediaType(kind.Value()) != acceptable:
+		in.respond(415, "Unsupported Media Type", header{"Accept", acceptable})
+		return true
+	}
+	if !acceptsSDP(req) {
+		in.respond(406, "Not Acceptable", header{"Accept", acceptable})
+		return true
+	}
+	return false
+}
+
+// acceptsSDP reads Accept; without the header SDP is accepted (RFC 3261 20.1).
+func acceptsSDP(req *sip.Request) bool {
+	headers := req.GetHeaders("accept")
+	for _, h := range headers {
+		for kind := range strings.SplitSeq(h.Value(), ",") {
+			switch mediaType(kind) {
+			case acceptable, "application/*", "*/*":
+				return true
+			}
+		}
+	}
+	return len(headers) == 0
+}
+
+// mediaType is a content type without parameters, in lower case.
+func mediaType(v string) string {
+	kind, _, _ := strings.Cut(v, ";")
+	return strings.ToLower(strings.TrimSpace(kind))
+}

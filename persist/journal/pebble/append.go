@@ -1,0 +1,235 @@
+package pebble
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"flametree/engine/event"
+	"flametree/engine/event/wire"
+	"flametree/engine/fault"
+	"flametree/engine/tenant"
+	"flametree/persist/journal"
+)
+
+// request is one wish to write, on its way to the committer. Its sender does not
+// touch it after sending it.
+type request struct {
+	do      func(*committer, *request) error // checks, then stages; an error refuses it alone
+	stream  []byte                           // streamKey
+	batch   *journal.Batch
+	records []record
+	envs    []event.Envelope
+	keys    []*personKey
+	row     []byte // Forget
+	head    journal.Head
+	reply   chan error // room for one: the committer never waits
+}
+
+// errStale says that a key made for this append lost to another: encode again.
+var errStale = errors.New("another key of that person was stored first")
+
+// Append implements journal.Journal. Encoding and sealing happen here, in the
+// caller's goroutine, with the numbers that the events get if the batch's
+// Expected holds.
+func (j *Journal) Append(ctx context.Context, b journal.Batch) ([]event.Envelope, error) {
+	if err := checkBatch(&b); err != nil {
+		return nil, err
+	}
+	if b.Expected == 0 && j.disk.low.Load() {
+		return nil, fmt.Errorf("journal: disk space is low, no new stream is opened: %w", fault.Unavailable)
+	}
+	for {
+		envs, err := j.try(ctx, b)
+		if !errors.Is(err, errStale) {
+			return envs, err
+		}
+	}
+}
+
+// try appends once.
+func (j *Journal) try(ctx context.Context, b journal.Batch) ([]event.Envelope, error) {
+	if !j.writers.enter() {
+		return nil, errClosed
+	}
+	defer j.writers.leave()
+	r := &request{do: (*committer).append, stream: streamKey(b.Stream), batch: &b, envs: envelopes(b)}
+	s := sealer{ring: j.keys}
+	r.records = make([]record, len(r.envs))
+	size := 0
+	for i := range r.envs {
+		rec, err := wire.Append(make([]byte, recordStored, 512), r.envs[i], &s)
+		if err != nil {
+			return nil, fmt.Errorf("journal: event %d of the batch: %w", i, err)
+		}
+		r.records[i] = rec
+		size += len(rec)
+	}
+	if size > maxBytes {
+		return nil, fmt.Errorf("journal: a batch of %d bytes, at most %d: %w", size, maxBytes, fault.Invalid)
+	}
+	r.keys = s.used
+	if err := j.send(ctx, r); err != nil {
+		if errors.Is(err, errStale) {
+			for _, k := range r.keys {
+				j.keys.disown(k)
+			}
+		}
+		return nil, err
+	}
+	return r.envs, nil
+}
+
+// envelopes makes the events' envelopes, complete but for position and hash.
+func envelopes(b journal.Batch) []event.Envelope {
+	chance := make([]byte, 10*len(b.Events))
+	_, _ = rand.Read(chance)
+	at := b.At.UTC().Truncate(time.Microsecond)
+	envs := make([]event.Envelope, len(b.Events))
+	for i, e := range b.Events {
+		id := event.NewID(at, [10]byte(chance[10*i:]))
+		envs[i] = event.Envelope{
+			ID: id, Stream: b.Stream, Seq: b.Expected + uint64(i) + 1,
+			Time: at, Epoch: b.Epoch, Cause: id, Subject: b.Subject, Body: e,
+		}
+		envs[i].Cause = envs[0].ID
+	}
+	return envs
+}
+
+// Claim implements journal.Journal.
+func (j *Journal) Claim(ctx context.Context, s event.Stream) (journal.Head, error) {
+	if err := checkStream(s); err != nil {
+		return journal.Head{}, err
+	}
+	if !j.writers.enter() {
+		return journal.Head{}, errClosed
+	}
+	defer j.writers.leave()
+	r := &request{do: (*committer).claim, stream: streamKey(s)}
+	if err := j.send(ctx, r); err != nil {
+		return journal.Head{}, err
+	}
+	return r.head, nil
+}
+
+// Forget implements journal.Journal.
+func (j *Journal) Forget(ctx context.Context, t tenant.ID, subject string) error {
+	if subject == "" {
+		return fmt.Errorf("journal: forget nobody: %w", fault.Invalid)
+	}
+	if !j.writers.enter() {
+		return errClosed
+	}
+	defer j.writers.leave()
+	r := &request{do: (*committer).forget, row: keyKey(t, subject)}
+	err := j.send(ctx, r)
+	// What was read between the deletion's staging and now is not kept.
+	j.keys.forget(r.row)
+	return err
+}
+
+// send hands r to the committer and waits for its answer.
+func (j *Journal) send(ctx context.Context, r *request) error {
+	if err := j.failed(); err != nil {
+		return err
+	}
+	r.reply = make(chan error, 1)
+	select {
+	case j.requests <- r:
+	case <-ctx.Done():
+		return fmt.Errorf("journal: not written: %w", ctx.Err())
+	}
+	select {
+	case err := <-r.reply:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("journal: gave up waiting, the outcome is unknown: %w", ctx.Err())
+	}
+}
+
+const (
+	maxEvents = 10_000
+	maxBytes  = 32 << 20
+	maxName   = 1024 // bytes of an id, subject or name
+)
+
+// maxTime is the last that 48 bits of milliseconds can hold.
+var maxTime = time.UnixMilli(1<<48 - 1) //nolint:gochecknoglobals // A constant but for its type.
+
+// checkBatch refuses what can never be appended.
+func checkBatch(b *journal.Batch) error {
+	if err := checkStream(b.Stream); err != nil {
+		return err
+	}
+	if len(b.Events)+len(b.Seen)+len(b.Claim)+len(b.Free)+len(b.Due)+len(b.Done) == 0 {
+		return fmt.Errorf("journal: an empty batch: %w", fault.Invalid)
+	}
+	if len(b.Events) > maxEvents {
+		return fmt.Errorf("journal: %d events in a batch, at most %d: %w", len(b.Events), maxEvents, fault.Invalid)
+	}
+	if b.At.Before(time.UnixMilli(0)) || b.At.After(maxTime) {
+		return fmt.Errorf("journal: a batch at %v: %w", b.At, fault.Invalid)
+	}
+	if len(b.Subject) > maxName {
+		return fmt.Errorf("journal: a subject of %d bytes, at most %d: %w", len(b.Subject), maxName, fault.Invalid)
+	}
+	for name, keys := range map[string][]journal.Key{"seen": b.Seen, "claim": b.Claim, "free": b.Free} {
+		if err := checkKeys(name, keys); err != nil {
+			return err
+		}
+	}
+	return checkDue(b)
+}
+
+func checkStream(s event.Stream) error {
+	if s.Kind == "" || s.ID == "" || len(s.Kind) > maxName || len(s.ID) > maxName {
+		return fmt.Errorf("journal: stream %q %q: kind and id have 1 to %d bytes: %w", s.Kind, s.ID, maxName, fault.Invalid)
+	}
+	return nil
+}
+
+// checkKeys does not name the key: it may be personal.
+func checkKeys(list string, keys []journal.Key) error {
+	for i, k := range keys {
+		if k.Space == "" || k.Name == "" || len(k.Space) > maxName || len(k.Name) > maxName {
+			return fmt.Errorf("journal: %s %d: space and name have 1 to %d bytes: %w", list, i, maxName, fault.Invalid)
+		}
+		for _, other := range keys[:i] {
+			if k == other {
+				return fmt.Errorf("journal: %s %d: named twice: %w", list, i, fault.Invalid)
+			}
+		}
+	}
+	return nil
+}
+
+func checkDue(b *journal.Batch) error {
+	for i, d := range b.Due {
+		if d.ID == "" || len(d.ID) > maxName {
+			return fmt.Errorf("journal: due %d: its id has 1 to %d bytes: %w", i, maxName, fault.Invalid)
+		}
+		if err := checkStream(d.Stream); err != nil {
+			return fmt.Errorf("due %q: %w", d.ID, err)
+		}
+		if d.Stream.Tenant != b.Stream.Tenant {
+			return fmt.Errorf("journal: due %q is for another tenant: %w", d.ID, fault.Invalid)
+		}
+		if d.At.Before(time.UnixMilli(0)) || d.At.After(maxTime) {
+			return fmt.Errorf("journal: due %q at %v: %w", d.ID, d.At, fault.Invalid)
+		}
+		for _, other := range b.Due[:i] {
+			if d.ID == other.ID {
+				return fmt.Errorf("journal: due %q: named twice: %w", d.ID, fault.Invalid)
+			}
+		}
+	}
+	for i, id := range b.Done {
+		if id == "" {
+			return fmt.Errorf("journal: done %d: no id: %w", i, fault.Invalid)
+		}
+	}
+	return nil
+}

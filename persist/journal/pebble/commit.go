@@ -1,0 +1,391 @@
+package pebble
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	pdb "github.com/cockroachdb/pebble/v2"
+
+	"flametree/engine/fault"
+	"flametree/engine/tenant"
+	"flametree/persist/journal"
+)
+
+// groupEvents is how many events a group gathers at most. One batch may be larger.
+const groupEvents = 512
+
+// markIdle is how long after the last group its mark is written when none follows.
+const markIdle = 10 * time.Millisecond
+
+// group is what is committed with one sync.
+type group struct {
+	batch    *pdb.Batch
+	meta     meta
+	accepted []*request
+}
+
+// committer is the one goroutine that decides and numbers. It owns its fields.
+type committer struct {
+	j     *Journal
+	heads *cache[*head] // by streamKey; newer than the store only within a group
+	meta  meta          // of the last group
+
+	// The group being built.
+	batch    *pdb.Batch
+	staged   map[string][]byte // rows that the group writes and may read again; nil is deleted
+	touched  map[string]*head  // by streamKey
+	events   int
+	accepted []*request
+	scratch  []byte
+}
+
+func newCommitter(j *Journal) *committer {
+	return &committer{
+		j: j, heads: newCache[*head](j.opt.Heads), meta: *j.durable.Load(),
+		staged: map[string][]byte{}, touched: map[string]*head{},
+	}
+}
+
+// run commits until Close closes the requests, group by group.
+func (c *committer) run() {
+	defer close(c.j.groups)
+	for {
+		c.j.slots <- struct{}{} // the finisher takes it back
+		r, ok := <-c.j.requests
+		if !ok {
+			return
+		}
+		c.gather(r)
+		if len(c.accepted) == 0 {
+			<-c.j.slots
+			continue
+		}
+		c.commit()
+	}
+}
+
+// gather takes r and whatever else waits, up to a group's size.
+func (c *committer) gather(r *request) {
+	c.batch = c.j.db.NewBatch()
+	c.events, c.accepted = 0, nil
+	clear(c.staged)
+	clear(c.touched)
+	c.take(r)
+	for c.events < groupEvents {
+		select {
+		case r, ok := <-c.j.requests:
+			if !ok {
+				return
+			}
+			c.take(r)
+		default:
+			return
+		}
+	}
+}
+
+// take stages r or refuses it. A request that is refused leaves no trace.
+func (c *committer) take(r *request) {
+	err := c.j.failed()
+	if err == nil {
+		err = r.do(c, r)
+	}
+	if err != nil {
+		r.reply <- err
+		return
+	}
+	c.accepted = append(c.accepted, r)
+	c.events += max(len(r.records), 1)
+}
+
+// commit writes heads and meta behind the events and hands the group on.
+func (c *committer) commit() {
+	for stream, h := range c.touched {
+		c.scratch = h.append(c.scratch[:0])
+		_ = c.batch.Set(row(tableHead, []byte(stream)), c.scratch, nil)
+	}
+	c.meta.group++
+	c.scratch = c.meta.append(c.scratch[:0])
+	_ = c.batch.Set([]byte{tableMeta}, c.scratch, nil)
+	g := &group{batch: c.batch, meta: c.meta, accepted: c.accepted}
+	c.apply(g.batch)
+	c.j.groups <- g
+}
+
+// apply gives the batch to the engine, which queues it for the next sync. When
+// the engine breaks off, by its Fatalf or a panic, the journal has failed.
+func (c *committer) apply(b *pdb.Batch) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.j.failure.torn.Store(true)
+			c.j.fail(fmt.Errorf("commit: %v", p))
+		}
+	}()
+	if err := c.j.db.ApplyNoSyncWait(b, pdb.Sync); err != nil {
+		c.j.fail(fmt.Errorf("commit: %w", err))
+	}
+}
+
+// set stages a row that later requests of the group may ask for.
+func (c *committer) set(key, value []byte) {
+	c.staged[string(key)] = value
+	_ = c.batch.Set(key, value, nil) // an error would mean a batch over 4 GB
+}
+
+func (c *committer) remove(key []byte) {
+	c.staged[string(key)] = nil
+	_ = c.batch.Delete(key, nil)
+}
+
+// get reads a row as it will be after what is staged; nil when there is none.
+func (c *committer) get(key []byte) ([]byte, error) {
+	if v, ok := c.staged[string(key)]; ok {
+		return v, nil
+	}
+	return get(c.j.db, key)
+}
+
+// head finds a stream's end as it will be after what is staged.
+func (c *committer) head(stream []byte) (*head, error) {
+	if h, ok := c.heads.get(stream); ok {
+		return h, nil
+	}
+	// A head that is staged may have been pushed out of the cache.
+	if h, ok := c.touched[string(stream)]; ok {
+		return h, nil
+	}
+	v, err := get(c.j.db, row(tableHead, stream))
+	if err != nil {
+		return nil, err
+	}
+	h := &head{}
+	if v != nil {
+		if *h, err = parseHead(v); err != nil {
+			return nil, fmt.Errorf("journal: head of a stream: %w: %w", err, fault.Bug)
+		}
+	}
+	c.heads.put(stream, h)
+	return h, nil
+}
+
+// claim opens a new epoch.
+func (c *committer) claim(r *request) error {
+	h, err := c.head(r.stream)
+	if err != nil {
+		return err
+	}
+	h.Epoch++
+	c.touched[string(r.stream)] = h
+	r.head = h.Head
+	return nil
+}
+
+// forget deletes a person's key.
+func (c *committer) forget(r *request) error {
+	c.j.keys.forget(r.row)
+	c.remove(r.row)
+	return nil
+}
+
+// append checks the batch's conditions and then stages all of it.
+func (c *committer) append(r *request) error {
+	h, err := c.head(r.stream)
+	if err != nil {
+		return err
+	}
+	if err := c.check(r, h); err != nil {
+		return err
+	}
+	moved, err := c.dueMoves(r.batch)
+	if err != nil {
+		return err
+	}
+	if err := c.storeKeys(r.keys); err != nil {
+		return err
+	}
+	c.stageEvents(r, h)
+	c.stageNames(r)
+	c.stageDue(r.batch, moved)
+	c.touched[string(r.stream)] = h
+	return nil
+}
+
+// check finds the first condition that does not hold.
+func (c *committer) check(r *request, h *head) error {
+	b := r.batch
+	conflict := journal.Conflict{Version: h.Version, Epoch: h.Epoch}
+	switch {
+	case b.Epoch < h.Epoch:
+		conflict.Condition = "epoch"
+		return &conflict
+	case b.Expected != h.Version:
+		conflict.Condition = "version"
+		return &conflict
+	}
+	for _, k := range b.Seen {
+		v, err := c.get(nameKey(tableSeen, b.Stream.Tenant, k))
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			conflict.Condition, conflict.Key = "seen", k
+			return &conflict
+		}
+	}
+	return c.checkNames(r, &conflict)
+}
+
+// checkNames checks Free, then Claim: a name can be given back and taken again.
+func (c *committer) checkNames(r *request, conflict *journal.Conflict) error {
+	for _, list := range []struct {
+		condition string
+		keys      []journal.Key
+	}{{"free", r.batch.Free}, {"claim", r.batch.Claim}} {
+		for _, k := range list.keys {
+			v, err := c.get(nameKey(tableClaim, r.batch.Stream.Tenant, k))
+			if err != nil {
+				return err
+			}
+			ours := len(v) > 8 && bytes.Equal(v[8:], r.stream)
+			if ours || (v == nil && list.condition == "claim") {
+				continue
+			}
+			conflict.Condition, conflict.Key = list.condition, k
+			if len(v) > 8 {
+				if conflict.Held, _, err = cutStream(v[8:]); err != nil {
+					return fmt.Errorf("journal: holder of a name: %w: %w", err, fault.Bug)
+				}
+			}
+			return conflict
+		}
+	}
+	return nil
+}
+
+// storeKeys writes the keys that the events were sealed with and that are not
+// stored yet. One that lost the race is errStale.
+func (c *committer) storeKeys(keys []*personKey) error {
+	for _, k := range keys {
+		if k.stored {
+			continue
+		}
+		tenantRow := keyKey(k.tenant.id, "")
+		if err := c.vacant(tenantRow, k.tenant.wrapped, k.tenant.stored); err != nil {
+			return err
+		}
+		if err := c.vacant(k.row, k.wrapped, false); err != nil {
+			return err
+		}
+		if !k.tenant.stored {
+			c.set(tenantRow, k.tenant.wrapped)
+			k.tenant.stored = true
+		}
+		c.set(k.row, k.wrapped)
+		k.stored = true
+	}
+	return nil
+}
+
+// vacant makes sure that no other key stands in the row.
+func (c *committer) vacant(row, wrapped []byte, known bool) error {
+	if known {
+		return nil
+	}
+	v, err := c.get(row)
+	if err == nil && v != nil && !bytes.Equal(v, wrapped) {
+		err = errStale
+	}
+	return err
+}
+
+// stageEvents numbers and chains the events and writes them with their pointers.
+func (c *committer) stageEvents(r *request, h *head) {
+	if len(r.records) == 0 {
+		return
+	}
+	for i, rec := range r.records {
+		c.meta.position++
+		h.Version++
+		h.Hash = rec.chain(c.meta.position, h.Hash)
+		r.envs[i].Position, r.envs[i].Hash = c.meta.position, h.Hash
+
+		e := c.batch.SetDeferred(1+len(r.stream)+8, len(rec))
+		e.Key[0] = tableEvent
+		copy(e.Key[1:], r.stream)
+		binary.BigEndian.PutUint64(e.Key[1+len(r.stream):], h.Version)
+		copy(e.Value, rec)
+		pointer := e.Key
+		_ = e.Finish()
+		c.pointer(pointer)
+	}
+	h.position = c.meta.position
+	h.meets(r.batch.Subject)
+	h.Epoch = max(h.Epoch, r.batch.Epoch)
+}
+
+// pointer writes g|position, whose value is the event's key.
+func (c *committer) pointer(eventKey []byte) {
+	// The batch's memory moves when it grows.
+	c.scratch = append(c.scratch[:0], eventKey...)
+	g := c.batch.SetDeferred(9, len(c.scratch))
+	g.Key[0] = tableGlobal
+	binary.BigEndian.PutUint64(g.Key[1:], c.meta.position)
+	copy(g.Value, c.scratch)
+	_ = g.Finish()
+}
+
+func (c *committer) stageNames(r *request) {
+	b, t := r.batch, r.batch.Stream.Tenant
+	for _, k := range b.Seen {
+		c.set(nameKey(tableSeen, t, k), binary.BigEndian.AppendUint64(nil, c.meta.position))
+	}
+	for _, k := range b.Free {
+		c.remove(nameKey(tableClaim, t, k))
+	}
+	for _, k := range b.Claim {
+		c.set(nameKey(tableClaim, t, k), append(binary.BigEndian.AppendUint64(nil, c.meta.group+1), r.stream...))
+	}
+}
+
+// dueMoves finds the rows that the batch removes or replaces.
+func (c *committer) dueMoves(b *journal.Batch) (rows [][]byte, err error) {
+	ids := b.Done
+	for _, d := range b.Due {
+		ids = append(ids[:len(ids):len(ids)], d.ID)
+	}
+	for _, id := range ids {
+		row, err := c.dueRow(b.Stream.Tenant, id)
+		if err != nil {
+			return nil, err
+		}
+		if row != nil {
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
+
+func (c *committer) dueRow(t tenant.ID, id journal.DueID) ([]byte, error) {
+	v, err := c.get(dueIDKey(t, id))
+	if err != nil || len(v) != 8 {
+		return nil, err
+	}
+	return dueKey(t, unsortable(binary.BigEndian.Uint64(v)), id), nil
+}
+
+// stageDue removes first, so that a batch can move a row.
+func (c *committer) stageDue(b *journal.Batch, moved [][]byte) {
+	t := b.Stream.Tenant
+	for _, row := range moved {
+		c.remove(row)
+	}
+	for _, id := range b.Done {
+		c.remove(dueIDKey(t, id))
+	}
+	for _, d := range b.Due {
+		c.set(dueKey(t, d.At, d.ID), dueValue(c.meta.group+1, d))
+		c.set(dueIDKey(t, d.ID), binary.BigEndian.AppendUint64(nil, sortable(d.At)))
+	}
+}

@@ -1,0 +1,78 @@
+package pebble
+
+import (
+	"fmt"
+	"time"
+
+	"flametree/engine/fault"
+)
+
+// finish waits for the groups' syncs in order, answers their senders and hands
+// the marks on: group n's when group n+1 waits for its sync, or when nothing
+// more comes. It ends when the committer does.
+func (j *Journal) finish() {
+	defer close(j.marking)
+	idle := time.NewTimer(time.Hour)
+	defer idle.Stop()
+	var last *meta // synced, its mark not yet handed on
+	for {
+		select {
+		case g, ok := <-j.groups:
+			if !ok {
+				if last != nil {
+					j.marking <- *last
+				}
+				return
+			}
+			if last != nil {
+				// Waits for the mark before it: it lags by two groups at most.
+				j.marking <- *last
+			}
+			last = j.settle(g)
+			idle.Reset(markIdle)
+		case <-idle.C:
+			if last != nil {
+				j.marking <- *last
+				last = nil
+			}
+		}
+	}
+}
+
+// settle waits for one group's sync and answers. It returns the group's mark,
+// nil when it did not reach the disk.
+func (j *Journal) settle(g *group) *meta {
+	// A group that the engine did not even queue has nothing to wait for.
+	if j.failed() == nil {
+		if err := g.batch.SyncWait(); err != nil {
+			j.fail(fmt.Errorf("sync of the log: %w", err))
+		}
+	}
+	<-j.slots
+	if err := j.failed(); err != nil {
+		for _, r := range g.accepted {
+			r.reply <- fmt.Errorf("the outcome of this write is unknown: %w", err)
+		}
+		return nil
+	}
+	_ = g.batch.Close()
+	j.durable.Store(&g.meta)
+	for _, r := range g.accepted {
+		r.reply <- nil
+	}
+	j.bell.ring()
+	return &g.meta
+}
+
+// mark writes marks until the finisher ends. A mark that cannot be written is a
+// failed sync like any other.
+func (j *Journal) mark() {
+	for m := range j.marking {
+		if j.failed() != nil {
+			continue
+		}
+		if err := j.marks.write(m); err != nil {
+			j.fail(fmt.Errorf("%w: %w", err, fault.Unavailable))
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package pebble
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	pdb "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"flametree/engine/fault"
+	"flametree/persist/journal"
+	"flametree/persist/vault"
+)
+
+// Options of a journal. Only Vault is required.
+type Options struct {
+	Vault *vault.Vault
+	// FS is where everything is kept; nil is the operating system's.
+	FS vfs.FS
+	// DiskFree asks for the volume's free and total bytes; nil asks FS.
+	DiskFree func() (free, total uint64, err error)
+	// LowWater is the free space, in bytes, below which new streams are refused;
+	// 0 is 1 GB or a twentieth of the volume, whichever is more.
+	LowWater uint64
+	// Ballast is the size, in bytes, of a file that is deleted at low water; 0 is none.
+	Ballast int64
+	// Log gets what an operator should know; nil is slog.Default.
+	Log *slog.Logger
+	// Fatal is called once, from any goroutine, when the journal has failed and
+	// takes no more writes. The process should say why and end. It may return.
+	Fatal func(error)
+	// Keys is how many people's keys are kept in memory; 0 is 10,000.
+	Keys int
+	// Heads is how many streams' heads are kept in memory; 0 is 100,000.
+	Heads int
+}
+
+// Journal implements journal.Journal in one directory. Beyond the contract it
+// can be verified, copied and closed.
+type Journal struct {
+	opt   Options
+	dir   string
+	log   *slog.Logger
+	store [16]byte
+
+	db    *pdb.DB
+	lock  *pdb.Lock
+	cache *pdb.Cache
+	keys  *keyring
+	disk  *disk
+	marks *markFile
+
+	requests chan *request // to the committer; closed by Close
+	groups   chan *group   // from the committer to the finisher
+	marking  chan meta     // from the finisher to the marker
+	slots    chan struct{} // one for each group on its way
+	work     sync.WaitGroup
+	writers  gate // who may write: shut first, so that what waits is finished
+	readers  gate // who touches the store
+
+	durable atomic.Pointer[meta] // the last group that is synced
+	bell    bell                 // rings when durable grows
+
+	closing chan struct{}
+	failure failure
+}
+
+var _ journal.Journal = (*Journal)(nil)
+
+// failure is the first reason why nothing more is written.
+type failure struct {
+	once   sync.Once
+	reason atomic.Pointer[error]
+	torn   atomic.Bool // the engine broke off in the middle and cannot be closed
+	open   atomic.Bool // before that, Open itself returns the reason
+}
+
+// fail closes the journal for writes, for good.
+func (j *Journal) fail(err error) {
+	j.failure.once.Do(func() {
+		err = fmt.Errorf("journal %s: closed for writes: %w: %w", j.dir, err, fault.Unavailable)
+		j.failure.reason.Store(&err)
+		if !j.failure.open.Load() {
+			return
+		}
+		j.log.Error("the journal takes no more writes", "err", err)
+		if j.opt.Fatal != nil {
+			j.opt.Fatal(err)
+		}
+	})
+}
+
+// failed is why nothing more is written, nil when all is well.
+func (j *Journal) failed() error {
+	if p := j.failure.reason.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Err is why the journal has failed, nil while it takes writes. /readyz asks it.
+func (j *Journal) Err() error { return j.failed() }
+
+// LowOnSpace reports whether new streams are refused for want of disk space.
+func (j *Journal) LowOnSpace() bool { return j.disk.low.Load() }
+
+// Position is that of the newest event that can be read, 0 when there is none.
+func (j *Journal) Position() journal.Position { return j.durable.Load().position }
+
+// Close finishes what was accepted, refuses everything else and waits for the
+// journal's goroutines. It may be called twice.
+func (j *Journal) Close() error {
+	if !j.writers.shut() {
+		return nil
+	}
+	close(j.closing)
+	close(j.requests)
+	j.work.Wait()
+	j.readers.shut()
+	var err error
+	if !j.failure.torn.Load() {
+		err = j.db.Close()
+	}
+	j.cache.Unref()
+	err = errors.Join(err, j.marks.file.Close(), j.lock.Close())
+	if j.failed() != nil {
+		return nil // said already; what the engine adds is only noise
+	}
+	if err != nil {
+		return fmt.Errorf("journal %s: close: %w", j.dir, err)
+	}
+	return nil
+}
+
+// errClosed is the answer after Close.
+var errClosed = fmt.Errorf("journal: closed: %w", fault.Unavailable)
+
+// gate counts who is inside, so that closing can wait for them. Unlike a
+// RWMutex it may be entered again by who is inside already.
+type gate struct {
+	mu     sync.Mutex
+	inside int
+	closed bool
+	empty  chan struct{} // made by shut, closed by the last to leave
+}
+
+// enter reports whether the gate is open; who got in must leave.
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.inside++
+	return true
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inside--
+	if g.inside == 0 && g.closed {
+		close(g.empty)
+	}
+}
+
+// shut lets nobody in any more and waits until all have left. It reports
+// whether it was the first to shut the gate.
+func (g *gate) shut() bool {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return false
+	}
+	g.closed = true
+	g.empty = make(chan struct{})
+	if g.inside == 0 {
+		close(g.empty)
+	}
+	g.mu.Unlock()
+	<-g.empty
+	return true
+}
+
+// bell wakes everybody who waits for it.
+type bell struct {
+	mu   sync.Mutex
+	next chan struct{} // nil while nobody waits
+}
+
+// wait gives a channel that is closed at the next ring.
+func (b *bell) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
+}

@@ -1,0 +1,301 @@
+// Package readmodel folds the journal into what lists, limits and look-ups
+// need: which agents there are, which sessions, which of them are open. It
+// writes nothing and decides nothing; it can be dropped and folded again at
+// any time. For now it lives in memory.
+package readmodel
+
+import (
+	"context"
+	"iter"
+	"sort"
+	"sync"
+	"time"
+
+	"flametree/engine/event"
+	"flametree/engine/tenant"
+	"flametree/persist/journal"
+)
+
+// Agent is one configured agent.
+type Agent struct {
+	Tenant    tenant.ID
+	ID        string
+	Name      string
+	Alias     string
+	TokenHash []byte
+	Published uint64
+	Running   bool
+	Reason    string // why it was stopped
+	Created   time.Time
+}
+
+// Session is one conversation.
+type Session struct {
+	Tenant       tenant.ID
+	ID           string
+	Agent        string
+	Conversation string
+	Channel      string
+	Call         string
+	Started      time.Time
+	Ended        time.Time
+	Status       event.Status // "" while open
+	Turns        int
+	Pending      bool // a reply is started and not closed
+	Recording    string
+}
+
+// Open reports whether the conversation goes on.
+func (s Session) Open() bool { return s.Status == "" }
+
+// Model is the fold. It is safe for concurrent use; what it returns are copies.
+type Model struct {
+	mu       sync.RWMutex
+	moved    *sync.Cond
+	at       journal.Position
+	failed   error
+	tenants  map[tenant.ID]event.TenantCreated
+	agents   map[string]*Agent
+	sessions map[string]*Session
+	byCall   map[string]string // call id → session id
+	order    []string
+}
+
+// New returns an empty Model.
+func New() *Model {
+	m := &Model{
+		tenants: make(map[tenant.ID]event.TenantCreated), agents: make(map[string]*Agent),
+		sessions: make(map[string]*Session), byCall: make(map[string]string),
+	}
+	m.moved = sync.NewCond(m.mu.RLocker())
+	return m
+}
+
+// Run folds events until the sequence ends, and reports why it did.
+func (m *Model) Run(events iter.Seq2[event.Envelope, error]) error {
+	for e, err := range events {
+		m.mu.Lock()
+		if err == nil {
+			m.fold(e)
+			m.at = e.Position
+		}
+		m.failed = err
+		m.mu.Unlock()
+		m.moved.Broadcast()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Wait returns when position at has been folded, or ctx ends.
+func (m *Model) Wait(ctx context.Context, at journal.Position) error {
+	stop := context.AfterFunc(ctx, func() { m.moved.Broadcast() })
+	defer stop()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for m.at < at {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if m.failed != nil {
+			return m.failed
+		}
+		m.moved.Wait()
+	}
+	return nil
+}
+
+// Position is the last one folded.
+func (m *Model) Position() journal.Position {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.at
+}
+
+func (m *Model) fold(e event.Envelope) {
+	switch e.Stream.Kind {
+	case event.TenantStream:
+		if b, ok := e.Body.(event.TenantCreated); ok {
+			m.tenants[e.Stream.Tenant] = b
+		}
+	case event.AgentStream:
+		m.foldAgent(e)
+	case event.SessionStream:
+		m.foldSession(e)
+	case event.CallStream:
+		if b, ok := e.Body.(event.RecordingClosed); ok {
+			if s := m.sessions[m.byCall[e.Stream.ID]]; s != nil {
+				s.Recording = b.Blob
+			}
+		}
+	}
+}
+
+func (m *Model) foldAgent(e event.Envelope) {
+	a := m.agents[e.Stream.ID]
+	if b, ok := e.Body.(event.AgentCreated); ok {
+		m.agents[e.Stream.ID] = &Agent{
+			Tenant: e.Stream.Tenant, ID: e.Stream.ID, Name: b.Name, Alias: b.Alias, TokenHash: b.TokenHash, Created: e.Time,
+		}
+		return
+	}
+	if a == nil {
+		return
+	}
+	switch b := e.Body.(type) {
+	case event.AgentPublished:
+		a.Published = b.Revision
+	case event.AgentStarted:
+		a.Running, a.Reason = true, ""
+	case event.AgentStopped:
+		a.Running, a.Reason = false, b.Reason
+	default:
+	}
+}
+
+func (m *Model) foldSession(e event.Envelope) {
+	s := m.sessions[e.Stream.ID]
+	if b, ok := e.Body.(event.SessionCreated); ok {
+		m.sessions[e.Stream.ID] = &Session{
+			Tenant: e.Stream.Tenant, ID: e.Stream.ID, Agent: b.Agent, Conversation: b.Conversation,
+			Channel: b.Channel, Call: b.Call, Started: e.Time,
+		}
+		m.order = append(m.order, e.Stream.ID)
+		if b.Call != "" {
+			m.byCall[b.Call] = e.Stream.ID
+		}
+		return
+	}
+	if s == nil {
+		return
+	}
+	switch b := e.Body.(type) {
+	case event.MessageReceived, event.UtteranceHeard:
+		s.Turns++
+	case event.ReplyStarted:
+		s.Pending = true
+	case event.ReplySent, event.ReplySpoken, event.ReplyLost:
+		s.Pending = false
+	case event.SessionEnded:
+		s.Status, s.Ended, s.Pending = b.Status, e.Time, false
+	default:
+	}
+}
+
+// Agents lists all agents, oldest first.
+func (m *Model) Agents() []Agent {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	out := make([]Agent, 0, len(m.agents))
+	for _, a := range m.agents {
+		out = append(out, *a)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if !out[i].Created.Equal(out[j].Created) {
+			return out[i].Created.Before(out[j].Created)
+		}
+		return out[i].ID < out[j].ID
+	})
+	return out
+}
+
+// Agent finds an agent by its id.
+func (m *Model) Agent(id string) (Agent, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	a, ok := m.agents[id]
+	if !ok {
+		return Agent{}, false
+	}
+	return *a, true
+}
+
+// Dialled finds the agent that a SIP user name means: its id or its alias.
+func (m *Model) Dialled(user string) (Agent, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if a, ok := m.agents[user]; ok {
+		return *a, true
+	}
+	for _, a := range m.agents {
+		if a.Alias != "" && a.Alias == user {
+			return *a, true
+		}
+	}
+	return Agent{}, false
+}
+
+// Tenants lists the tenants there are.
+func (m *Model) Tenants() []tenant.ID {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	out := make([]tenant.ID, 0, len(m.tenants))
+	for id := range m.tenants {
+		out = append(out, id)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].String() < out[j].String() })
+	return out
+}
+
+// Session finds a session by its id.
+func (m *Model) Session(id string) (Session, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	s, ok := m.sessions[id]
+	if !ok {
+		return Session{}, false
+	}
+	return *s, true
+}
+
+// Sessions lists the newest sessions first, at most that many that keep accepts.
+func (m *Model) Sessions(most int, keep func(Session) bool) []Session {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []Session
+	for i := len(m.order) - 1; i >= 0 && len(out) < most; i-- {
+		if s := m.sessions[m.order[i]]; keep == nil || keep(*s) {
+			out = append(out, *s)
+		}
+	}
+	return out
+}
+
+// Open implements actors.Census: the open sessions of an agent.
+func (m *Model) Open(t tenant.ID, agent string) []string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []string
+	for _, s := range m.sessions {
+		if s.Tenant == t && s.Agent == agent && s.Open() {
+			out = append(out, s.ID)
+		}
+	}
+	return out
+}
+
+// Begun implements actors.Census: how many sessions an agent began since a time.
+func (m *Model) Begun(t tenant.ID, agent string, since time.Time) int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	n := 0
+	for _, s := range m.sessions {
+		if s.Tenant == t && s.Agent == agent && !s.Started.Before(since) {
+			n++
+		}
+	}
+	return n
+}
+
+// OfCall finds the session that was born with a call.
+func (m *Model) OfCall(call string) (Session, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	s, ok := m.sessions[m.byCall[call]]
+	if !ok {
+		return Session{}, false
+	}
+	return *s, true
+}

@@ -1,0 +1,195 @@
+// Command suite runs the project's tests and says at the end how many ran,
+// failed and were skipped. It fails when a test fails, when a test other than
+// TestLive… is skipped, or when test/features.csv names a test that did not run.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sort"
+	"strings"
+	"time"
+)
+
+func main() {
+	fuzz := flag.Duration("fuzz", 0, "run every fuzz target for this long instead of the tests")
+	mutants := flag.Bool("mutants", false, "apply every patch of test/mutants to a copy and see its test fail")
+	only := flag.String("only", "", "mutants: only patches whose name contains this")
+	long := flag.Bool("long", false, "run the long forms of tests too")
+	flag.Parse()
+	var err error
+	switch {
+	case *fuzz > 0:
+		err = runFuzz(*fuzz)
+	case *mutants:
+		err = runMutants(*only)
+	default:
+		err = runTests(*long)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "suite:", err)
+		os.Exit(1)
+	}
+}
+
+// tally is what the tests said.
+type tally struct {
+	passed, failed int
+	skipped        map[string]string // test → why
+	ran            map[string]string // package.Test → pass fail skip
+	output         map[string][]string
+	bad            []string
+}
+
+// runTests runs the rooms' own tests with the race detector, then the
+// scenarios, which measure time and drive foreign programs, without it.
+func runTests(long bool) error {
+	begun := time.Now()
+	rooms, scenarios, err := packages()
+	if err != nil {
+		return err
+	}
+	env := os.Environ()
+	if long {
+		env = append(env, "FLAMETREE_TEST_LONG=1")
+	}
+	t := &tally{skipped: map[string]string{}, ran: map[string]string{}, output: map[string][]string{}}
+	t.run(env, append([]string{"test", "-json", "-race", "-shuffle=on", "-timeout=20m"}, rooms...))
+	t.run(env, append([]string{"test", "-json", "-p=1", "-timeout=20m"}, scenarios...))
+	features := checkFeatures("test/features.csv", t.ran)
+	for _, f := range features {
+		fmt.Println("features:", f)
+	}
+	for name, why := range t.skipped {
+		fmt.Printf("skipped: %s: %s\n", name, why)
+		if !strings.HasPrefix(name[strings.LastIndex(name, ".")+1:], "TestLive") {
+			t.bad = append(t.bad, name+" was skipped")
+		}
+	}
+	sort.Strings(t.bad)
+	for _, b := range t.bad {
+		fmt.Println("bad:", b)
+	}
+	fmt.Printf("tests took %s\n", time.Since(begun).Round(time.Second))
+	fmt.Printf("%d passed, %d failed, %d skipped\n", t.passed, t.failed, len(t.skipped))
+	if t.failed > 0 || len(t.bad) > 0 || len(features) > 0 {
+		return errors.New("not everything is well")
+	}
+	return nil
+}
+
+func packages() (rooms, scenarios []string, err error) {
+	out, err := exec.Command("go", "list", "./...").Output()
+	if err != nil {
+		return nil, nil, fmt.Errorf("list packages: %w", err)
+	}
+	for p := range strings.FieldsSeq(string(out)) {
+		if strings.HasPrefix(p, "flametree/test/") {
+			scenarios = append(scenarios, p)
+		} else {
+			rooms = append(rooms, p)
+		}
+	}
+	return rooms, scenarios, nil
+}
+
+// line is one line of go test -json.
+type line struct {
+	Action, Package, Test, Output string
+	Elapsed                       float64
+	ImportPath                    string
+}
+
+func (t *tally) run(env, args []string) {
+	cmd := exec.Command("go", args...)
+	cmd.Env, cmd.Stderr = env, os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.bad = append(t.bad, "go test: "+err.Error())
+		return
+	}
+	t.read(out)
+	if err := cmd.Wait(); err != nil && t.failed == 0 && len(t.bad) == 0 {
+		t.bad = append(t.bad, "go test: "+err.Error())
+	}
+}
+
+func (t *tally) read(out io.Reader) {
+	sc := bufio.NewScanner(out)
+	sc.Buffer(make([]byte, 1<<20), 16<<20)
+	for sc.Scan() {
+		var l line
+		if json.Unmarshal(sc.Bytes(), &l) != nil {
+			fmt.Println(sc.Text())
+			continue
+		}
+		t.take(l)
+	}
+}
+
+func (t *tally) take(l line) {
+	name := strings.TrimPrefix(l.Package, "flametree/") + "." + l.Test
+	switch l.Action {
+	case "output", "build-output":
+		if l.Action == "build-output" {
+			fmt.Print(l.Output)
+			return
+		}
+		t.output[name] = append(t.output[name], l.Output)
+	case "pass", "fail", "skip":
+		if l.Test == "" {
+			t.closePackage(l, name)
+			return
+		}
+		t.ran[name] = l.Action
+		switch l.Action {
+		case "pass":
+			t.passed++
+		case "fail":
+			t.failed++
+			fmt.Printf("--- FAIL %s\n%s", name, strings.Join(t.output[name], ""))
+		case "skip":
+			t.skipped[name] = strings.TrimSpace(lastLine(t.output[name]))
+		}
+		t.figures(name)
+		delete(t.output, name)
+	}
+}
+
+// figures prints what a test wants to be seen: lines that start with "figure:".
+func (t *tally) figures(name string) {
+	for _, o := range t.output[name] {
+		if i := strings.Index(o, "figure:"); i >= 0 {
+			fmt.Printf("%s %s\n", name, strings.TrimSpace(o[i:]))
+		}
+	}
+}
+
+func (t *tally) closePackage(l line, name string) {
+	if l.Action == "fail" {
+		fmt.Printf("--- FAIL %s\n%s", l.Package, strings.Join(t.output[name], ""))
+		t.bad = append(t.bad, l.Package+" failed")
+	}
+	if l.Action != "skip" {
+		fmt.Printf("%-4s %s (%.1fs)\n", l.Action, strings.TrimPrefix(l.Package, "flametree/"), l.Elapsed)
+	}
+	delete(t.output, name)
+}
+
+func lastLine(lines []string) string {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if s := strings.TrimSpace(lines[i]); s != "" && !strings.HasPrefix(s, "---") {
+			return s
+		}
+	}
+	return "no reason given"
+}
