@@ -96,7 +96,11 @@ func (c *Call) do(o turn.Output) {
 	case turn.HangUp:
 		c.flush()
 		c.finish(o.Status, o.Why, "agent")
-	case turn.Note, turn.OpenTurn, turn.AskRepeat, turn.AdoptSpeculation, turn.DropSpeculation:
+	case turn.AskRepeat:
+		if o.Why == "reply_failed" { // after an unheard turn the session asks by itself
+			c.toSession(&Nudge{Gen: o.Gen, Text: c.cast.Revision.Settings.Rephrase})
+		}
+	case turn.Note, turn.OpenTurn, turn.AdoptSpeculation, turn.DropSpeculation:
 		c.clock.note(o)
 	}
 }
@@ -163,7 +167,7 @@ func (c *Call) heard(m any) {
 		c.ears.stream = m.stream
 		c.ears.gate.open(m.stream)
 		c.leg.Hear(c.ears.gate.frame, c.ears.replay)
-		if c.ears.replay > 0 {
+		if c.ears.n > 1 { // what is replayed is written by now
 			c.step(c.now(time.Now()), turn.Input{Kind: turn.STTRestored, Gen: c.ears.gen})
 		}
 	case *hearing:
@@ -177,6 +181,9 @@ func (c *Call) heard(m any) {
 			c.clock.final = m.at
 		}
 		c.step(c.now(m.at), turn.Input{Kind: kind, Gen: c.ears.gen, Text: m.Text})
+		if m.EndOfTurn {
+			c.step(c.now(m.at), turn.Input{Kind: turn.EndOfTurnHint, Hint: turn.HintFinished})
+		}
 	case *earsGone:
 		if m.ears == c.ears.n {
 			c.deaf(m.err)

@@ -78,6 +78,9 @@ func (c *Call) say(r *reply, id uint64, text string) {
 	}
 	r.clauses = append(r.clauses, clause{id: id, text: text})
 	c.step(c.now(time.Now()), turn.Input{Kind: turn.SayQueued, Gen: r.gen, Clause: id, Text: text})
+	if r.done { // the caller has the floor: the machine yielded at once
+		return
+	}
 	c.utter(utter{text: spoken.Words(text, c.cast.Revision.Settings.Language), gen: r.gen, id: id})
 }
 

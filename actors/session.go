@@ -52,6 +52,8 @@ type Session struct {
 	callOn  bool      // a call holds the session awake
 	last    time.Time // of the last message
 	nap     *time.Timer
+	leaving bool  // asleep but for what is in the mailbox
+	late    []any // what came in between
 }
 
 // pending is a written message whose sender waits.
@@ -83,10 +85,25 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.stop()
 	case *actor.Stopped:
 		s.stay.Gone(s.id, ctx.Self())
+		for _, m := range s.late { // for the next one that wakes here
+			s.send(s.id, m)
+		}
 	case actor.SystemMessage, actor.AutoReceiveMessage: // not ours
 	case *Asked:
+		if s.leaving {
+			s.late = append(s.late, m)
+			return
+		}
 		s.handle(m.Msg, m.Reply)
+	case *idled:
+		if !s.leaving {
+			s.maybeSleep()
+		}
 	default:
+		if s.leaving {
+			s.late = append(s.late, m)
+			return
+		}
 		s.handle(m, func(any) {})
 	}
 }
@@ -142,9 +159,6 @@ func (s *Session) handle(m any, reply func(any)) {
 		s.timer(m)
 	case *Recover:
 		s.recover()
-	case *idled:
-		s.maybeSleep()
-		return
 	default:
 		if !s.think(m) && !s.call(m) {
 			reply(fmt.Errorf("session got %T: %w", m, fault.Bug))
@@ -319,7 +333,7 @@ func (s *Session) refused(err error) error {
 		return err
 	}
 	s.fail(err)
-	return err
+	return s.broken
 }
 
 func (s *Session) fail(err error) {
@@ -337,8 +351,16 @@ func (s *Session) over() {
 	if s.callOn {
 		s.toCall(&Over{Status: s.state.Status})
 	}
-	for _, p := range append(s.queue, s.asking) {
-		p.answer(fmt.Errorf("session is closed (%s): %w", s.state.Status, fault.NotFound))
+	closed := fmt.Errorf("session is closed (%s): %w", s.state.Status, fault.NotFound)
+	if p := s.asking; p != nil {
+		if said, ok := s.state.Said(p.turn); ok { // the farewell is an answer, too
+			p.answer(s.answered(said))
+		} else {
+			p.answer(closed)
+		}
+	}
+	for _, p := range s.queue {
+		p.answer(closed)
 	}
 	s.queue, s.asking = nil, nil
 }
@@ -376,6 +398,7 @@ func (s *Session) maybeSleep() {
 	case busy || quiet < s.Idle:
 		s.nap.Reset(max(s.Idle-quiet, s.Idle/4))
 	default:
+		s.leaving = true
 		s.stay.Leave(s.id, s.self)
 	}
 }

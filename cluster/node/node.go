@@ -27,6 +27,7 @@ import (
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/gateway/httpd"
+	"flametree/media/record"
 	"flametree/persist/blob"
 	"flametree/persist/journal/pebble"
 	"flametree/persist/readmodel"
@@ -59,6 +60,8 @@ type Node struct {
 	metrics *http.Server
 	reg     *prometheus.Registry
 
+	httpLn                         net.Listener
+	spools                         *record.Spool
 	httpAddr, sipAddr, metricsAddr string
 	installed                      []DemoAgent
 
@@ -120,6 +123,7 @@ func (n *Node) open(opt Options) error {
 	if n.blobs, err = openBlobs(n); err != nil {
 		return err
 	}
+	n.spools = record.New()
 	n.model = readmodel.New()
 	n.done.Go(func() {
 		if err := n.model.Run(n.journal.Subscribe(n.life, 1)); err != nil && n.life.Err() == nil {
@@ -224,6 +228,11 @@ func (n *Node) Stop(grace time.Duration) {
 		n.member.Shutdown(true)
 	}
 	n.cancel()
+	if n.spools != nil {
+		if err := n.spools.Close(); err != nil {
+			n.log.Error("recordings", "err", err)
+		}
+	}
 	if n.journal != nil {
 		if err := n.journal.Close(); err != nil {
 			n.log.Error("journal not closed", "err", err)

@@ -53,7 +53,7 @@ func (r recorders) spool(call string) string {
 
 // Open implements actors.Recorders.
 func (r recorders) Open(call string, rateHz int) (actors.Recorder, error) {
-	return r.n.spools.Open(r.spool(call), rateHz)
+	return r.n.spools.Create(r.spool(call), rateHz)
 }
 
 // Keep implements actors.Recorders.

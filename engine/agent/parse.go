@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"flametree/engine/event"
+	"flametree/engine/fault"
+	"flametree/engine/turn"
 	"flametree/engine/workflow"
 	"flametree/engine/workflow/located"
 )
@@ -284,21 +286,31 @@ func (p *parser) env(n located.Node) {
 	}
 }
 
+// setting gives a variable to whoever understands it: this package, the turn
+// machine, or both. What the turn machine would refuse is refused here, where
+// its place is known.
 func (p *parser) setting(pair located.Pair) {
 	key, value := pair.Key.Text, strings.TrimSpace(pair.Value.Text)
 	known, err := p.spec.Settings.put(key, value)
-	if strings.HasPrefix(key, "VOICE_") && (!known || key == languageKey) {
-		p.spec.Settings.Voice = append(p.spec.Settings.Voice, event.Pair{Key: key, Value: value})
+	timers := turn.Timers()
+	if slices.ContainsFunc(timers, func(t turn.Timer) bool { return t.Env == key }) {
+		c := turn.Default()
 		known = true
+		if err == nil {
+			err = c.Set(key, value)
+		}
+		p.spec.Settings.Voice = append(p.spec.Settings.Voice, event.Pair{Key: key, Value: value})
 	}
 	switch {
 	case err != nil:
-		p.Fault(pair.Value, "%s", err)
-	case known:
-	default:
+		p.Fault(pair.Value, "%s", strings.TrimSuffix(err.Error(), ": "+fault.Invalid.Error())) // the whole file is that
+	case !known:
 		var names []string
 		for _, s := range Table() {
 			names = append(names, s.Key)
+		}
+		for _, t := range timers {
+			names = append(names, t.Env)
 		}
 		p.Warn(pair.Key, "unknown variable %s is kept and changes nothing%s", key, located.Suggest(key, names))
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // Settings is what an agent's variables mean (spec 5, D2). The timers of the
-// turn machine are not here: they stay in Voice as they were written.
+// turn machine stand in Voice; VOICE_LANGUAGE is for both.
 type Settings struct {
 	System          string // GAC_SYSTEM
 	Fillers         bool   // ENABLE_FILLER_PHRASES
@@ -49,11 +49,8 @@ type Settings struct {
 	TransferTargets  string // JSON: name → number or SIP URI
 	TransferMode     string // blind attended
 
-	Voice []event.Pair // what engine/turn reads: VOICE_LANGUAGE and all VOICE_… variables that are not above, as written
+	Voice []event.Pair // what engine/turn reads, as written and found valid by it: (*turn.Config).Set takes each
 }
-
-// languageKey is read by the turn machine as well: for its backchannels.
-const languageKey = "VOICE_LANGUAGE"
 
 // Setting describes one variable for the portal, the documentation and doctor.
 type Setting struct {
@@ -206,7 +203,7 @@ func voiceRows() []row {
 		{Setting{"VOICE_RECORD", "bool", "False", "Record calls, stereo."}, 0, 0, func(s *Settings) any { return &s.Record }},
 		{Setting{"VOICE_RECORD_NOTICE", "text", "", "Spoken before the greeting when calls are recorded."}, 0, 0, func(s *Settings) any { return &s.RecordNotice }},
 		{Setting{"VOICE_TTS_VOICE", "text", "", "Name of the voice. Empty: the provider's own."}, 0, 0, func(s *Settings) any { return &s.TTSVoice }},
-		{Setting{languageKey, "text", "", "Language of the conversation, as a tag such as en or de-AT."}, 0, 35, func(s *Settings) any { return &s.Language }},
+		{Setting{"VOICE_LANGUAGE", "text", "", "Language of the conversation, as a tag such as en or de-AT."}, 0, 35, func(s *Settings) any { return &s.Language }},
 		{Setting{"VOICE_NO_INPUT_TEXT", "text", "Are you still there?", "Said when the caller is silent."}, 0, 0, func(s *Settings) any { return &s.NoInputText }},
 		{Setting{"VOICE_AMD", "bool", "True", "Outbound calls: tell answering machines from people."}, 0, 0, func(s *Settings) any { return &s.AMD }},
 		{Setting{"VOICE_VOICEMAIL_ACTION", "hangup|message", "hangup", "What to do with an answering machine."}, 0, 0, func(s *Settings) any { return &s.VoicemailAction }},

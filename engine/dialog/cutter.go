@@ -14,6 +14,7 @@ const (
 	minSoft   = 40 // of a later clause that ends at a comma
 	minWords  = 8  // before a cut without punctuation
 	maxWords  = 25
+	endless   = 60  // words after which anything may be torn apart
 	maxLink   = 120 // bytes for which an open bracket may turn out to be a link
 )
 
@@ -166,8 +167,10 @@ func (c *Cutter) tooLong(token string) int {
 		return 0
 	case s.conj > 0:
 		return s.conj
+	case s.safe > 0 || s.words < endless:
+		return s.safe
 	}
-	return s.safe
+	return s.pos
 }
 
 // verdict says whether a clause ends here.

@@ -130,7 +130,7 @@ const (
 	skipped   = -25 // a written word that is not spoken
 	unwritten = -25 // a spoken word that is not written
 	otherwise = -10 // each spoken word of a written word that sounds different
-	uneven    = -1  // each word by which figures become more or fewer words than digits
+	uneven    = -1  // each word by which the guess of composed is missed
 	maxRun    = 30  // spoken words of one written word
 )
 
@@ -151,8 +151,8 @@ func align(written []string, spoken []provider.Word) []int {
 		best[m][j] = best[m][j+1] + unwritten
 	}
 	for i := m - 1; i >= 0; i-- {
-		word, figures := bare(written[i]), countDigits(written[i])
-		free := figures > 0 || strings.ContainsAny(strings.Trim(written[i], ".,;:!?"), "@/.&%+")
+		word := bare(written[i])
+		free, parts := composed(written[i])
 		for j := n; j >= 0; j-- {
 			best[i][j], took[i][j] = best[i+1][j]+skipped, 0
 			if word == "" {
@@ -164,7 +164,7 @@ func align(written []string, spoken []provider.Word) []int {
 				case k == 1 && word == said[j]:
 					worth = same
 				case free:
-					worth = uneven * max(k-figures, figures-k)
+					worth = uneven * max(k-parts, parts-k)
 				}
 				if v := worth + best[i+1][j+k]; v > best[i][j] {
 					best[i][j], took[i][j] = v, k
@@ -185,12 +185,27 @@ func bare(w string) string {
 	return strings.ToLower(strings.TrimFunc(w, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }))
 }
 
-func countDigits(w string) int {
-	n := 0
-	for _, r := range w {
-		if unicode.IsDigit(r) {
-			n++
+// composed reports whether a word is made of figures or signs, so that its
+// spoken form is several words, and guesses how many: one a digit, a sign and a
+// run of letters.
+func composed(w string) (free bool, parts int) {
+	letters := false
+	for _, r := range strings.Trim(w, ".,;:!?()\"'“”") {
+		switch {
+		case unicode.IsLetter(r):
+			if !letters {
+				parts++
+			}
+			letters = true
+			continue
+		case unicode.IsDigit(r):
+			free = true
+			parts++
+		case strings.ContainsRune("@/.&%+$€£:", r):
+			free = true
+			parts++
 		}
+		letters = false
 	}
-	return n
+	return free, parts
 }

@@ -44,12 +44,16 @@ func tools(s *session.State, r *agent.Revision) []provider.Tool {
 	return out
 }
 
+// describe keeps to the words of the file: a model chooses by them.
 func describe(m workflow.Move) string {
-	target := fmt.Sprintf("Moves to the state %q.", m.Next)
-	if m.Next == workflow.End {
-		target = "Ends the conversation."
+	d := strings.TrimRight(strings.TrimSpace(m.Description), ".;")
+	switch {
+	case d == "":
+		return fmt.Sprintf("moves to the state %q", m.Next)
+	case m.Next == workflow.End:
+		return d + "; this ends the conversation"
 	}
-	return strings.TrimSpace(strings.TrimSpace(m.Description) + " " + target)
+	return d
 }
 
 func schemaOf(properties, required string) json.RawMessage {

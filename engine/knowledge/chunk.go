@@ -11,7 +11,7 @@ import (
 const (
 	MaxTextRunes = 50_000 // what lies beyond is not indexed; the portal refuses longer texts
 	chunkWords   = 80     // a passage is closed at the first boundary after this many words
-	chunkMax     = 120    // and before this many, unless one sentence is longer
+	chunkMax     = 120    // and before this many; a sentence that is longer is cut
 )
 
 // Chunk cuts a text into passages of about 80 to 120 words at sections,
@@ -62,6 +62,11 @@ func (c *chunker) section(s lexis.Section) {
 	for i, t := range s.Sentences {
 		n := len(strings.Fields(t))
 		fresh := s.Lines[i] != line
+		if n > chunkMax {
+			c.long(strings.Fields(t))
+			line = s.Lines[i]
+			continue
+		}
 		if c.words+n > chunkMax || c.words >= chunkWords && fresh {
 			c.flush()
 			if s.Heading != "" {
@@ -71,6 +76,19 @@ func (c *chunker) section(s lexis.Section) {
 		}
 		c.add(t, fresh)
 		line = s.Lines[i]
+	}
+}
+
+// long cuts a sentence without end at its words.
+func (c *chunker) long(words []string) {
+	c.flush()
+	for len(words) > 0 {
+		n := min(chunkMax, len(words))
+		c.add(strings.Join(words[:n], " "), true)
+		words = words[n:]
+		if len(words) > 0 {
+			c.flush()
+		}
 	}
 }
 

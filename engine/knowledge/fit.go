@@ -94,7 +94,7 @@ func (x *Index) fitText(c *chunk, terms []asked, need lexis.Need) (sum, hit floa
 		}
 		hit = max(hit, covered)
 	}
-	return sum, hit
+	return sum, hit * x.w.prose
 }
 
 func place(term int32, in []int32, worth float64) float64 {
@@ -102,26 +102,4 @@ func place(term int32, in []int32, worth float64) float64 {
 		return worth
 	}
 	return 0
-}
-
-// Leans reports whether a question needs the one before it to be understood:
-// it begins with and or what about, speaks of it or that, or has hardly a word
-// of its own.
-func Leans(lex *lexis.Lexicon, question string) bool {
-	words := lexis.Words(question)
-	own, pronoun := 0, false
-	for i, w := range words {
-		switch w.Text {
-		case "it", "its", "that", "they", "them", "their", "those", "these", "this", "ones", "same", "both":
-			pronoun = true
-		case "and", "but", "what":
-			if i == 0 && len(words) > 1 && (w.Text != "what" || words[1].Text == "about" || words[1].Text == "if") {
-				pronoun = true
-			}
-		}
-		if lex.Weight(w.Text) == lexis.Content {
-			own++
-		}
-	}
-	return own <= 1 || pronoun && own <= 4
 }

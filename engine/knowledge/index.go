@@ -76,6 +76,7 @@ type chunk struct {
 	question  []int32   // terms of the question, in order
 	title     []int32   // terms of the title
 	sentences []reading // of the text
+	facts     lexis.Facts // of all sentences
 	length    float32
 }
 
@@ -127,6 +128,7 @@ func (b *builder) add(s Source, text string) {
 	for _, sec := range lexis.Sections(text) {
 		heading := b.read(sec.Heading)
 		for _, t := range sec.Sentences {
+			c.facts |= lexis.FactsOf(t)
 			c.sentences = append(c.sentences, reading{text: t, head: sec.Heading, own: b.read(t), heading: heading, facts: lexis.FactsOf(t)})
 		}
 		if len(sec.Sentences) == 0 && len(heading) > 0 {

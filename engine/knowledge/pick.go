@@ -13,6 +13,9 @@ type Sentence struct {
 	Text    string
 }
 
+// carriedInside is weights.carried within a passage that was already chosen.
+const carriedInside = 0.7
+
 // Pick chooses from a passage, in its own order, the sentences that answer a
 // question, of at most so many words together, at least one. A Hit must come
 // from the same Index.
@@ -25,9 +28,11 @@ func (x *Index) Pick(q Query, h Hit, words int) []Sentence {
 	p.score(x, q)
 	best := p.best()
 	p.take(best)
-	if c.src.Kind == FAQ {
+	switch {
+	case c.src.Kind == FAQ:
 		p.whole()
-	} else {
+	case p.compare(x, q.Text):
+	default:
 		p.around(best)
 		p.more(best)
 	}
@@ -42,6 +47,7 @@ func (x *Index) Pick(q Query, h Hit, words int) []Sentence {
 
 type picker struct {
 	c      *chunk
+	terms  []asked
 	cover  [][]float64 // sentence by term
 	scores []float64
 	sum    float64
@@ -53,7 +59,11 @@ type picker struct {
 // score says how much of the question each sentence covers.
 func (p *picker) score(x *Index, q Query) {
 	need := lexis.Asks(q.Text)
-	terms := x.question(q, need)
+	// Within a passage the turn before says which fact is meant.
+	y := *x
+	y.w.carried = carriedInside
+	terms := y.question(q, need)
+	p.terms = terms
 	for _, a := range terms {
 		p.sum += a.weight
 	}
@@ -71,8 +81,11 @@ func (p *picker) score(x *Index, q Query) {
 			row[i] *= a.weight
 			total += row[i]
 		}
-		if need != lexis.NeedAny && s.gives(need) {
+		switch {
+		case s.gives(need):
 			total += 0.2 * p.sum
+		case need.Figure():
+			total *= 0.6
 		}
 		p.cover = append(p.cover, row)
 		p.scores = append(p.scores, total)
@@ -136,7 +149,9 @@ func (p *picker) more(best int) {
 		for i := range p.c.sentences {
 			g := 0.0
 			for t, v := range p.cover[i] {
-				g += max(0, v-p.have[t])
+				if !p.terms[t].carried {
+					g += max(0, v-p.have[t])
+				}
 			}
 			if !p.taken[i] && g > gain && p.scores[i] >= 0.5*p.scores[best] {
 				gain, at = g, i
@@ -146,6 +161,60 @@ func (p *picker) more(best int) {
 			return
 		}
 	}
+}
+
+// compare takes turns between the sections that a question of difference names.
+func (p *picker) compare(x *Index, question string) bool {
+	differ := false
+	named := make(map[string]bool)
+	for _, w := range lexis.Words(question) {
+		switch w.Text {
+		case "difference", "differences", "different", "differ", "compare", "comparison", "versus", "vs", "better":
+			differ = true
+		}
+		named[x.lex.Stem(w.Text)] = true
+	}
+	if !differ {
+		return false
+	}
+	heads := p.distinct(x, named)
+	if len(heads) < 2 {
+		return false
+	}
+	p.left, p.taken = p.left+len(strings.Fields(p.c.sentences[p.best()].text)), make([]bool, len(p.taken))
+	for again := true; again; {
+		again = false
+		for _, h := range heads {
+			for i, s := range p.c.sentences {
+				if s.head == h && !p.taken[i] {
+					again = p.take(i) || again
+					break
+				}
+			}
+		}
+	}
+	return true
+}
+
+// distinct are the headings that have a word of the question which no other
+// heading has.
+func (p *picker) distinct(x *Index, named map[string]bool) []string {
+	count := make(map[int32]int)
+	heads := make(map[string][]int32)
+	var order []string
+	for _, s := range p.c.sentences {
+		if _, ok := heads[s.head]; ok || s.head == "" {
+			continue
+		}
+		heads[s.head] = s.heading
+		order = append(order, s.head)
+		for _, t := range s.heading {
+			count[t]++
+		}
+	}
+	return slices.DeleteFunc(order, func(h string) bool {
+		return !slices.ContainsFunc(heads[h], func(t int32) bool { return count[t] == 1 && named[x.names[t]] })
+	})
 }
 
 // leansBack reports whether a sentence goes on from the one before it.

@@ -43,13 +43,9 @@ func (x *Index) Find(q Query) []Hit {
 	}
 	found := x.rank(terms)
 	for i := range found {
-		found[i].score = x.fit(&x.chunks[found[i].chunk], terms, need)
-	}
-	order(found)
-	// Regular expressions are dear; only passages that may be returned are asked.
-	for i := range min(len(found), q.K+4) {
 		c := &x.chunks[found[i].chunk]
-		if !lexis.Gives(c.text, need) {
+		found[i].score = x.fit(c, terms, need)
+		if !c.facts.May(need) {
 			found[i].score *= x.w.noFact
 		}
 	}
@@ -88,6 +84,7 @@ func (x *Index) hit(f scored) Hit {
 type asked struct {
 	weight  float64
 	content bool
+	carried bool     // from the turn before
 	fact    bool     // names the kind of fact that is asked for: a figure covers it
 	any     []option // best first
 }
@@ -147,7 +144,8 @@ func (x *Index) carry(own, before []asked) []asked {
 		content = content || a.content
 	}
 	before = slices.DeleteFunc(before, func(a asked) bool { return !a.content })
-	for _, a := range before {
+	for i, a := range before {
+		before[i].carried = true
 		sum += a.weight
 	}
 	if content && sum > 0 {

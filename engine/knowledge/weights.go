@@ -14,6 +14,7 @@ type weights struct {
 	apart       float64 // in another sentence of the passage
 	fact        float64 // cost, covered by an amount
 	noFact      float64 // factor for a passage without the kind of fact that is asked for
+	prose       float64 // a sentence of a text, to the answer of a FAQ that fits as well
 	back        float64 // how much a FAQ loses that asks about something else besides
 	doubt       float64 // how much meaning must be covered before it counts half
 }
@@ -22,6 +23,6 @@ func standard() weights {
 	return weights{
 		unseen: 0.8, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
 		related: 0.9, title: 0.85, heading: 0.88, answer: 0.8, apart: 0.38,
-		fact: 0.9, noFact: 0.68, back: 0.22, doubt: 0.5,
+		fact: 0.9, noFact: 0.68, prose: 0.96, back: 0.22, doubt: 0.5,
 	}
 }

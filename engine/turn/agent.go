@@ -82,6 +82,20 @@ func (m *Machine) queued(in Input) {
 		}
 		m.begin(in.Gen)
 	}
+	m.append(in)
+	if m.agent != AgentThinking && m.agent != AgentIdle {
+		return
+	}
+	if m.agent = AgentStarting; m.started {
+		m.agent = AgentSpeaking
+	}
+	if m.suspended() {
+		m.pause()
+	}
+}
+
+// append takes a clause into the generation.
+func (m *Machine) append(in Input) {
 	if in.Clause > 0 && !m.said {
 		m.said = true
 		if m.timing {
@@ -96,15 +110,6 @@ func (m *Machine) queued(in Input) {
 		m.expect = in.Expect
 	}
 	m.t[agentSign] = m.now
-	if m.agent == AgentThinking || m.agent == AgentIdle {
-		m.agent = AgentStarting
-		if m.started {
-			m.agent = AgentSpeaking
-		}
-		if m.suspended() {
-			m.pause()
-		}
-	}
 }
 
 // told is the table of what becomes of a reply. Stale generations are nobody's.

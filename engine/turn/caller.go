@@ -68,7 +68,6 @@ func (m *Machine) hear(in Input) {
 	}
 	switch k := in.Kind; {
 	case m.suspended(): // music on hold is nobody's voice
-
 	case k == RawOn && !m.raw && !aside:
 		m.raw, m.t[rawSince] = true, m.now
 		if m.caller == CallerSilent || m.caller == CallerCommitted {
@@ -79,7 +78,6 @@ func (m *Machine) hear(in Input) {
 		if !m.voice {
 			m.rest()
 		}
-
 	case k == VoiceOn && !m.voice && !aside:
 		m.voiceOn()
 	case k == VoiceOff:
@@ -176,25 +174,15 @@ func (m *Machine) transcribed(in Input) {
 	if in.Gen < m.stream {
 		return // a stream that was given up
 	}
-	m.stream = in.Gen
+	if m.deaf && !m.restart { // whoever speaks of words hears again
+		m.recogniser(Input{Kind: STTRestored, Gen: in.Gen})
+	}
+	m.stream, m.t[callerSign] = in.Gen, m.now
 	final := in.Kind == Final
-	if final {
-		m.t[settledAt], m.t[finalAt] = m.now, m.now
-		if m.asked > 0 {
-			m.t[settledAt] = m.t[askedAt]
-		}
+	if m.belated(final) {
+		return
 	}
-	if m.owed > 0 && m.now-m.t[owedAt] <= m.cfg.STTTimeout {
-		if final {
-			m.owed--
-		}
-		return // words of a turn that was closed without them
-	}
-	m.owed = 0
 	in.Text = strings.ToValidUTF8(in.Text, "\uFFFD")
-	if final && m.asked > 0 {
-		m.asked--
-	}
 	switch {
 	case !m.open && m.suspended(): // songs have words too
 		return
@@ -204,16 +192,36 @@ func (m *Machine) transcribed(in Input) {
 	}
 	m.absorb(in, final)
 	switch {
+	case m.open && m.byText && m.words() > 0:
+		m.t[trail] = m.t[changed]
 	case m.open:
-		m.t[callerSign] = m.now
-		if m.byText && m.words() > 0 {
-			m.t[trail] = m.t[changed]
-		}
 	case m.claims():
 		m.judge(final)
 	case m.words() > 0:
 		m.openTurn()
 	}
+}
+
+// belated keeps count of the finals that were asked for, and reports whether
+// this transcript belongs to a turn that was closed without it.
+func (m *Machine) belated(final bool) bool {
+	late := m.owed > 0 && m.now-m.t[owedAt] <= m.cfg.STTTimeout
+	if !late {
+		m.owed = 0
+	}
+	if !final {
+		return late
+	}
+	if late {
+		m.owed--
+		return true
+	}
+	m.t[settledAt], m.t[finalAt] = m.now, m.now
+	if m.asked > 0 { // it covers the audio up to the question
+		m.asked--
+		m.t[settledAt] = m.t[askedAt]
+	}
+	return false
 }
 
 func (m *Machine) absorb(in Input, final bool) {

@@ -12,7 +12,7 @@ func (m *Machine) openTurn() {
 	m.turn++
 	m.open, m.waiting = true, false
 	m.byText = !m.voice && m.length == 0
-	m.t[opened], m.t[callerSign] = m.now, m.now
+	m.t[opened] = m.now
 	switch {
 	case m.voice:
 		m.caller = CallerSpeaking

@@ -91,13 +91,10 @@ func (m *Machine) suspend() {
 // restore goes on as if no time had passed.
 func (m *Machine) restore() {
 	away := m.now - m.t[suspendedAt]
-	for c := range m.t {
-		switch clock(c) {
-		case lostAt, restartedAt, settledAt: // these run on
-		default:
-			if m.t[c] <= m.t[suspendedAt] {
-				m.t[c] += away
-			}
+	for c := range clocks {
+		runsOn := c == lostAt || c == restartedAt || c == settledAt
+		if !runsOn && m.t[c] <= m.t[suspendedAt] {
+			m.t[c] += away
 		}
 	}
 	m.vad, m.cut = false, false

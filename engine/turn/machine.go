@@ -137,10 +137,12 @@ func New(cfg Config, seed uint64) *Machine {
 // its own instant.
 func (m *Machine) Step(at time.Duration, in Input) []Output {
 	m.outs = m.outs[:0]
-	m.advance(at)
-	if !m.over {
+	if at = max(m.now, min(at, horizon)); at >= m.due {
+		m.advance(at)
+	}
+	if m.now = at; !m.over && in.Kind != Tick {
 		m.take(in)
-		m.advance(m.now)
+		m.advance(at)
 	}
 	return m.outs
 }
@@ -189,7 +191,6 @@ func (m *Machine) take(in Input) {
 
 // advance fires, in order, every deadline up to at.
 func (m *Machine) advance(at time.Duration) {
-	at = max(m.now, min(at, horizon))
 	for range 1000 {
 		t, due := m.earliest()
 		if m.due = due; due > at {
@@ -282,10 +283,10 @@ func (m *Machine) emit(o Output) {
 }
 
 // draw is splitmix64: 256 choices are plenty for phrases.
-func (m *Machine) draw() uint8 {
+func (m *Machine) draw() uint64 {
 	m.chance += 0x9e3779b97f4a7c15
 	z := m.chance
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return uint8((z ^ z>>31) >> 56)
+	return (z ^ z>>31) >> 56
 }

@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -66,7 +67,7 @@ type Output struct {
 	Digits  string // personal: never in Spell
 	Unheard bool   // there was voice and no words
 	N       int
-	Pick    uint8 // drawn from the seed: chooses among phrases of the same meaning
+	Pick    uint64 // 0 to 255, drawn from the seed: chooses among phrases of the same meaning
 	DB      float64
 	Wait    time.Duration // Note: how long; CloseTurn: from the end of voice to the commit
 	Ended   time.Duration // CloseTurn: offset of the end of speech
@@ -84,10 +85,10 @@ func (o Output) Spell() string {
 	b = append(append(append(b, o.At.String()...), ' '), o.Kind.String()...)
 	b = number(b, "turn", o.Turn)
 	b = number(b, "gen", o.Gen)
-	b = number(b, "n", uint64(o.N))
-	b = number(b, "pick", uint64(o.Pick))
-	b = number(b, "words", uint64(o.Words))
-	b = number(b, "digits", uint64(len(o.Digits)))
+	b = number(b, "n", o.N)
+	b = number(b, "pick", o.Pick)
+	b = number(b, "words", o.Words)
+	b = number(b, "digits", len(o.Digits))
 	if o.Unheard {
 		b = append(b, " unheard"...)
 	}
@@ -106,12 +107,11 @@ func (o Output) Spell() string {
 	return string(b)
 }
 
-func number(b []byte, key string, n uint64) []byte {
+func number[N int | uint64](b []byte, key string, n N) []byte {
 	if n == 0 {
 		return b
 	}
-	b = append(append(append(b, ' '), key...), '=')
-	return strconv.AppendUint(b, n, 10)
+	return fmt.Appendf(b, " %s=%d", key, n)
 }
 
 func length(b []byte, key string, d time.Duration) []byte {

@@ -29,7 +29,7 @@ func TestRuleA_WhatCanStartATurnCanEndIt(t *testing.T) {
 			{0, partial("yes please"), "open_turn"}, {2000, is(Tick), "finalize_stt@150 close_turn:eot_finished=yes please@950"},
 		},
 		"a digit": {
-			{0, key1('4'), "open_turn"}, {2500, is(Tick), "close_turn:dtmf_gap#4"},
+			{0, press('4'), "open_turn"}, {2500, is(Tick), "close_turn:dtmf_gap#4"},
 		},
 	})
 }
@@ -41,7 +41,7 @@ func TestRuleB_NoTurnIsCommittedWhileTheVADSaysSpeech(t *testing.T) {
 			{5900, is(RawOff), ""}, {6000, is(RawOn), ""}, {9000, is(VoiceOff), "finalize_stt"}, {9010, final(""), ""}, {9150, is(Tick), "close_turn:eot_finished=thank you"},
 		},
 		"digits do not either": {
-			{0, is(VoiceOn), "open_turn"}, {100, key1('4'), ""}, {200, key1('#'), ""}, {3000, is(RawOff), ""},
+			{0, is(VoiceOn), "open_turn"}, {100, press('4'), ""}, {200, press('#'), ""}, {3000, is(RawOff), ""},
 			{3200, is(VoiceOff), "finalize_stt"}, {3250, final(""), "close_turn:dtmf_terminator#4"},
 		},
 		"nor when the wait ends in a sound too short to be voice yet": {
@@ -143,31 +143,31 @@ func TestRuleF_ADigitIsAnUtteranceThatMayInterrupt(t *testing.T) {
 	deafened.BargeIn = false
 	tests := map[string][]step{
 		"it takes the floor": speaking(
-			step{1000, key1('1'), "yield:digit open_turn"}, step{1500, key1('2'), ""}, step{1700, key1('#'), "close_turn:dtmf_terminator#12"},
+			step{1000, press('1'), "yield:digit open_turn"}, step{1500, press('2'), ""}, step{1700, press('#'), "close_turn:dtmf_terminator#12"},
 		),
 		"a gap ends the row": {
-			{0, key1('1'), "open_turn"}, {2499, key1('2'), ""}, {4998, is(Tick), ""}, {4999, is(Tick), "close_turn:dtmf_gap#12"},
+			{0, press('1'), "open_turn"}, {2499, press('2'), ""}, {4998, is(Tick), ""}, {4999, is(Tick), "close_turn:dtmf_gap#12"},
 		},
 		"the terminator alone is a choice": {
-			{0, key1('#'), "open_turn close_turn:dtmf_terminator##"},
+			{0, press('#'), "open_turn close_turn:dtmf_terminator##"},
 		},
 		"what is no key is no digit": {
-			{0, key1('x'), ""}, {0, key1(0), ""}, {0, key1('d'), "open_turn"}, {2500, is(Tick), "close_turn:dtmf_gap#D"},
+			{0, press('x'), ""}, {0, press(0), ""}, {0, press('d'), "open_turn"}, {2500, is(Tick), "close_turn:dtmf_gap#D"},
 		},
 		"words and digits are one utterance": {
-			{0, is(VoiceOn), "open_turn"}, {500, key1('7'), ""}, {600, is(VoiceOff), "finalize_stt"}, {650, final("number"), ""},
+			{0, is(VoiceOn), "open_turn"}, {500, press('7'), ""}, {600, is(VoiceOff), "finalize_stt"}, {650, final("number"), ""},
 			{3000, is(Tick), "close_turn:dtmf_gap=number#7"},
 		},
 	}
 	playAll(t, plain(), tests)
 	t.Run("also where voice may not", func(t *testing.T) {
-		play(t, deafened, speaking(step{1000, is(VoiceOn), ""}, step{3000, partial("stop it now"), ""}, step{3100, key1('1'), "yield:digit open_turn"}))
+		play(t, deafened, speaking(step{1000, is(VoiceOn), ""}, step{3000, partial("stop it now"), ""}, step{3100, press('1'), "yield:digit open_turn"}))
 	})
 	t.Run("32 end the row", func(t *testing.T) {
 		m := New(plain(), 1)
 		var got []string
 		for i := range 32 {
-			got = told(got, m.Step(time.Duration(i)*time.Second, key1('9')), time.Duration(i)*time.Second)
+			got = told(got, m.Step(time.Duration(i)*time.Second, press('9')), time.Duration(i)*time.Second)
 		}
 		want := []string{"open_turn", "close_turn:dtmf_max#99999999999999999999999999999999"}
 		if !slices.Equal(got, want) {
@@ -194,6 +194,9 @@ func TestRuleG_ADeadRecogniserIsReplacedAndHearsAgain(t *testing.T) {
 			{0, is(VoiceOn), "open_turn"}, {1000, of(STTFailed, 1), "restart_stt:1s"}, {1500, is(VoiceOff), ""}, {2000, of(STTRestored, 2), "finalize_stt"},
 			{2100, on(Final, 2, "block my card"), "close_turn:eot=block my card"},
 		},
+		"words prove that it hears": {
+			{0, of(STTFailed, 1), "restart_stt:0s"}, {100, is(VoiceOn), "open_turn"}, {600, on(Partial, 2, "block my card"), ""}, {900, is(VoiceOff), "finalize_stt"},
+		},
 		"one that fails at once is not asked in a loop": {
 			{0, of(STTFailed, 1), "restart_stt:0s"}, {10, of(STTFailed, 2), ""}, {1000, is(Tick), "restart_stt:1s"}, {1010, of(STTFailed, 3), ""}, {1020, of(STTFailed, 3), ""}, {2000, is(Tick), "restart_stt:2s"},
 		},
@@ -219,10 +222,10 @@ func TestRuleH_InputsKeepTheirOrder(t *testing.T) {
 			{0, is(VoiceOn), "open_turn"}, {500, is(VoiceOff), "finalize_stt"}, {500, final("thank you"), ""}, {650, is(Tick), "close_turn:eot_finished=thank you"},
 		},
 		"the floor goes to who came first": {
-			{0, key1('1'), "open_turn"}, {0, say(1, 1, "Hello."), "yield:caller_has_floor"},
+			{0, press('1'), "open_turn"}, {0, say(1, 1, "Hello."), "yield:caller_has_floor"},
 		},
 		"and not to who came second": {
-			{0, say(1, 1, "Hello."), ""}, {0, key1('1'), "yield:digit open_turn"},
+			{0, say(1, 1, "Hello."), ""}, {0, press('1'), "yield:digit open_turn"},
 		},
 	})
 	t.Run("a fact that comes late is not moved ahead", func(t *testing.T) {

@@ -169,13 +169,13 @@ func (v flag) set(s string) bool {
 	return true
 }
 
-// key is the name of one telephone key, or nothing.
-type key struct{ p *string }
+// keypad is the name of one telephone key, or nothing.
+type keypad struct{ p *string }
 
-func (v key) get() string   { return *v.p }
-func (key) allowed() string { return "one of 0-9 * # A-D, or nothing" }
+func (v keypad) get() string   { return *v.p }
+func (keypad) allowed() string { return "one of 0-9 * # A-D, or nothing" }
 
-func (v key) set(s string) bool {
+func (v keypad) set(s string) bool {
 	if len(s) > 1 || len(s) == 1 && !isKey(s[0]) {
 		return false
 	}

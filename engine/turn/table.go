@@ -50,7 +50,7 @@ func (c *Config) hearing() []setting {
 		ms("stt_final_wait", "VOICE_STT_FINAL_WAIT_MS", &c.STTFinalWait, "wait for the recogniser's last words, cut short by them"),
 		ms("stt_timeout", "VOICE_STT_TIMEOUT_MS", &c.STTTimeout, "wait for any words before the caller is asked to repeat"),
 		{"dtmf", "VOICE_DTMF", flag{&c.DTMF}, "turn", "take digits"},
-		{"dtmf_terminator", "VOICE_DTMF_TERMINATOR", key{&c.DTMFTerminator}, "turn", "key that ends a row of digits"},
+		{"dtmf_terminator", "VOICE_DTMF_TERMINATOR", keypad{&c.DTMFTerminator}, "turn", "key that ends a row of digits"},
 		ms("dtmf_gap", "VOICE_DTMF_GAP_MS", &c.DTMFGap, "pause that ends a row of digits"),
 		{"dtmf_max", "VOICE_DTMF_MAX", count{&c.DTMFMax, 1, maxDigits}, "turn", "digits that end a row"},
 		{"language", "VOICE_LANGUAGE", language{&c.Language}, "turn", "language of backchannels and of unfinished turns"},

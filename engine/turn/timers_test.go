@@ -30,8 +30,8 @@ func asked(hint Hint) []step {
 	}
 }
 
-// paused leaves a pause of ms after VAD stop within one turn.
-func pausing1(ms int) []step {
+// withPause leaves a pause of ms after VAD stop within one turn.
+func withPause(ms int) []step {
 	return []step{
 		{0, is(Packets), ""}, {120, is(VoiceOn), ""}, {500, is(VoiceOff), ""}, {510, final("thank you"), ""},
 		{510, Input{Kind: EndOfTurnHint, Hint: HintUnfinished}, ""},
@@ -58,15 +58,15 @@ func TestEveryTimerMatters(t *testing.T) {
 		"eot":                   {"300ms", "", asked(HintUnknown)},
 		"eot_unfinished":        {"1700ms", "", asked(HintUnfinished)},
 		"eot_cap":               {"900ms", "", asked(HintUnfinished)},
-		"eot_learn":             {"False", "", pausing1(800)},
-		"eot_floor":             {"900ms", "", pausing1(800)},
-		"eot_ceiling":           {"700ms", "", pausing1(800)},
+		"eot_learn":             {"False", "", withPause(800)},
+		"eot_floor":             {"900ms", "", withPause(800)},
+		"eot_ceiling":           {"700ms", "", withPause(800)},
 		"stt_final_wait":        {"700ms", "", []step{{0, is(VoiceOn), ""}, {500, partial("block my card"), ""}, {900, is(VoiceOff), ""}, {5000, is(Tick), ""}}},
 		"stt_timeout":           {"2900ms", "", []step{{0, is(VoiceOn), ""}, {900, is(VoiceOff), ""}, {5000, is(Tick), ""}}},
-		"dtmf":                  {"False", "", []step{{0, key1('1'), ""}}},
-		"dtmf_terminator":       {"*", "", []step{{0, key1('1'), ""}, {10, key1('#'), ""}}},
-		"dtmf_gap":              {"2400ms", "", []step{{0, key1('1'), ""}, {3000, is(Tick), ""}}},
-		"dtmf_max":              {"2", "", []step{{0, key1('1'), ""}, {10, key1('2'), ""}}},
+		"dtmf":                  {"False", "", []step{{0, press('1'), ""}}},
+		"dtmf_terminator":       {"*", "", []step{{0, press('1'), ""}, {10, press('#'), ""}}},
+		"dtmf_gap":              {"2400ms", "", []step{{0, press('1'), ""}, {3000, is(Tick), ""}}},
+		"dtmf_max":              {"2", "", []step{{0, press('1'), ""}, {10, press('2'), ""}}},
 		"language":              {"kk", "", []step{{0, final("yes"), ""}, {3000, is(Tick), ""}}},
 		"barge_in":              {"False", "", over(3000)},
 		"duck":                  {"70ms", "", over(3000)},
@@ -163,7 +163,7 @@ func TestNotes(t *testing.T) {
 		"it sounds finished":   {asked(HintFinished), []string{"eot_finished 150ms"}},
 		"nothing is known":     {asked(HintUnknown), []string{"eot 500ms"}},
 		"it sounds unfinished": {asked(HintUnfinished), []string{"eot_unfinished 1.8s"}},
-		"the caller pauses":    {pausing1(800), []string{"learned 800ms"}},
+		"the caller pauses":    {withPause(800), []string{"learned 800ms"}},
 		"the recogniser is slow": {
 			[]step{{0, is(Packets), ""}, {0, is(VoiceOn), ""}, {500, partial("block"), ""}, {900, is(VoiceOff), ""}, {1600, final("block my card"), ""}},
 			[]string{"eot 500ms", "stt_final 200ms"},
@@ -177,7 +177,7 @@ func TestNotes(t *testing.T) {
 			[]string{"eot 500ms", "voice 50ms"},
 		},
 		"no words":     {[]step{{0, is(Packets), ""}, {0, is(VoiceOn), ""}, {900, is(VoiceOff), ""}, {4000, is(Tick), ""}}, []string{"stt_timeout 3s"}},
-		"digits":       {[]step{{0, is(Packets), ""}, {0, key1('1'), ""}, {4000, is(Tick), ""}}, []string{"dtmf_gap 2.5s"}},
+		"digits":       {[]step{{0, is(Packets), ""}, {0, press('1'), ""}, {4000, is(Tick), ""}}, []string{"dtmf_gap 2.5s"}},
 		"the watchdog": {[]step{{0, is(Packets), ""}, {0, is(VoiceOn), ""}, {5000, is(Tick), ""}}, []string{"watchdog 5s"}},
 	}
 	for name, tt := range tests {
@@ -237,7 +237,7 @@ func TestSpeculation(t *testing.T) {
 			{0, is(VoiceOn), "open_turn"}, {400, partial("block my"), ""}, {1000, is(Tick), ""},
 		},
 		"digits make it worthless": {
-			{0, final("block my card"), "open_turn"}, {300, key1('1'), "speculate@200"}, {400, key1('#'), ""}, {900, is(Tick), "drop_speculation close_turn:dtmf_terminator=block my card#1"},
+			{0, final("block my card"), "open_turn"}, {300, press('1'), "speculate@200"}, {400, press('#'), ""}, {900, is(Tick), "drop_speculation close_turn:dtmf_terminator=block my card#1"},
 		},
 	})
 }

@@ -49,8 +49,8 @@ func told(said []string, outs []Output, at time.Duration) []string {
 			continue
 		}
 		s := o.Kind.String()
-		switch o.Kind {
-		case CloseTurn:
+		switch k := o.Kind; {
+		case k == CloseTurn:
 			s += ":" + o.Why
 			if o.Text != "" {
 				s += "=" + o.Text
@@ -61,13 +61,12 @@ func told(said []string, outs []Output, at time.Duration) []string {
 			if o.Unheard {
 				s += "!"
 			}
-		case Yield, HangUp:
+		case k == Yield || k == HangUp:
 			s += ":" + o.Why
-		case PromptNoInput, Filler:
+		case k == PromptNoInput || k == Filler:
 			s += fmt.Sprintf(":%d", o.N)
-		case RestartSTT:
+		case k == RestartSTT:
 			s += ":" + o.Replay.String()
-		default:
 		}
 		if o.At != at {
 			s += fmt.Sprintf("@%d", o.At.Milliseconds())
@@ -92,7 +91,7 @@ func say(gen, clause uint64, t string) Input {
 	return Input{Kind: SayQueued, Gen: gen, Clause: clause, Text: t}
 }
 func of(k InputKind, gen uint64) Input { return Input{Kind: k, Gen: gen} }
-func key1(d byte) Input                { return Input{Kind: Digit, Digit: d} }
+func press(d byte) Input               { return Input{Kind: Digit, Digit: d} }
 func heard(gen, clause uint64) Input {
 	return Input{Kind: PlayoutReached, Gen: gen, Clause: clause, Whole: true}
 }
@@ -186,7 +185,7 @@ func TestTurnTaking(t *testing.T) {
 			{0, is(VoiceOn), "open_turn"}, {300, say(1, 1, "Hello?"), "yield:caller_has_floor"}, {400, say(1, 2, "Hello?"), ""},
 		},
 		"a newer reply replaces an older one": speaking(
-			step{1000, say(2, 1, "An operator takes over."), "yield:superseded"}, step{1100, of(ReplyEnded, 1), ""}, step{1150, of(AudioStarted, 2), ""},
+			step{1000, say(2, 1, "An operator takes over."), "yield:superseded"}, step{1100, of(ReplyEnded, 1), ""}, step{1120, of(Drained, 1), ""}, step{1150, of(AudioStarted, 2), ""}, step{1300, is(VoiceOn), "duck"},
 		),
 		"stale speech and stale streams are nobody's": speaking(
 			step{1000, Input{Kind: Digit, Digit: '1'}, "yield:digit open_turn"},

@@ -205,7 +205,7 @@ func (p *parser) trigger(n located.Node, name string, m *Move) {
 	}
 	known := []string{string(CustomerInput), string(ToolResult), string(EnteredState), string(ResultsUpdated), string(Timer)}
 	if !slices.Contains(known, name) {
-		p.Fault(n.Get("trigger"), "trigger must be one of %s%s", strings.Join(known, ", "), located.Suggest(name, known))
+		p.Fault(n.Get("trigger"), "trigger must be one of %s, this is no trigger: %q%s", strings.Join(known, ", "), name, located.Suggest(name, known))
 		return
 	}
 	if m.Trigger = Trigger(name); m.Trigger != CustomerInput {

@@ -23,7 +23,7 @@ import (
 const maxText = 256 << 10
 
 type runIn struct {
-	sessionPath
+	InSession
 	Key string `header:"Idempotency-Key" maxLength:"128" doc:"Makes a repeated message harmless."`
 }
 
@@ -41,7 +41,9 @@ func (c *chat) messages() {
 	op.Middlewares = huma.Middlewares{c.authorise}
 	op.Metadata[httpd.BodyLimit] = maxAttachments*c.o.MaxAttach + 1<<20
 	op.Metadata[httpd.TimeLimit] = c.o.RunTime
-	op.RequestBody = &huma.RequestBody{
+	register(c, op, c.run)
+	// Written into the document only: huma would want to parse what it describes.
+	c.api.OpenAPI().Paths[op.Path].Post.RequestBody = &huma.RequestBody{
 		Required: true,
 		Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: &huma.Schema{
 			Type: huma.TypeObject, Required: []string{"message"},
@@ -55,7 +57,6 @@ func (c *chat) messages() {
 			},
 		}}},
 	}
-	register(c, op, c.run)
 }
 
 func (c *chat) run(ctx context.Context, in *runIn) (*runOut, error) {

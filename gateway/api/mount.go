@@ -142,14 +142,15 @@ func register[I, O any](c *chat, op huma.Operation, f func(context.Context, *I) 
 	})
 }
 
-// agentPath is the part of every path.
-type agentPath struct {
+// InAgent is the part of every path. It is exported, as its sisters are, because
+// huma skips embedded fields that are not.
+type InAgent struct {
 	Agent string `path:"agent" maxLength:"128" doc:"The agent's id."`
 }
 
-// sessionPath is the part of every path below a session.
-type sessionPath struct {
-	agentPath
+// InSession is the part of every path below a session.
+type InSession struct {
+	InAgent
 	Session string `path:"session" maxLength:"128" doc:"The session's id."`
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 type createIn struct {
-	agentPath
+	InAgent
 	Key  string `header:"Idempotency-Key" maxLength:"128" doc:"Makes a repeated request harmless for a day."`
 	Body createBody
 }
@@ -19,12 +19,12 @@ type createIn struct {
 type sessionOut struct{ Body sessionBody }
 
 type updateIn struct {
-	sessionPath
+	InSession
 	Body updateBody
 }
 
 type endIn struct {
-	sessionPath
+	InSession
 	Body *endBody
 }
 
@@ -85,7 +85,7 @@ func (c *chat) create(ctx context.Context, in *createIn) (*sessionOut, error) {
 	return &sessionOut{render(a, s)}, nil
 }
 
-func (c *chat) get(ctx context.Context, in *sessionPath) (*sessionOut, error) {
+func (c *chat) get(ctx context.Context, in *InSession) (*sessionOut, error) {
 	a := agentOf(ctx)
 	s, err := c.o.Sessions.Get(ctx, a, in.Session)
 	if err != nil {
@@ -120,7 +120,7 @@ func (c *chat) end(ctx context.Context, in *endIn) (*endOut, error) {
 	return out, nil
 }
 
-func (c *chat) ticket(ctx context.Context, in *sessionPath) (*ticketOut, error) {
+func (c *chat) ticket(ctx context.Context, in *InSession) (*ticketOut, error) {
 	a := agentOf(ctx)
 	if _, err := c.o.Sessions.Get(ctx, a, in.Session); err != nil {
 		return nil, err

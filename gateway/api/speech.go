@@ -25,7 +25,7 @@ type capabilitiesOut struct {
 }
 
 type transcribeIn struct {
-	agentPath
+	InAgent
 	Type string `header:"Content-Type" doc:"audio/wav."`
 }
 
@@ -36,16 +36,17 @@ type raw struct {
 }
 
 type synthesizeIn struct {
-	agentPath
-	speakIn
+	InAgent
+	InSpeech
 }
 
 type synthesizeSessionIn struct {
-	sessionPath
-	speakIn
+	InSession
+	InSpeech
 }
 
-type speakIn struct {
+// InSpeech is what a text to speak is asked with.
+type InSpeech struct {
 	Text   string `query:"text" doc:"What to say, at most 4000 characters."`
 	Format string `query:"format" default:"wav" doc:"wav; mp4 needs a converter this server does not have yet."`
 	Voice  string `query:"voice_name" maxLength:"128" doc:"A voice of the agent's speech provider."`
@@ -63,22 +64,22 @@ func (c *chat) speech() {
 	op.Description = "The body is a WAV file, the answer its words as plain text."
 	op.Middlewares = huma.Middlewares{c.authorise}
 	op.Metadata[httpd.TimeLimit] = c.o.SpeechTime
-	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"audio/wav": binary()}}
 	op.Responses["200"] = &huma.Response{Description: "The words.", Content: map[string]*huma.MediaType{
 		"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}
 	register(c, op, c.transcribe)
+	c.api.OpenAPI().Paths[op.Path].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"audio/wav": binary()}}
 
 	op = c.speakOperation("synthesize", "/synthesize", "Text to speech")
 	register(c, op, func(ctx context.Context, in *synthesizeIn) (*raw, error) {
-		return c.synthesize(ctx, "", in.speakIn)
+		return c.synthesize(ctx, "", in.InSpeech)
 	})
 	op = c.speakOperation("synthesize-in-session", "/session/{session}/synthesize", "Text to speech in a session's voice")
 	register(c, op, func(ctx context.Context, in *synthesizeSessionIn) (*raw, error) {
 		if _, err := c.o.Sessions.Get(ctx, agentOf(ctx), in.Session); err != nil {
 			return nil, err
 		}
-		return c.synthesize(ctx, in.Session, in.speakIn)
+		return c.synthesize(ctx, in.Session, in.InSpeech)
 	})
 }
 
@@ -94,7 +95,7 @@ func binary() *huma.MediaType {
 	return &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
 }
 
-func (c *chat) capabilities(ctx context.Context, _ *agentPath) (*capabilitiesOut, error) {
+func (c *chat) capabilities(ctx context.Context, _ *InAgent) (*capabilitiesOut, error) {
 	caps, err := c.o.Speech.Capabilities(ctx, agentOf(ctx))
 	if err != nil {
 		return nil, err
@@ -142,7 +143,7 @@ func audioType(header string) error {
 		"send the audio as audio/wav", httpd.Located{Location: "header.Content-Type", Message: "expected audio/wav"})
 }
 
-func (c *chat) synthesize(ctx context.Context, session string, in speakIn) (*raw, error) {
+func (c *chat) synthesize(ctx context.Context, session string, in InSpeech) (*raw, error) {
 	switch in.Format {
 	case "wav":
 	case "mp4":

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +60,9 @@ func Start(t testing.TB, h *House, c Config) *Site {
 
 // Open is Start for programs: the caller closes. It panics without a port.
 func Open(h *House, c Config) *Site {
+	if testing.Testing() && testing.Verbose() && c.HTTP.Logger == nil {
+		c.HTTP.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
 	s := &Site{House: h, Server: httpd.New(c.HTTP), Tickets: &auth.Tickets{}, served: make(chan error, 1)}
 	s.Hub = ws.NewHub(s.Server, c.Limits)
 	c.API.Agents, c.API.Sessions, c.API.Speech, c.API.Tickets = h, h, h, s.Tickets

@@ -23,7 +23,10 @@ func NewAPI(s *Server, info huma.Info) huma.API {
 	c.CreateHooks = nil // else every body gets a $schema
 	c.Transformers = []huma.Transformer{transform}
 	// The map is huma's own and shared by all who take the default.
-	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat}
+	c.Formats = map[string]huma.Format{
+		"application/json": huma.DefaultJSONFormat,
+		"json":             huma.DefaultJSONFormat, // what huma makes of application/problem+json
+	}
 	return huma.NewAPI(c, &adapter{s})
 }
 
@@ -132,7 +135,13 @@ func (c *humaContext) GetMultipartForm() (*multipart.Form, error) {
 // SetReadDeadline leaves deadlines to the body, which moves them as bytes arrive.
 func (c *humaContext) SetReadDeadline(time.Time) error { return nil }
 
-func (c *humaContext) SetStatus(code int) { c.r.raw.SetStatusCode(code) }
+// SetStatus answers a body that is no JSON, huma's 400, as the documented 422.
+func (c *humaContext) SetStatus(code int) {
+	if code == http.StatusBadRequest {
+		code = http.StatusUnprocessableEntity
+	}
+	c.r.raw.SetStatusCode(code)
+}
 
 func (c *humaContext) Status() int { return c.r.raw.Response.StatusCode() }
 

@@ -55,6 +55,7 @@ type Stats struct {
 	Calls    uint64 // that were set up, both ways
 	Bugs     uint64 // panics contained; each is logged with its stack
 	Live     int    // calls now
+	Conns    int    // TCP connections now
 }
 
 // Listen opens the sockets and begins to answer. ctx is the parent of the
@@ -125,11 +126,11 @@ func (e *Endpoint) Addrs() (udp, tcp netip.AddrPort) {
 // Stats reports the counters.
 func (e *Endpoint) Stats() Stats {
 	e.mu.Lock()
-	live := len(e.calls)
+	live, conns := len(e.calls), len(e.conns)
 	e.mu.Unlock()
 	return Stats{
 		Requests: e.stats.requests.Load(), Refused: e.stats.refused.Load(), Dropped: e.stats.dropped.Load(),
-		Calls: e.stats.calls.Load(), Bugs: e.stats.bugs.Load(), Live: live,
+		Calls: e.stats.calls.Load(), Bugs: e.stats.bugs.Load(), Live: live, Conns: conns,
 	}
 }
 

@@ -65,7 +65,8 @@ func retryAfter(d time.Duration) header {
 
 // serverKey matches a request to its transaction. Branches without the magic
 // cookie, or with nothing behind it, come from RFC 2543 and are matched by its
-// rules (RFC 3261 17.2.3).
+// rules (RFC 3261 17.2.3). The Call-ID beside the branch keeps apart what senders
+// of constant branches would mix up.
 func serverKey(req *sip.Request, method sip.RequestMethod) string {
 	if method == sip.ACK {
 		method = sip.INVITE
@@ -73,7 +74,7 @@ func serverKey(req *sip.Request, method sip.RequestMethod) string {
 	via := req.Via()
 	branch, _ := via.Params.Get("branch")
 	if rest, ok := strings.CutPrefix(branch, sip.RFC3261BranchMagicCookie); ok && rest != "" {
-		return strings.Join([]string{branch, via.Host, strconv.Itoa(via.Port), string(method)}, "\x00")
+		return strings.Join([]string{branch, via.Host, strconv.Itoa(via.Port), string(method), req.CallID().Value()}, "\x00")
 	}
 	return strings.Join([]string{
 		"2543", req.Recipient.String(), tagOf(req.From().Params), req.CallID().Value(),

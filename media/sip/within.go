@@ -90,8 +90,8 @@ func (c *Call) reinvite(ctx context.Context, in *inbound) {
 		return
 	}
 	c.local.Version++
-	c.accept(in, sdp.Answer(c.shape, c.choice, c.local), false)
 	c.tellHold()
+	c.accept(in, sdp.Answer(c.shape, c.choice, c.local), false)
 }
 
 // ackOf stands for an ACK that must have been sent.

@@ -100,11 +100,14 @@ func TestNeeds(t *testing.T) {
 	} {
 		assert.Equal(t, want, Asks(q), q)
 	}
-	assert.True(t, Gives("It is €5.", NeedMoney))
-	assert.True(t, Gives("Entry is free.", NeedMoney))
-	assert.False(t, Gives("You can pay by card.", NeedMoney))
-	assert.True(t, Gives("within two working days", NeedDuration))
-	assert.False(t, Gives("We deliver to your door.", NeedDuration))
+	for text, n := range map[string]Need{"It is €5.": NeedMoney, "Entry is free.": NeedMoney, "at no extra charge": NeedMoney, "It takes two working days.": NeedDuration,
+		"open from 9 a.m.": NeedTime, "Call 0800 555 0101.": NeedContact, "up to 3 bags": NeedCount} {
+		assert.True(t, FactsOf(text).Has(n), text)
+	}
+	assert.False(t, FactsOf("You can pay by card.").May(NeedMoney))
+	assert.False(t, FactsOf("We deliver to your door.").May(NeedDuration))
+	assert.True(t, FactsOf("We close in the evening.").May(NeedTime))
+	assert.False(t, FactsOf("We close in the evening.").Has(NeedTime))
 }
 
 func TestMatch(t *testing.T) {

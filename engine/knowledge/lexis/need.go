@@ -24,15 +24,9 @@ var (
 	askTime     = regexp.MustCompile(`(?i)\b(what|which) (times?|hours?|days?|date)\b|\bwhen (do|does|is|are|will|can|must|should)\b|\b(opening|closing|business|office) (hours?|times?)\b|\bhow (late|early)\b`)
 	askDuration = regexp.MustCompile(`(?i)\bhow (long|soon|quickly|fast)\b|\bhow many (days|weeks|months|hours|minutes|years)\b`)
 	askCount    = regexp.MustCompile(`(?i)\bhow (many|often)\b`)
-	askPlace    = regexp.MustCompile(`(?i)\b(what|which) (is )?(the |your )?(street |postal )?address\b|\bwhere (is|are|exactly are|do you have your)\b`)
+	askPlace    = regexp.MustCompile(`(?i)\b(what|which) (is )?(the |your )?(street |postal )?address\b|\bwhere (is|are|exactly are|do|does|can|will)\b`)
 	askContact  = regexp.MustCompile(`(?i)\b(phone|telephone|contact|emergency|hotline) number\b|\bwhat number\b|\bwhich number\b|\b(what|which)\b[^?]{0,15}\be-?mail\b`)
 
-	hasMoney    = regexp.MustCompile(`(?i)[€$£¥]\s?\d|\d\s?(€|euros?|eur\b|dollars?|usd\b|pounds?|gbp\b|pence|cents?|francs?|chf\b|%|percent|per cent|[a-z]{3,8} (a|per) )|\bfree\b|\bno (extra |additional |monthly |annual )?(charge|fee|cost)|\bincluded\b|\bwithout (extra |additional )?(charge|cost)|\bat no\b`)
-	hasTime     = regexp.MustCompile(`(?i)\d|\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(january|february|march|april|may|june|july|august|september|october|november|december)\b|\b(daily|weekdays?|weekends?|noon|midnight|morning|afternoon|evening|immediately|before|after|once|until|every|as soon as)\b`)
-	hasDuration = regexp.MustCompile(`(?i)\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|several|few|same|next|half|an?|working|business)[ -](\w+ )?(seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?)\b|\b(immediately|instantly|overnight|at once|straight away|right away|24/7|permanent|unlimited|until)\b|\d+\s?(min|h|hrs?)\b`)
-	hasCount    = regexp.MustCompile(`(?i)\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|once|twice|unlimited|no limit|several|any number|each|every|daily|weekly|monthly|annually|yearly)\b`)
-	hasPlace    = regexp.MustCompile(`\b(?i:at|in|on|near|next to|behind|opposite|from|online|street|road|square|avenue|website|app|floor|building|branch|desk)\b`)
-	hasContact  = regexp.MustCompile(`\d{3}|@|\w\.\w`)
 )
 
 // Asks says which kind of fact a question asks for.
@@ -52,26 +46,6 @@ func Asks(question string) Need {
 		return NeedTime
 	}
 	return NeedAny
-}
-
-// Gives reports whether a text holds a fact of the kind.
-func Gives(text string, n Need) bool {
-	switch n {
-	case NeedMoney:
-		return hasMoney.MatchString(text)
-	case NeedTime:
-		return hasTime.MatchString(text)
-	case NeedDuration:
-		return hasDuration.MatchString(text)
-	case NeedCount:
-		return hasCount.MatchString(text)
-	case NeedPlace:
-		return hasPlace.MatchString(text)
-	case NeedContact:
-		return hasContact.MatchString(text)
-	case NeedAny:
-	}
-	return true
 }
 
 // Implied are words a question means without saying them: how much asks for a
@@ -121,6 +95,9 @@ const (
 	factTime
 	factDuration
 	factContact
+	factFigure
+	factWhen    // a word of time that is no time of day
+	factNumber3 // three digits in a row of words: perhaps a short number to call
 )
 
 // Has reports whether a fact of the kind is among f.
@@ -134,9 +111,27 @@ func (f Facts) Has(n Need) bool {
 		return f&factDuration != 0
 	case NeedContact:
 		return f&factContact != 0
-	case NeedAny, NeedCount, NeedPlace:
+	case NeedCount:
+		return f&factFigure != 0
+	case NeedAny, NeedPlace:
 	}
 	return false
+}
+
+// May is Has with doubt in the text's favour: it may hold a fact of the kind.
+func (f Facts) May(n Need) bool {
+	switch n {
+	case NeedTime:
+		return f&(factTime|factFigure|factWhen) != 0
+	case NeedDuration:
+		return f&(factDuration|factWhen) != 0
+	case NeedContact:
+		return f&(factContact|factNumber3) != 0
+	case NeedMoney, NeedCount:
+		return f.Has(n)
+	case NeedAny, NeedPlace:
+	}
+	return true
 }
 
 // FactsOf reads a sentence.
@@ -148,17 +143,27 @@ func FactsOf(sentence string) Facts {
 	if strings.Contains(sentence, "@") {
 		f |= factContact
 	}
-	digits, figure := 0, false
+	digits, figure, before := 0, false, ""
 	for w := range strings.FieldsFuncSeq(sentence, between) {
 		w = strings.ToLower(w)
+		if (before == "no" || before == "without" || before == "extra") && (strings.HasPrefix(w, "charge") || strings.HasPrefix(w, "cost") || strings.HasPrefix(w, "fee")) {
+			f |= factMoney
+		}
+		before = w
 		n := countDigits(w)
 		digits += n
+		if n > 0 || numeral(w) && len(w) > 2 {
+			f |= factFigure
+		}
 		if n == 0 && w != "one" && w != "two" {
 			digits = keepRun(digits)
 			f |= unit(w, figure)
 		}
 		if digits >= 6 {
 			f |= factContact
+		}
+		if digits >= 3 {
+			f |= factNumber3
 		}
 		if figure = n > 0 || numeral(w) || figure && n == 0 && adjective(w); n > 0 && strings.Contains(w, ":") {
 			f |= factTime
@@ -220,7 +225,12 @@ func unit(w string, figure bool) Facts {
 			return factDuration
 		}
 	case "immediately", "instantly", "overnight":
-		return factDuration
+		return factDuration | factWhen
+	case "until", "before", "after", "once", "every", "morning", "afternoon", "evening", "night", "always", "anytime", "unlimited", "permanent", "permanently", "straight", "soon":
+		return factWhen
 	}
 	return 0
 }
+
+// Figure reports whether a fact of the kind is a figure that FactsOf finds.
+func (n Need) Figure() bool { return n != NeedAny && n != NeedPlace }

@@ -2,7 +2,6 @@ package builtin
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"flametree/engine/knowledge"
@@ -43,8 +42,9 @@ func (t *turn) asked() []ask {
 		if norm == "" || actYes.MatchString(norm) && short(norm, 3) || actNo.MatchString(norm) && short(norm, 3) {
 			continue
 		}
-		if asks(s) || len(out) > 0 && len(t.content(s)) > 1 {
-			out = append(out, ask{text: s, before: strings.TrimSpace(lead + " " + before), question: asks(s)})
+		question := asks(s) || t.elliptic(s)
+		if question || len(out) > 0 && len(t.content(s)) > 1 {
+			out = append(out, ask{text: s, before: strings.TrimSpace(lead + " " + before), question: question})
 			before, lead = s, ""
 			continue
 		}
@@ -56,15 +56,22 @@ func (t *turn) asked() []ask {
 	return out[:min(len(out), maxQuestions)]
 }
 
+// elliptic reports whether a line goes on asking without the words of a question:
+// and for the small one.
+func (t *turn) elliptic(s string) bool {
+	return goesOn.MatchString(normal(s)) && short(normal(s), 8) && t.last.asked == "" && t.earlier() != "" ||
+		goesOn.MatchString(normal(s)) && strings.HasPrefix(normal(s), "and for ")
+}
+
+var goesOn = regexp.MustCompile(`^(and|or|but|for|also)\b`)
+
 // earlier is what the customer talked about before: the last line with words of
 // its own.
 func (t *turn) earlier() string {
 	for i := len(t.lines) - 2; i >= 0 && i >= len(t.lines)-4; i-- {
 		l := t.lines[i]
-		if l.asked == "" && len(t.content(l.text)) > 0 && (asks(l.text) || len(t.content(l.text)) > 1) {
-			if knowledge.Leans(t.lex, l.text) && i > 0 {
-				return t.lines[i-1].text + " " + l.text
-			}
+		n := len(t.content(l.text))
+		if n > 0 && (asks(l.text) || goesOn.MatchString(l.norm) || l.asked == "" && n > 1) {
 			return l.text
 		}
 	}
@@ -73,7 +80,7 @@ func (t *turn) earlier() string {
 
 // content are the words of a text that say what it is about.
 func (t *turn) content(s string) []lexis.Term {
-	return slices.DeleteFunc(t.lex.Terms(s), func(x lexis.Term) bool { return x.Weight < lexis.Content })
+	return without(t.terms(s), func(x lexis.Term) bool { return x.Weight < lexis.Content })
 }
 
 var andAsk = regexp.MustCompile(`(?i)(?:,? (?:and|also|plus|but)(?: also| then)?|,) ((?:how|what|when|where|who|why|which|can|could|do|does|is|are|will|would|should|may) )`)
@@ -116,8 +123,10 @@ func (t *turn) answer(q ask) string {
 		}
 		return ""
 	}
-	if l := t.listing(q.text, hits[0]); l != "" {
-		return l
+	for _, h := range hits {
+		if l := t.listing(q.text, h); l != "" {
+			return l
+		}
 	}
 	return t.compose(query, hits[0])
 }
@@ -149,7 +158,7 @@ func (t *turn) compose(q knowledge.Query, h knowledge.Hit) string {
 // not name its subject itself and the passage has several.
 func (t *turn) named(q knowledge.Query, h knowledge.Hit, s knowledge.Sentence, picked []knowledge.Sentence) bool {
 	heading := t.content(s.Heading)
-	if len(heading) == 0 || t.whole(heading, t.lex.Terms(s.Text)) >= 0.99 {
+	if len(heading) == 0 || t.whole(heading, t.terms(s.Text)) >= 0.99 {
 		return false
 	}
 	for _, p := range picked {
@@ -157,7 +166,7 @@ func (t *turn) named(q knowledge.Query, h knowledge.Hit, s knowledge.Sentence, p
 			return true
 		}
 	}
-	return h.Kind != knowledge.FAQ && t.whole(heading, t.lex.Terms(q.Text+" "+q.Before)) > 0
+	return h.Kind != knowledge.FAQ && t.whole(heading, t.terms(q.Text+" "+q.Before)) > 0
 }
 
 var listAsk = regexp.MustCompile(`\b((which|what) (kinds? of |sorts? of |types? of |other |different |upcoming )?\w+ ?\w* (do you (have|offer|sell|organi[sz]e|run)|are (there|available|offered|coming|planned|upcoming)|can i (choose|get|join|book|have)|exist)|list (of|all|the|your)|what (is|are) available|what are (your|the) \w+|what do you (offer|have|sell)|(see|know|hear) (what|which))\b`)
@@ -182,7 +191,7 @@ func (t *turn) listing(q string, h knowledge.Hit) string {
 		return ""
 	}
 	list := listed(heads, "and")
-	if first != "" && t.whole(t.content(q), t.lex.Terms(first)) >= 0.5 {
+	if first != "" && t.whole(t.content(q), t.terms(first)) >= 0.5 {
 		return point(plain(first)) + " There are " + list + "."
 	}
 	return "There are " + list + "."

@@ -27,6 +27,13 @@ type want struct {
 // name them. A state that collects decides alone; the task speaks for a state
 // that is the only one, or for none.
 func (t *turn) wanted() []want {
+	if !t.wantsSet {
+		t.wants, t.wantsSet = t.findWanted(), true
+	}
+	return t.wants
+}
+
+func (t *turn) findWanted() []want {
 	_, rest := exchanges(t.state)
 	if out := t.wantedBy(rest); len(out) > 0 {
 		return out
@@ -101,7 +108,7 @@ func (t *turn) position(f field, s string) int {
 			return m[0]
 		}
 	}
-	own := t.lex.Terms(f.label + " " + f.Description)
+	own := t.terms(f.label + " " + f.Description)
 	for _, w := range lexis.Words(s) {
 		stem := t.lex.Stem(w.Text)
 		if t.lex.Weight(w.Text) == lexis.Content && slices.ContainsFunc(own, func(x lexis.Term) bool { return x.Stem == stem }) {
@@ -130,15 +137,31 @@ func (t *turn) settled() bool {
 	return len(w) > 0 && !open
 }
 
-// asks counts how often the agent asked for a field.
+// asks counts how often the agent asked for a field; saying it again for who did
+// not hear is not asking again.
 func (t *turn) asks(f field) int {
 	n := 0
-	for _, s := range t.said {
-		if t.askedIn(s) == f.Name {
+	for i, s := range t.said {
+		if t.askedIn(s) == f.Name && !slices.Contains(t.said[:i], s) {
 			n++
 		}
 	}
 	return n
+}
+
+// put words the question for a field: anew when an answer to it was of no use,
+// in passing when it was passed over.
+func (t *turn) put(f field) string {
+	tried := 0
+	for _, l := range t.lines {
+		if l.asked == f.Name && !asks(l.text) && !actWant.MatchString(l.norm) && !actRepeat.MatchString(l.norm) {
+			tried++
+		}
+	}
+	if tried == 0 && t.asks(f) > 0 {
+		return "And " + lowerFirst(f.question(0))
+	}
+	return f.question(tried)
 }
 
 func (t *turn) refused(f field) bool {
@@ -156,11 +179,11 @@ func (t *turn) holds(when string) bool {
 	if allGiven.MatchString(when) {
 		return t.given(when)
 	}
-	own := t.lex.Terms(when)
-	own = slices.DeleteFunc(own, func(x lexis.Term) bool { return x.Weight < lexis.Content })
+	own := t.terms(when)
+	own = without(own, func(x lexis.Term) bool { return x.Weight < lexis.Content })
 	wish := regexpWish.MatchString(when)
 	for i, l := range t.lines {
-		if len(own) > 0 && t.whole(own, t.lex.Terms(l.text)) >= 0.5 && (!wish || !asks(l.text) || actWant.MatchString(l.norm)) {
+		if len(own) > 0 && t.whole(own, t.terms(l.text)) >= 0.5 && (!wish || !asks(l.text) || actWant.MatchString(l.norm)) {
 			return true
 		}
 		if wish && (yes(l) && l.asked == "" && i > 0 || strings.Contains(l.norm, "interested") && !strings.Contains(l.norm, "not interested")) {
@@ -226,17 +249,17 @@ func (f field) again(n int) string {
 		if n == 1 {
 			return "Could you tell me your name once more, first and last name?"
 		}
-		return "I still need your name. How is it spelled?"
+		return "I did not get your name. How do you spell it, your first and last name?"
 	case kindEmail:
 		if n == 1 {
 			return "Could you say your e-mail address again, like name at example dot com?"
 		}
-		return "I still need your e-mail address. Could you spell it for me?"
+		return "I did not get it. Could you spell your e-mail address for me?"
 	case kindPhone:
 		if n == 1 {
 			return "Could you tell me your phone number again, digit by digit?"
 		}
-		return "I still need a phone number. Which number may we call?"
+		return "I did not get it. Which phone number may we call?"
 	case kindDate, kindTime:
 		return "Could you tell me your " + f.label + " with day, month and year?"
 	case kindOption:
@@ -247,7 +270,7 @@ func (f field) again(n int) string {
 	if n == 1 {
 		return "Could you tell me your " + f.label + " again, please?"
 	}
-	return "I still need your " + f.label + ". What is it?"
+	return "I did not get it. Please tell me once more, what is your " + f.label + "?"
 }
 
 func nameLabel(label string) string {

@@ -145,7 +145,7 @@ func (t *turn) nearby(f field, words []lexis.Word, n figure) bool {
 			around = append(around, lexis.Term{Stem: t.lex.Stem(w.Text), Weight: 1})
 		}
 	}
-	own := slices.DeleteFunc(t.lex.Terms(f.label), func(x lexis.Term) bool { return x.Stem == "number" || x.Weight < lexis.Content })
+	own := without(t.terms(f.label), func(x lexis.Term) bool { return x.Stem == "number" || x.Weight < lexis.Content })
 	return len(own) > 0 && t.whole(own, around) >= 0.5
 }
 
@@ -242,8 +242,8 @@ func (t *turn) truth(f field, l line, asked bool) string {
 	if !strings.Contains(normal(f.Name+" "+f.Description), "interest") {
 		return t.stated(f, l)
 	}
-	own := slices.DeleteFunc(t.lex.Terms(f.label), func(x lexis.Term) bool { return strings.HasPrefix(x.Stem, "interest") })
-	if len(own) == 0 || t.whole(own, t.lex.Terms(l.text)) < 0.5 {
+	own := without(t.terms(f.label), func(x lexis.Term) bool { return strings.HasPrefix(x.Stem, "interest") })
+	if len(own) == 0 || t.whole(own, t.terms(l.text)) < 0.5 {
 		return ""
 	}
 	if strings.Contains(l.norm, "not interested") || strings.Contains(l.norm, "no interest") || strings.Contains(l.norm, "dont want") {
@@ -257,8 +257,8 @@ func (t *turn) truth(f field, l line, asked bool) string {
 
 // stated reads a statement that repeats the field's own words.
 func (t *turn) stated(f field, l line) string {
-	own := t.lex.Terms(f.label)
-	if len(own) == 0 || asks(l.text) || t.whole(own, t.lex.Terms(l.text)) < 0.99 {
+	own := t.terms(f.label)
+	if len(own) == 0 || asks(l.text) || t.whole(own, t.terms(l.text)) < 0.99 {
 		return ""
 	}
 	if negated.MatchString(l.norm) {
@@ -280,7 +280,7 @@ func (t *turn) option(f field, l line, asked bool) string {
 			return o
 		}
 	}
-	words := lexis.Words(l.text)
+	words := figured(lexis.Words(l.text))
 	best, score, at := "", 0.0, -1
 	for _, o := range f.Options {
 		s, pos := t.chosen(o, words, asked)
@@ -312,7 +312,7 @@ func pick(options []string, word string) string {
 // chosen says how much of an option's words a line has, and where the last of
 // them stands. A word after not does not count.
 func (t *turn) chosen(option string, words []lexis.Word, asked bool) (score float64, at int) {
-	ow := lexis.Words(option)
+	ow := figured(lexis.Words(option))
 	if len(ow) == 0 {
 		return 0, -1
 	}
@@ -339,9 +339,6 @@ func (t *turn) chosen(option string, words []lexis.Word, asked bool) (score floa
 func (t *turn) same(stem, word string, asked bool) float64 {
 	s := t.lex.Stem(word)
 	if s == stem {
-		return 1
-	}
-	if n, ok := small(word); ok && strconv.Itoa(n) == stem {
 		return 1
 	}
 	if asked && lexis.Alike(s, stem) {

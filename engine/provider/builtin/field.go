@@ -2,7 +2,6 @@ package builtin
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -181,10 +180,10 @@ func (t *turn) mentioned(f field, text string) float64 {
 		}
 		return 0
 	}
-	words := t.lex.Terms(text)
-	own := t.lex.Terms(f.label)
+	words := t.terms(text)
+	own := t.terms(f.label)
 	if len(own) == 0 {
-		own = t.lex.Terms(f.Description)
+		own = t.terms(f.Description)
 	}
 	best := t.whole(own, words)
 	if d := t.noun(f.Description); len(d) > 0 {
@@ -217,8 +216,8 @@ func (t *turn) noun(description string) []lexis.Term {
 	if i := strings.IndexAny(head, ".,;(:"); i > 0 {
 		head = head[:i]
 	}
-	terms := t.lex.Terms(head)
-	terms = slices.DeleteFunc(terms, func(x lexis.Term) bool { return x.Weight < lexis.Content })
+	terms := t.terms(head)
+	terms = without(terms, func(x lexis.Term) bool { return x.Weight < lexis.Content })
 	if len(terms) > 4 {
 		return nil
 	}
@@ -227,6 +226,15 @@ func (t *turn) noun(description string) []lexis.Term {
 
 // askedIn finds the field that the agent's text asked for last.
 func (t *turn) askedIn(said string) string {
+	name, ok := t.requests[said]
+	if !ok {
+		name = t.findAsked(said)
+		t.requests[said] = name
+	}
+	return name
+}
+
+func (t *turn) findAsked(said string) string {
 	q := request(said)
 	if q == "" {
 		return ""

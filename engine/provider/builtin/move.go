@@ -3,7 +3,6 @@ package builtin
 import (
 	"encoding/json"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -118,14 +117,14 @@ func score(ok bool, s float64) float64 {
 }
 
 // echo is the share of a description's own words that the customer used.
-func (t *turn) echo(text string) float64 { return t.whole(t.topic(text), t.lex.Terms(t.last.text)) }
+func (t *turn) echo(text string) float64 { return t.whole(t.topic(text), t.terms(t.last.text)) }
 
 // topic are the words of a description that say what about.
 func (t *turn) topic(text string) []lexis.Term {
 	for _, r := range []*regexp.Regexp{saysNo, saysYes, asksAbout, anyAsk, wishes} {
 		text = r.ReplaceAllString(text, " ")
 	}
-	return slices.DeleteFunc(t.lex.Terms(text), func(x lexis.Term) bool {
+	return without(t.terms(text), func(x lexis.Term) bool {
 		return x.Weight < lexis.Content || x.Stem == "convers" || x.Stem == "state" || x.Stem == "agent"
 	})
 }
@@ -137,9 +136,9 @@ func (t *turn) intent(text string, offered bool) float64 {
 	if len(own) == 0 {
 		return score(anyAsk.MatchString(text) && question && !actWant.MatchString(t.last.norm), 0.6)
 	}
-	said := t.lex.Terms(t.last.text)
+	said := t.terms(t.last.text)
 	if yes(t.last) && offered {
-		said = t.lex.Terms(request(t.last.prev))
+		said = t.terms(request(t.last.prev))
 		question = false
 	}
 	s := t.whole(own, said)
@@ -169,7 +168,7 @@ func (t *turn) leaving() bool {
 	if actBye.MatchString(t.last.norm) {
 		return true
 	}
-	return anythingElse.MatchString(normal(t.last.prev)) && (no(t.last) || actThanks.MatchString(t.last.norm)) && short(social(t.last.norm), 4)
+	return anythingElse.MatchString(normal(t.last.prev)) && no(t.last) && short(social(t.last.norm), 4)
 }
 
 var anythingElse = regexp.MustCompile(`\b(anything|something) else\b`)

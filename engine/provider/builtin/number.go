@@ -124,48 +124,51 @@ func written(words []lexis.Word, i int) (figure, bool) {
 	return figure{value: n, text: w, from: i, to: j}, true
 }
 
-// digits joins the digits of words from i on: written, spoken one by one,
-// doubled ("double five"). It returns them and the word behind.
+// digits joins the digits of words from i on: written, spoken one by one, doubled
+// (double five) or in pairs (twenty four). It returns them and the word behind.
 func digits(words []lexis.Word, i int) (string, int) {
 	var b strings.Builder
 	times := 1
-	for ; i < len(words) && b.Len() < 40; i++ {
+	for i < len(words) && b.Len() < 40 {
 		w := words[i].Text
-		if d, ok := digit(w); ok {
-			b.WriteString(strings.Repeat(d, times))
-			times = 1
-			continue
-		}
+		n, ok := small(w)
 		switch {
 		case w == "double":
 			times = 2
 		case w == "triple":
 			times = 3
 		case lexis.HasDigit(w) && strings.Trim(w, "0123456789") == "":
-			b.WriteString(w)
-		case (w == "o" || w == "oh") && b.Len() > 0:
-			b.WriteByte('0')
-		default:
-			if n, ok := small(w); ok && n >= 10 && b.Len() > 0 {
-				return tail(&b, words, i, n)
+			b.WriteString(strings.Repeat(w, times))
+			times = 1
+		case (w == "o" || w == "oh") && (b.Len() > 0 || i+1 < len(words) && isSmall(words[i+1].Text)):
+			b.WriteString(strings.Repeat("0", times))
+			times = 1
+		case ok && w != "oh" && w != "null" && w != "nil":
+			if n >= 20 && i+1 < len(words) {
+				if u, unit := small(words[i+1].Text); unit && u > 0 && u < 10 {
+					n, i = n+u, i+1
+				}
 			}
+			b.WriteString(strings.Repeat(strconv.Itoa(n), times))
+			times = 1
+		default:
 			return b.String(), i
 		}
+		i++
 	}
 	return b.String(), i
 }
 
-// tail goes on with a number said in pairs: twenty four eighty one.
-func tail(b *strings.Builder, words []lexis.Word, i, n int) (string, int) {
-	next := i + 1
-	if n >= 20 && next < len(words) {
-		if u, ok := small(words[next].Text); ok && u > 0 && u < 10 {
-			n, next = n+u, next+1
-		}
+// figured is words with each spoken number in the place of its words.
+func figured(words []lexis.Word) []lexis.Word {
+	var out []lexis.Word
+	at := 0
+	for _, n := range numbers(words) {
+		out = append(out, words[at:n.from]...)
+		out = append(out, lexis.Word{Text: n.text, Start: words[n.from].Start, End: words[n.to-1].End})
+		at = n.to
 	}
-	b.WriteString(strconv.Itoa(n))
-	rest, end := digits(words, next)
-	return b.String() + rest, end
+	return append(out, words[at:]...)
 }
 
 func digit(w string) (string, bool) {

@@ -153,14 +153,15 @@ var repeatWords = regexp.MustCompile(`\b(repeat|pardon|hear|understand|catch|aga
 // welcome answers thanks, and goes on with what is still to be asked.
 func (t *turn) welcome() reply {
 	if f, ok := t.due(); ok && t.asks(f) > 0 {
-		return reply{text: "You are welcome. " + f.question(t.asks(f))}
+		return reply{text: "You are welcome. " + t.put(f)}
 	}
 	return reply{text: "You are welcome. Is there anything else I can help you with?"}
 }
 
 func (t *turn) greet() reply {
 	_, rest := exchanges(t.state)
-	if s := t.next(t.steps(rest), false); s != "" {
+	// Only a state of a real workflow asks before the customer has said why.
+	if s := t.next(t.steps(rest), false); s != "" && t.moves() {
 		return reply{text: "Hello. " + s}
 	}
 	if len(t.said) == 0 || strings.Contains(strings.ToLower(t.style), "introduce yourself") && t.agentName() != "" && !t.alreadySaid(t.agentName()) {
@@ -211,7 +212,7 @@ func (t *turn) human() reply {
 	}
 	text := "I am sorry, I cannot put you through to a person."
 	if f, ok := t.due(); ok {
-		return reply{text: text + " But I can note your details so that somebody gets back to you. " + f.question(t.asks(f))}
+		return reply{text: text + " But I can note your details so that somebody gets back to you. " + t.put(f)}
 	}
 	return reply{text: text + " What can I help you with?"}
 }

@@ -28,12 +28,14 @@ func (t *turn) respond() reply {
 		out = append(out, t.decline(unknown, len(answers) > 0))
 	}
 	_, rest := exchanges(t.state)
-	next := t.next(t.steps(rest), len(answers) > 0)
+	next := t.next(t.steps(rest), len(answers)+len(unknown) > 0)
+	if ack == "" && len(answers) == 0 && len(unknown) == 0 {
+		out = append(out, t.understood(next))
+	} else if ack != "" && len(answers) == 0 && len(unknown) == 0 && next == "" {
+		next = "Is there anything else I can help you with?"
+	}
 	if next != "" {
 		out = append(out, next)
-	}
-	if len(answers) == 0 && len(unknown) == 0 && next == "" {
-		out = append(out, t.fallback(ack != ""))
 	}
 	return reply{text: strings.Join(out, " ")}
 }
@@ -102,7 +104,7 @@ func (t *turn) matter(s string) bool {
 // pursued reports whether a wish is what the task or the state is there for.
 func (t *turn) pursued(s string) bool {
 	words := t.content(s)
-	return len(words) > 0 && t.whole(words, t.lex.Terms(t.task+" "+t.state)) >= 0.5
+	return len(words) > 0 && t.whole(words, t.terms(t.task+" "+t.state)) >= 0.5
 }
 
 // decline says that something is not known and what can be done about it.
@@ -146,35 +148,28 @@ func (t *turn) ownDecline() string {
 }
 
 // next is what the state or the task wants to be said or asked now. Sayings that
-// are due come together, questions one at a time.
+// are due come together, questions one at a time. A question that the customer has
+// just passed over with another one waits a turn: the agent does not nag.
 func (t *turn) next(steps []step, answered bool) string {
 	var out []string
+	open, isOpen := t.due()
 	for _, s := range steps {
-		switch {
-		case s.unknown || s.farewell || t.done(s):
-			continue
-		case s.when != "" && !t.holds(s.when):
+		if s.unknown || s.farewell || t.done(s) || s.when != "" && !t.holds(s.when) {
 			continue
 		}
-		if s.ask {
-			if f, ok := t.due(); ok && t.asks(f) > 0 {
-				break // one question at a time: the one that is open goes first
-			}
-			return strings.Join(append(out, s.text), " ")
+		if !s.ask {
+			out = append(out, point(s.text))
+			continue
 		}
-		out = append(out, point(s.text))
+		if isOpen && t.asks(open) > 0 {
+			break // the question that is open goes first
+		}
+		return strings.Join(append(out, s.text), " ")
 	}
-	if f, ok := t.due(); ok && t.turnToAsk(f, answered) {
-		out = append(out, f.question(t.asks(f)))
+	if isOpen && !(answered && t.last.asked == open.Name) {
+		out = append(out, t.put(open))
 	}
 	return strings.Join(out, " ")
-}
-
-// turnToAsk keeps the agent from nagging: after a question that was passed over
-// for another, it waits one turn.
-func (t *turn) turnToAsk(f field, answered bool) bool {
-	n := t.asks(f)
-	return n == 0 || !answered || t.last.asked != f.Name || len(t.lines)%2 == 0
 }
 
 // done reports whether an instruction was carried out, or its result is known.
@@ -189,22 +184,36 @@ func (t *turn) done(s step) bool {
 	return name != "" && t.values[name] != ""
 }
 
-// fallback is said when nothing else is.
-func (t *turn) fallback(acked bool) string {
+// understood answers a line in which there was neither a question nor a result:
+// short when something follows that goes on.
+func (t *turn) understood(next string) string {
+	goesOn := next != ""
+	wish := actWant.MatchString(t.last.norm) && t.pursued(t.last.text)
 	switch {
-	case acked:
-		return "Is there anything else I can help you with?"
-	case t.last.asked != "":
-		return "I am sorry, I did not understand that. Could you say it again?"
+	case wish && goesOn:
+		return "I will gladly help you with that."
+	case t.last.asked != "" && !yes(t.last) && !no(t.last):
+		if goesOn {
+			return "I am sorry, I did not understand that."
+		}
+		return "All right. Is there anything else I can help you with?"
 	case yes(t.last), no(t.last):
-		if anythingElse.MatchString(normal(t.last.prev)) && yes(t.last) {
+		switch {
+		case goesOn:
+			return "All right."
+		case anythingElse.MatchString(normal(t.last.prev)) && yes(t.last):
 			return "What would you like to know?"
 		}
 		return "All right. Is there anything else I can help you with?"
 	case len(t.content(t.last.text)) == 0:
+		if goesOn {
+			return ""
+		}
 		return "How can I help you?"
-	}
-	if t.pursued(t.last.text) {
+	case t.pursued(t.last.text) || t.movedNow():
+		if goesOn {
+			return "I will gladly help you with that."
+		}
 		return "I will gladly help you with that. What would you like to know?"
 	}
 	return variant(len(t.said), "I am not sure that I understood you. Could you put it as a question?",

@@ -150,20 +150,33 @@ func (t *turn) derive(f field) string {
 
 // topicOf is a short noun phrase of the first thing the customer asked.
 func (t *turn) topicOf() string {
+	first := ""
 	for _, l := range t.lines {
-		if l.asked != "" && !asks(l.text) {
+		if !t.telling(l) {
 			continue
 		}
 		for _, s := range parts(l.text) {
 			if social(normal(s)) == "" || t.name(asLine(s), false) != "" && !asks(s) {
 				continue
 			}
-			if p := t.phrase(s); p != "" {
+			p := t.phrase(s)
+			if len(t.content(p)) > 1 {
 				return p
+			}
+			if first == "" {
+				first = p
 			}
 		}
 	}
-	return ""
+	return first
+}
+
+// telling reports whether a line says what the conversation is about.
+func (t *turn) telling(l line) bool {
+	if l.asked != "" && !asks(l.text) || actRepeat.MatchString(l.norm) || actWho.MatchString(l.norm) || actHuman.MatchString(l.norm) {
+		return false
+	}
+	return asks(l.text) || len(t.content(l.text)) > 1 && t.name(l, false) == ""
 }
 
 // phrase is the part of a sentence from its first word that tells something to
@@ -189,7 +202,7 @@ func (t *turn) phrase(s string) string {
 func (t *turn) summary() string {
 	var topics []string
 	for _, l := range t.lines {
-		if l.asked != "" && !asks(l.text) || !asks(l.text) && len(t.content(l.text)) < 2 {
+		if !t.telling(l) {
 			continue
 		}
 		if p := t.phrase(l.text); p != "" && !slices.Contains(topics, p) && len(topics) < 3 {

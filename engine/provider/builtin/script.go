@@ -171,7 +171,8 @@ func instructions(l string) []string {
 	marks := quoted.FindAllStringIndex(l, -1)
 	safe := []byte(l)
 	for _, m := range marks {
-		for i := m[0]; i < m[1]; i++ {
+		end := m[1] - 2 // the last mark inside may end the sentence
+		for i := m[0]; i < end; i++ {
 			if safe[i] == '.' || safe[i] == '!' || safe[i] == '?' || safe[i] == ';' {
 				safe[i] = 0
 			}

@@ -38,6 +38,12 @@ type turn struct {
 	values map[string]string // results known by now, by field name
 	fresh  []string          // names of those the last line gave
 	ground string            // all texts a figure may come from
+
+	// What would be worked out more than once.
+	requests map[string]string // field asked for, by saying
+	read     map[string][]lexis.Term
+	wants    []want
+	wantsSet bool
 }
 
 // line is one thing the customer said and what it may have answered.
@@ -53,7 +59,7 @@ func read(lex *lexis.Lexicon, r provider.Request) *turn { return readWith(lex, r
 
 // readWith is read with other fields than the request's, unless nil.
 func readWith(lex *lexis.Lexicon, r provider.Request, fields []field) *turn {
-	t := &turn{lex: lex, tools: r.Tools, voice: r.Voice, values: map[string]string{}, fields: fields}
+	t := &turn{lex: lex, tools: r.Tools, voice: r.Voice, values: map[string]string{}, requests: map[string]string{}, read: map[string][]lexis.Term{}, fields: fields}
 	var ground strings.Builder
 	var sources []knowledge.Source
 	for _, p := range r.System {
@@ -179,6 +185,27 @@ func readFields(text string) []field {
 	for _, f := range in.Fields {
 		if f.Name != "" && len(out) < maxFields {
 			out = append(out, newField(f))
+		}
+	}
+	return out
+}
+
+// terms are the terms of a text; the caller must not change them.
+func (t *turn) terms(text string) []lexis.Term {
+	out, ok := t.read[text]
+	if !ok {
+		out = t.lex.Terms(text)
+		t.read[text] = out
+	}
+	return out
+}
+
+// without is a copy of terms without some.
+func without(terms []lexis.Term, drop func(lexis.Term) bool) []lexis.Term {
+	out := make([]lexis.Term, 0, len(terms))
+	for _, x := range terms {
+		if !drop(x) {
+			out = append(out, x)
 		}
 	}
 	return out

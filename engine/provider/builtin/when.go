@@ -110,9 +110,9 @@ func named(words []lexis.Word, base time.Time, based bool) (time.Time, bool) {
 		if m == 0 || m == 5 && w.Text == "may" && !besideNumber(words, i) {
 			continue
 		}
-		d, next := ordinal(words, i+1)
-		if d == 0 || d > 31 || next < len(words) && words[next].Text == "of" {
-			d, next = before(words, i), i+1
+		d, next := before(words, i), i+1
+		if d == 0 || d > 31 {
+			d, next = ordinal(words, i+1)
 		}
 		if d == 0 || d > 31 {
 			continue

@@ -56,6 +56,16 @@ static int ft_mean(ps_decoder_t *ps, float *v, int n) {
 	return k;
 }
 
+static void ft_cep(ps_decoder_t *ps, const float *rows, int n) {
+	mfcc_t v[64][13], *at[64];
+	if (n > 64) n = 64;
+	for (int i = 0; i < n; i++) {
+		for (int j = 0; j < 13; j++) v[i][j] = FLOAT2MFCC(rows[i*13+j]);
+		at[i] = v[i];
+	}
+	ps_process_cep(ps, at, n, 0, 0);
+}
+
 static int ft_segments(ps_decoder_t *ps, ft_segment *out, int max) {
 	int n = 0;
 	ps_seg_t *s = ps_seg_iter(ps);
@@ -165,6 +175,13 @@ func (d *decoder) end() bool { return C.ps_end_utt(d.ps) == 0 }
 func (d *decoder) process(pcm []int16) {
 	if len(pcm) > 0 {
 		C.ps_process_raw(d.ps, (*C.int16)(unsafe.Pointer(&pcm[0])), C.size_t(len(pcm)), 0, 0)
+	}
+}
+
+// cepstrum decodes at most 64 rows.
+func (d *decoder) cepstrum(rows [][cepstra]float32) {
+	if len(rows) > 0 {
+		C.ft_cep(d.ps, (*C.float)(unsafe.Pointer(&rows[0])), C.int(len(rows)))
 	}
 }
 

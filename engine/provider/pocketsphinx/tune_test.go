@@ -38,6 +38,10 @@ func TestTune(t *testing.T){
  voices:=strings.Fields(os.Getenv("VOICES")); if len(voices)==0{voices=[]string{"rms","slt","awb","espeak"}}
  type st struct{err,n int}
  res:=map[string]*st{}
+ var fr *front; var tf *transform
+ var accum [13]float64; nacc:=0.0
+ if os.Getenv("FRONT")!="" { fr,_=newFront(false,s.vad); tf=cosine()
+  if bf:=os.Getenv("BANDF"); bf!="" { b,_:=os.ReadFile(bf); tf=banded(string(b)) } }
  var sec,used,initS float64
  var sum [13]float64; nsum:=0.0
  for _,kb:=range []string{"debit","tickets"}{
@@ -59,7 +63,10 @@ func TestTune(t *testing.T){
    if os.Getenv("TWICE")!="" { d.stream(&vec); for k:=0;k<8;k++ {d.start(); for i:=0;i<len(pcm);i+=320{ d.process(pcm[i:min(len(pcm),i+320)]) }; d.end()}; mv:=d.mean(); d.stream(&mv) }
    c0:=cpu()
    if os.Getenv("TWICE")=="" {d.stream(&vec)}
- d.start(); for i:=0;i<len(pcm);i+=320{ d.process(pcm[i:min(len(pcm),i+320)]) }; d.end()
+ d.start(); if fr==nil { for i:=0;i<len(pcm);i+=320{ d.process(pcm[i:min(len(pcm),i+320)]) } } else {
+    fr.stream(); fr.start()
+    for i:=0;i<len(pcm);i+=320{ fr.process(pcm[i:min(len(pcm),i+320)],func(r [][filters]float32,_ int){ o:=make([][cepstra]float32,len(r)); for k:=range r{ tf.apply(&r[k],&o[k]); for q:=range o[k]{accum[q]+=float64(o[k][q])}; nacc++ }; d.cepstrum(o)}) } }
+   d.end()
    var hyp []string; for _,s:=range d.segments(){ if !s.filler(){hyp=append(hyp,s.word)} }
    used+=cpu()-c0; sec+=float64(len(pcm))/16000
    ref:=strings.Fields(text); e:=dist(ref,hyp)
@@ -73,5 +80,13 @@ func TestTune(t *testing.T){
  fmt.Printf("%s %sk: ",set,band)
  for _,v:=range voices{ fmt.Printf("%s %.1f%% ",v,100-100*float64(res[v].err)/float64(res[v].n)); te+=res[v].err;tn+=res[v].n}
  fmt.Printf("all %.1f%% rtf %.3f init %.0fms\n",100-100*float64(te)/float64(tn),used/sec,initS*500)
+ if nacc>0&&os.Getenv("LEARN")!="" { for i:=range accum{ fmt.Printf("%.2f,",accum[i]/nacc)}; fmt.Println() }
  if nsum>0 { for i:=range sum{ fmt.Printf("%.2f,",sum[i]/nsum)}; fmt.Println() }
 }
+
+func banded(txt string) *transform { var rows [][]float64
+ for _,l:=range strings.Split(strings.TrimSpace(txt),"\n"){ var r []float64; for _,x:=range strings.Fields(l){f,_:=strconv.ParseFloat(x,64);r=append(r,f)}; rows=append(rows,r)}
+ c:=cosine(); t:=&transform{}; L:=len(rows)-1
+ for i:=range cepstra{ for j:=0;j<L;j++{ sum:=0.0; for k:=0;k<25;k++{ sum+=float64(c.weights[i][k])*rows[j][k]}; t.weights[i][j]=float32(sum)}
+  sum:=0.0; for k:=0;k<25;k++{sum+=float64(c.weights[i][k])*rows[L][k]}; t.offset[i]=float32(sum) }
+ return t }

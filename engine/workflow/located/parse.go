@@ -151,7 +151,11 @@ func (c *converter) node(n ast.Node, depth int) Node {
 	}
 	switch x := n.(type) {
 	case *ast.MappingNode:
-		return c.mapping(x.Values, depth)
+		m := c.mapping(x.Values, depth)
+		if x.IsFlowStyle {
+			m.Line, m.Col = here.Line, here.Col
+		}
+		return m
 	case *ast.MappingValueNode:
 		return c.mapping([]*ast.MappingValueNode{x}, depth)
 	case *ast.SequenceNode:

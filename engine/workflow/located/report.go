@@ -213,9 +213,18 @@ func (r *Report) Int(what string, low, high int, to *int) func(Node) {
 
 // Suggest writes `, did you mean "x"?` if one of known is near word, "" otherwise.
 func Suggest(word string, known []string) string {
+	const longest = 64
+	if len(word) > longest {
+		return ""
+	}
 	best, least := "", 1+max(1, len(word)/3)
 	for _, k := range known {
-		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
+		a, b := strings.ToLower(word), strings.ToLower(k)
+		d := distance(a, b)
+		if len(a) > 3 && strings.HasPrefix(b, a) { // the end was left out
+			d = min(d, 1)
+		}
+		if d < least || d == least && len(k) < len(best) {
 			best, least = k, d
 		}
 	}
@@ -227,9 +236,6 @@ func Suggest(word string, known []string) string {
 
 // distance is how many letters must be added, left out or changed.
 func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 64
-	}
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

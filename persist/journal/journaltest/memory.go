@@ -218,7 +218,7 @@ func (m *Memory) take(b journal.Batch) {
 	}
 	for _, d := range b.Due {
 		d.At = d.At.UTC().Truncate(time.Microsecond)
-		d.Data = slices.Clone(d.Data)
+		d.Data = append([]byte(nil), d.Data...)
 		m.due[dueName{t, d.ID}] = d
 	}
 }
@@ -226,6 +226,10 @@ func (m *Memory) take(b journal.Batch) {
 // Read implements journal.Journal.
 func (m *Memory) Read(ctx context.Context, s event.Stream, from uint64) iter.Seq2[event.Envelope, error] {
 	return func(yield func(event.Envelope, error) bool) {
+		if s.Kind == "" || s.ID == "" {
+			yield(event.Envelope{}, fmt.Errorf("journal: stream without kind or id: %w", fault.Invalid))
+			return
+		}
 		m.mu.Lock()
 		var events []stored
 		if st, ok := m.streams[s]; ok {

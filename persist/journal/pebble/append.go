@@ -23,7 +23,8 @@ type request struct {
 	records []record
 	envs    []event.Envelope
 	keys    []*personKey
-	row     []byte // Forget
+	row     []byte // Forget, Save
+	value   []byte // Save
 	head    journal.Head
 	reply   chan error // room for one: the committer never waits
 }
@@ -133,7 +134,7 @@ func (j *Journal) Forget(ctx context.Context, t tenant.ID, subject string) error
 
 // send hands r to the committer and waits for its answer.
 func (j *Journal) send(ctx context.Context, r *request) error {
-	if err := j.failed(); err != nil {
+	if err := j.failure.err(); err != nil {
 		return err
 	}
 	r.reply = make(chan error, 1)
@@ -141,12 +142,16 @@ func (j *Journal) send(ctx context.Context, r *request) error {
 	case j.requests <- r:
 	case <-ctx.Done():
 		return fmt.Errorf("journal: not written: %w", ctx.Err())
+	case <-j.failure.known:
+		return j.failure.err()
 	}
 	select {
 	case err := <-r.reply:
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("journal: gave up waiting, the outcome is unknown: %w", ctx.Err())
+	case <-j.failure.known:
+		return fmt.Errorf("the outcome of this write is unknown: %w", j.failure.err())
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	pdb "github.com/cockroachdb/pebble/v2"
-
 	"flametree/engine/fault"
 	"flametree/engine/tenant"
 	"flametree/persist/vault"
@@ -27,7 +25,7 @@ func (j *Journal) Checkpoint(dir string) error {
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("journal: checkpoint: %w", err)
 	}
-	if err := j.db.Checkpoint(fs.PathJoin(dir, folderStore), pdb.WithFlushedWAL()); err != nil {
+	if err := j.db.Checkpoint(fs.PathJoin(dir, folderStore)); err != nil {
 		return fmt.Errorf("journal: checkpoint: %w: %w", err, fault.Unavailable)
 	}
 	if err := createMarks(fs, fs.PathJoin(dir, fileMarks), m); err != nil {

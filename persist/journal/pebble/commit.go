@@ -29,13 +29,14 @@ type group struct {
 // committer is the one goroutine that decides and numbers. It owns its fields.
 type committer struct {
 	j     *Journal
-	heads *cache[*head] // by streamKey; newer than the store only within a group
+	heads *cache[*head] // by streamKey; has room for all of a group's
 	meta  meta          // of the last group
 
 	// The group being built.
 	batch    *pdb.Batch
 	staged   map[string][]byte // rows that the group writes and may read again; nil is deleted
-	touched  map[string]*head  // by streamKey
+	changed  map[string]*head  // by streamKey, whose rows must be written
+	pointers []byte
 	events   int
 	accepted []*request
 	scratch  []byte
@@ -44,7 +45,7 @@ type committer struct {
 func newCommitter(j *Journal) *committer {
 	return &committer{
 		j: j, heads: newCache[*head](j.opt.Heads), meta: *j.durable.Load(),
-		staged: map[string][]byte{}, touched: map[string]*head{},
+		staged: map[string][]byte{}, changed: map[string]*head{},
 	}
 }
 
@@ -69,9 +70,9 @@ func (c *committer) run() {
 // gather takes r and whatever else waits, up to a group's size.
 func (c *committer) gather(r *request) {
 	c.batch = c.j.db.NewBatch()
-	c.events, c.accepted = 0, nil
+	c.events, c.accepted, c.pointers = 0, nil, c.pointers[:0]
 	clear(c.staged)
-	clear(c.touched)
+	clear(c.changed)
 	c.take(r)
 	for c.events < groupEvents {
 		select {
@@ -88,23 +89,29 @@ func (c *committer) gather(r *request) {
 
 // take stages r or refuses it. A request that is refused leaves no trace.
 func (c *committer) take(r *request) {
-	err := c.j.failed()
+	err := c.j.failure.err()
 	if err == nil {
 		err = r.do(c, r)
 	}
+	c.events += max(len(r.records), 1)
 	if err != nil {
 		r.reply <- err
 		return
 	}
 	c.accepted = append(c.accepted, r)
-	c.events += max(len(r.records), 1)
 }
 
-// commit writes heads and meta behind the events and hands the group on.
+// commit writes heads, pointers and meta behind the events and hands the group
+// on. One row of pointers for a whole group, and none of heads for an event that
+// changes only what it says itself, leave one insertion for each event: that is
+// what the journal's rate beside bare Pebble depends on.
 func (c *committer) commit() {
-	for stream, h := range c.touched {
+	for stream, h := range c.changed {
 		c.scratch = h.append(c.scratch[:0])
 		_ = c.batch.Set(row(tableHead, []byte(stream)), c.scratch, nil)
+	}
+	if len(c.pointers) > 0 {
+		_ = c.batch.Set(globalKey(c.meta.position), c.pointers, nil)
 	}
 	c.meta.group++
 	c.scratch = c.meta.append(c.scratch[:0])
@@ -114,17 +121,10 @@ func (c *committer) commit() {
 	c.j.groups <- g
 }
 
-// apply gives the batch to the engine, which queues it for the next sync. When
-// the engine breaks off, by its Fatalf or a panic, the journal has failed.
+// apply gives the batch to the engine, which queues it for the next sync.
 func (c *committer) apply(b *pdb.Batch) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.j.failure.torn.Store(true)
-			c.j.fail(fmt.Errorf("commit: %v", p))
-		}
-	}()
 	if err := c.j.db.ApplyNoSyncWait(b, pdb.Sync); err != nil {
-		c.j.fail(fmt.Errorf("commit: %w", err))
+		c.j.failure.tell(fmt.Errorf("commit: %w", err))
 	}
 }
 
@@ -152,22 +152,12 @@ func (c *committer) head(stream []byte) (*head, error) {
 	if h, ok := c.heads.get(stream); ok {
 		return h, nil
 	}
-	// A head that is staged may have been pushed out of the cache.
-	if h, ok := c.touched[string(stream)]; ok {
-		return h, nil
-	}
-	v, err := get(c.j.db, row(tableHead, stream))
+	h, err := c.j.storedHead(stream)
 	if err != nil {
 		return nil, err
 	}
-	h := &head{}
-	if v != nil {
-		if *h, err = parseHead(v); err != nil {
-			return nil, fmt.Errorf("journal: head of a stream: %w: %w", err, fault.Bug)
-		}
-	}
-	c.heads.put(stream, h)
-	return h, nil
+	c.heads.put(stream, &h)
+	return &h, nil
 }
 
 // claim opens a new epoch.
@@ -177,7 +167,8 @@ func (c *committer) claim(r *request) error {
 		return err
 	}
 	h.Epoch++
-	c.touched[string(r.stream)] = h
+	c.changed[string(r.stream)] = h
+	h.stored = true
 	r.head = h.Head
 	return nil
 }
@@ -187,6 +178,11 @@ func (c *committer) forget(r *request) error {
 	c.j.keys.forget(r.row)
 	c.remove(r.row)
 	return nil
+}
+
+// save writes a snapshot that is sealed already.
+func (c *committer) save(r *request) error {
+	return c.batch.Set(r.row, r.value, nil)
 }
 
 // append checks the batch's conditions and then stages all of it.
@@ -208,7 +204,10 @@ func (c *committer) append(r *request) error {
 	c.stageEvents(r, h)
 	c.stageNames(r)
 	c.stageDue(r.batch, moved)
-	c.touched[string(r.stream)] = h
+	if !h.stored {
+		c.changed[string(r.stream)] = h
+		h.stored = true
+	}
 	return nil
 }
 
@@ -300,40 +299,29 @@ func (c *committer) vacant(row, wrapped []byte, known bool) error {
 	return err
 }
 
-// stageEvents numbers and chains the events and writes them with their pointers.
+// stageEvents numbers and chains the events and writes them.
 func (c *committer) stageEvents(r *request, h *head) {
 	if len(r.records) == 0 {
 		return
 	}
+	size := 1 + len(r.stream) + 8
 	for i, rec := range r.records {
 		c.meta.position++
-		h.Version++
-		h.Hash = rec.chain(c.meta.position, h.Hash)
+		h.end(h.Version+1, rec.chain(c.meta.position, h.Hash))
 		r.envs[i].Position, r.envs[i].Hash = c.meta.position, h.Hash
 
-		e := c.batch.SetDeferred(1+len(r.stream)+8, len(rec))
-		e.Key[0] = tableEvent
-		copy(e.Key[1:], r.stream)
-		binary.BigEndian.PutUint64(e.Key[1+len(r.stream):], h.Version)
-		copy(e.Value, rec)
-		pointer := e.Key
-		_ = e.Finish()
-		c.pointer(pointer)
+		if len(c.pointers) == 0 {
+			c.pointers = binary.BigEndian.AppendUint64(c.pointers, c.meta.position)
+		}
+		c.pointers = binary.AppendUvarint(c.pointers, uint64(size))
+		c.pointers = append(append(c.pointers, tableEvent), r.stream...)
+		c.pointers = binary.BigEndian.AppendUint64(c.pointers, h.Version)
+		_ = c.batch.Set(c.pointers[len(c.pointers)-size:], rec, nil)
 	}
-	h.position = c.meta.position
 	h.meets(r.batch.Subject)
-	h.Epoch = max(h.Epoch, r.batch.Epoch)
-}
-
-// pointer writes g|position, whose value is the event's key.
-func (c *committer) pointer(eventKey []byte) {
-	// The batch's memory moves when it grows.
-	c.scratch = append(c.scratch[:0], eventKey...)
-	g := c.batch.SetDeferred(9, len(c.scratch))
-	g.Key[0] = tableGlobal
-	binary.BigEndian.PutUint64(g.Key[1:], c.meta.position)
-	copy(g.Value, c.scratch)
-	_ = g.Finish()
+	if r.batch.Epoch > h.Epoch {
+		h.Epoch, h.stored = r.batch.Epoch, false
+	}
 }
 
 func (c *committer) stageNames(r *request) {

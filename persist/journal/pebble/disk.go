@@ -33,7 +33,7 @@ func (d *disk) look() {
 	free, total, err := d.free()
 	if err != nil {
 		if !d.blind {
-			d.log.Warn("free disk space is unknown: it is not watched", "err", err)
+			d.log.Warn("free disk space is unknown: it is not watched", "err", err.Error())
 		}
 		d.blind = true
 		return
@@ -66,7 +66,7 @@ func (d *disk) release() {
 	if err := d.fs.Remove(d.path); err == nil {
 		d.log.Warn("the ballast was released", "bytes", d.ballast)
 	} else if !oserror.IsNotExist(err) {
-		d.log.Error("the ballast could not be released", "err", err)
+		d.log.Error("the ballast could not be released", "err", err.Error())
 	}
 }
 
@@ -80,7 +80,7 @@ func (d *disk) fill(room uint64) {
 		return
 	}
 	if err := d.write(); err != nil {
-		d.log.Warn("there is no ballast", "err", err)
+		d.log.Warn("there is no ballast", "err", err.Error())
 		d.release()
 	}
 }

@@ -11,8 +11,8 @@
 // holds all of a tenant's rows of a kind.
 //
 //	e|tenant|kind|id|seq   position, hash, stored bytes of an event
-//	g|position             e's key of the event at that position
-//	h|tenant|kind|id       head: version, epoch, last position, hash, subjects
+//	g|last position        e's keys of a group's events, from its first position on
+//	h|tenant|kind|id       what the events do not say: epoch, subjects
 //	d|tenant|space|name    position of the batch that took the external id
 //	c|tenant|space|name    group, stream that claimed the name
 //	o|tenant|time|due      group, what is due
@@ -33,6 +33,10 @@
 //
 // Marks count groups, not only positions: a lost epoch or a forgotten key is as
 // bad as a lost event. Cost: one more 33-byte write a group.
+//
+// One row of pointers for a group, and none in h for an event, leave one
+// insertion for each event: with a pointer and a head for each the rate was 0.42
+// of bare Pebble's. A head not in memory is read from the newest event.
 //
 // Snapshots hold personal text in the folder's own encoding, so each is sealed
 // with the keys of all subjects that the stream ever had, and is gone with the

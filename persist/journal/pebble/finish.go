@@ -43,13 +43,13 @@ func (j *Journal) finish() {
 // nil when it did not reach the disk.
 func (j *Journal) settle(g *group) *meta {
 	// A group that the engine did not even queue has nothing to wait for.
-	if j.failed() == nil {
+	if j.failure.err() == nil {
 		if err := g.batch.SyncWait(); err != nil {
-			j.fail(fmt.Errorf("sync of the log: %w", err))
+			j.failure.tell(fmt.Errorf("sync of the log: %w", err))
 		}
 	}
 	<-j.slots
-	if err := j.failed(); err != nil {
+	if err := j.failure.err(); err != nil {
 		for _, r := range g.accepted {
 			r.reply <- fmt.Errorf("the outcome of this write is unknown: %w", err)
 		}
@@ -68,11 +68,11 @@ func (j *Journal) settle(g *group) *meta {
 // failed sync like any other.
 func (j *Journal) mark() {
 	for m := range j.marking {
-		if j.failed() != nil {
+		if j.failure.err() != nil {
 			continue
 		}
 		if err := j.marks.write(m); err != nil {
-			j.fail(fmt.Errorf("%w: %w", err, fault.Unavailable))
+			j.failure.tell(fmt.Errorf("%w: %w", err, fault.Unavailable))
 		}
 	}
 }

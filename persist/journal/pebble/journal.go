@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	pdb "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -34,7 +35,7 @@ type Options struct {
 	Fatal func(error)
 	// Keys is how many people's keys are kept in memory; 0 is 10,000.
 	Keys int
-	// Heads is how many streams' heads are kept in memory; 0 is 100,000.
+	// Heads is how many streams' heads are kept in memory, at least 1,024; 0 is 100,000.
 	Heads int
 }
 
@@ -65,44 +66,51 @@ type Journal struct {
 	bell    bell                 // rings when durable grows
 
 	closing chan struct{}
-	failure failure
+	failure *failure
 }
 
 var _ journal.Journal = (*Journal)(nil)
 
 // failure is the first reason why nothing more is written.
 type failure struct {
+	dir    string
+	log    *slog.Logger
+	fatal  func(error)
 	once   sync.Once
 	reason atomic.Pointer[error]
-	torn   atomic.Bool // the engine broke off in the middle and cannot be closed
-	open   atomic.Bool // before that, Open itself returns the reason
+	known  chan struct{} // closed with the reason
+
+	open    atomic.Bool // before that, Open returns the engine's errors
+	closing atomic.Bool // from then on, Close does
+	torn    atomic.Bool // the engine is held in the middle of something and cannot be closed
 }
 
-// fail closes the journal for writes, for good.
-func (j *Journal) fail(err error) {
-	j.failure.once.Do(func() {
-		err = fmt.Errorf("journal %s: closed for writes: %w: %w", j.dir, err, fault.Unavailable)
-		j.failure.reason.Store(&err)
-		if !j.failure.open.Load() {
+// tell closes the journal for writes, for good.
+func (f *failure) tell(err error) {
+	f.once.Do(func() {
+		err = fmt.Errorf("journal %s: closed for writes: %w: %w", f.dir, err, fault.Unavailable)
+		f.reason.Store(&err)
+		defer close(f.known)
+		if !f.open.Load() {
 			return
 		}
-		j.log.Error("the journal takes no more writes", "err", err)
-		if j.opt.Fatal != nil {
-			j.opt.Fatal(err)
+		f.log.Error("the journal takes no more writes", "err", err.Error())
+		if f.fatal != nil {
+			f.fatal(err)
 		}
 	})
 }
 
-// failed is why nothing more is written, nil when all is well.
-func (j *Journal) failed() error {
-	if p := j.failure.reason.Load(); p != nil {
+// err is why nothing more is written, nil when all is well.
+func (f *failure) err() error {
+	if p := f.reason.Load(); p != nil {
 		return *p
 	}
 	return nil
 }
 
 // Err is why the journal has failed, nil while it takes writes. /readyz asks it.
-func (j *Journal) Err() error { return j.failed() }
+func (j *Journal) Err() error { return j.failure.err() }
 
 // LowOnSpace reports whether new streams are refused for want of disk space.
 func (j *Journal) LowOnSpace() bool { return j.disk.low.Load() }
@@ -111,28 +119,55 @@ func (j *Journal) LowOnSpace() bool { return j.disk.low.Load() }
 func (j *Journal) Position() journal.Position { return j.durable.Load().position }
 
 // Close finishes what was accepted, refuses everything else and waits for the
-// journal's goroutines. It may be called twice.
+// journal's goroutines, unless a failed disk holds them. It may be called twice.
 func (j *Journal) Close() error {
 	if !j.writers.shut() {
 		return nil
 	}
 	close(j.closing)
-	close(j.requests)
-	j.work.Wait()
-	j.readers.shut()
-	var err error
-	if !j.failure.torn.Load() {
-		err = j.db.Close()
+	j.failure.closing.Store(true)
+	if j.failure.torn.Load() {
+		return nil // said already; the process is about to end
 	}
+	close(j.requests)
+	if !j.ended() {
+		return nil
+	}
+	j.readers.shut()
+	err := j.db.Close()
 	j.cache.Unref()
 	err = errors.Join(err, j.marks.file.Close(), j.lock.Close())
-	if j.failed() != nil {
+	if j.failure.err() != nil {
 		return nil // said already; what the engine adds is only noise
 	}
 	if err != nil {
 		return fmt.Errorf("journal %s: close: %w", j.dir, err)
 	}
 	return nil
+}
+
+// closePatience is how long Close of a failed journal waits for goroutines that
+// the disk may hold.
+const closePatience = 2 * time.Second
+
+// ended waits for the journal's goroutines. Only those of a failed journal may
+// be left behind.
+func (j *Journal) ended() bool {
+	if j.failure.err() == nil {
+		j.work.Wait()
+		return true
+	}
+	done := make(chan struct{})
+	go func() {
+		j.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(closePatience):
+		return false
+	}
 }
 
 // errClosed is the answer after Close.

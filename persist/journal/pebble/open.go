@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/cockroachdb/errors/oserror"
 	pdb "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -51,10 +52,12 @@ func Open(dir string, opt Options) (*Journal, error) {
 	if opt.Heads <= 0 {
 		opt.Heads = manyHeads
 	}
+	opt.Heads = max(opt.Heads, 2*groupEvents) // a group finds all of its own there
 	j := &Journal{
 		opt: opt, dir: dir, log: opt.Log,
 		requests: make(chan *request, waiting), groups: make(chan *group, pipeline), marking: make(chan meta),
 		slots: make(chan struct{}, pipeline), closing: make(chan struct{}),
+		failure: &failure{dir: dir, log: opt.Log, fatal: opt.Fatal, known: make(chan struct{})},
 	}
 	if err := j.open(); err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", dir, err)
@@ -68,10 +71,7 @@ func (j *Journal) path(name string) string { return j.opt.FS.PathJoin(j.dir, nam
 // open does what may fail. It leaves nothing open when it does.
 func (j *Journal) open() (err error) {
 	fs, store := j.opt.FS, j.path(folderStore)
-	if err := fs.MkdirAll(store, 0o700); err != nil {
-		return err
-	}
-	if err := syncDir(fs, j.dir); err != nil {
+	if err := makeDir(fs, store); err != nil {
 		return err
 	}
 	if j.lock, err = pdb.LockDirectory(store, fs); err != nil {
@@ -82,7 +82,7 @@ func (j *Journal) open() (err error) {
 			err = errors.Join(err, j.lock.Close())
 		}
 	}()
-	o := engineOptions(fs, j.log, j.fail)
+	o := engineOptions(fs, j.log, j.failure)
 	o.Lock = j.lock
 	j.cache = o.Cache
 	if j.db, err = pdb.Open(store, o); err != nil {
@@ -106,6 +106,27 @@ func (j *Journal) open() (err error) {
 	}
 	j.durable.Store(&m)
 	return j.prepare(m, serial)
+}
+
+// makeDir makes a directory that survives a loss of power: each parent is
+// synced, that of an existing one too, which may be from before a crash.
+func makeDir(fs vfs.FS, path string) error {
+	parent := fs.PathDir(path)
+	if parent == path {
+		return nil
+	}
+	if _, err := fs.Stat(path); err != nil {
+		if err := makeDir(fs, parent); err != nil {
+			return err
+		}
+		if err := fs.MkdirAll(path, 0o700); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(fs, parent); err != nil && !oserror.IsPermission(err) {
+		return err // a parent that may be entered but not read is its owner's affair
+	}
+	return nil
 }
 
 // identify makes sure that store, format file and marks belong together and
@@ -215,7 +236,7 @@ func (j *Journal) prepare(m meta, serial uint64) (err error) {
 		lowWater: j.opt.LowWater, free: free, log: j.log,
 	}
 	j.disk.look()
-	if err := j.failed(); err != nil {
+	if err := j.failure.err(); err != nil {
 		return errors.Join(err, j.marks.file.Close())
 	}
 	j.failure.open.Store(true)

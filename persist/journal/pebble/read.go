@@ -165,13 +165,19 @@ func (j *Journal) globalPiece(next, limit uint64) (p piece, err error) {
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.First(); ok && !p.full(); ok = it.Next() {
-		r, err := j.at(it.Key(), it.Value(), next)
-		if err != nil {
-			return p, err
+		first, keys, err := pointers(it.Key(), it.Value())
+		if err != nil || next < first {
+			return p, fmt.Errorf("journal: position %d is missing, the next row is %x: %w", next, it.Key(), fault.Bug)
 		}
-		p.records = append(p.records, r)
-		p.bytes += len(r)
-		next++
+		for _, key := range keys[next-first:] {
+			r, err := j.at(key, next)
+			if err != nil {
+				return p, err
+			}
+			p.records = append(p.records, r)
+			p.bytes += len(r)
+			next++
+		}
 	}
 	if err := it.Error(); err != nil {
 		return p, broken(err)
@@ -182,11 +188,8 @@ func (j *Journal) globalPiece(next, limit uint64) (p piece, err error) {
 	return p, nil
 }
 
-// at follows the pointer at position want.
-func (j *Journal) at(key, pointer []byte, want uint64) (record, error) {
-	if string(key) != string(globalKey(want)) {
-		return nil, fmt.Errorf("journal: position %d is missing: %w", want, fault.Bug)
-	}
+// at follows the pointer of position want.
+func (j *Journal) at(pointer []byte, want uint64) (record, error) {
 	v, err := get(j.db, pointer)
 	if err != nil {
 		return nil, err

@@ -27,12 +27,12 @@ func (r record) stored() []byte   { return r[recordStored:] }
 
 // chain fills in position and hash. The hash of the previous event is put where
 // the new one will stand, so that the two parts of the sum lie in one piece.
-func (r record) chain(pos uint64, previous [32]byte) [32]byte {
+func (r record) chain(pos uint64, previous [32]byte) record {
 	binary.BigEndian.PutUint64(r, pos)
 	copy(r[recordHash:], previous[:])
 	sum := sha256.Sum256(r[recordHash:])
 	copy(r[recordHash:], sum[:])
-	return sum
+	return r
 }
 
 // chained reports whether the hash follows from the previous one.
@@ -46,15 +46,17 @@ func (r record) chained(previous [32]byte) bool {
 // maxSubjects is how many people a stream may have and still keep snapshots.
 const maxSubjects = 8
 
-// head is the present end of a stream.
+// head is the present end of a stream. Its row holds what the events do not
+// say; version, hash and position are those of the newest event.
 type head struct {
 	journal.Head
 	position uint64
 	subjects []string // all it ever had, nil and many when more than maxSubjects
 	many     bool
+	stored   bool // has a row that says the same
 }
 
-// meets adds a subject and reports whether it was new.
+// meets adds a subject.
 func (h *head) meets(subject string) {
 	if subject == "" || h.many {
 		return
@@ -64,21 +66,22 @@ func (h *head) meets(subject string) {
 			return
 		}
 	}
+	h.stored = false
 	if len(h.subjects) == maxSubjects {
 		h.subjects, h.many = nil, true
 		return
 	}
-	// A fresh slice: a copy of the head may share the old one.
-	h.subjects = append(h.subjects[:len(h.subjects):len(h.subjects)], subject)
+	h.subjects = append(h.subjects, subject)
 }
 
-const headFixed = 8 + 8 + 8 + 32 + 1
+// end takes over the stream's newest event.
+func (h *head) end(seq uint64, r record) {
+	h.Version, h.Hash, h.position = seq, r.hash(), r.position()
+}
 
+// append writes the row: epoch ‖ number of subjects ‖ subjects.
 func (h *head) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, h.Version)
 	b = binary.BigEndian.AppendUint64(b, h.Epoch)
-	b = binary.BigEndian.AppendUint64(b, h.position)
-	b = append(b, h.Hash[:]...)
 	if h.many {
 		return append(b, 255)
 	}
@@ -90,14 +93,12 @@ func (h *head) append(b []byte) []byte {
 }
 
 func parseHead(b []byte) (h head, err error) {
-	if len(b) < headFixed {
+	if len(b) < 9 {
 		return h, errRecord
 	}
-	h.Version, h.Epoch = binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])
-	h.position = binary.BigEndian.Uint64(b[16:])
-	h.Hash = [32]byte(b[24:])
-	n := int(b[headFixed-1])
-	b = b[headFixed:]
+	h.stored, h.Epoch = true, binary.BigEndian.Uint64(b)
+	n := int(b[8])
+	b = b[9:]
 	if n == 255 {
 		h.many = true
 		return h, nil
@@ -110,6 +111,30 @@ func parseHead(b []byte) (h head, err error) {
 		h.subjects = append(h.subjects, s)
 	}
 	return h, nil
+}
+
+// A group's pointers are its first position ‖ the events' keys, each with its
+// length before it. Their row's key has the last position.
+
+// pointers reads them and checks that they are as many as the positions.
+func pointers(key, value []byte) (first uint64, keys [][]byte, err error) {
+	if len(key) != 9 || len(value) < 8 {
+		return 0, nil, errRecord
+	}
+	first = binary.BigEndian.Uint64(value)
+	last := binary.BigEndian.Uint64(key[1:])
+	for value = value[8:]; len(value) > 0; {
+		n, size := binary.Uvarint(value)
+		if size <= 0 || n > uint64(len(value)-size) {
+			return 0, nil, errRecord
+		}
+		keys = append(keys, value[size:size+int(n)])
+		value = value[size+int(n):]
+	}
+	if len(keys) == 0 || first == 0 || last-first != uint64(len(keys))-1 {
+		return 0, nil, errRecord
+	}
+	return first, keys, nil
 }
 
 // dueValue is group ‖ stream ‖ kind ‖ data.

@@ -114,19 +114,16 @@ func (j *Journal) Holder(_ context.Context, t tenant.ID, k journal.Key) (s event
 // A snapshot's value is seq ‖ schema ‖ number of subjects ‖ subjects ‖ data
 // sealed with the keys of all of them.
 
-// Save implements journal.Store. It does not wait for the disk. A stream of
-// more than eight people, or with one who is forgotten, keeps no snapshot.
-func (j *Journal) Save(_ context.Context, s event.Stream, snap journal.Snapshot) error {
+// Save implements journal.Store. A stream of more than eight people, or with one
+// who is forgotten, keeps no snapshot.
+func (j *Journal) Save(ctx context.Context, s event.Stream, snap journal.Snapshot) error {
 	if err := checkStream(s); err != nil {
 		return err
 	}
-	if err := j.failed(); err != nil {
-		return err
-	}
-	if !j.readers.enter() {
+	if !j.writers.enter() {
 		return errClosed
 	}
-	defer j.readers.leave()
+	defer j.writers.leave()
 	stream := streamKey(s)
 	h, err := j.storedHead(stream)
 	if err != nil {
@@ -148,10 +145,7 @@ func (j *Journal) Save(_ context.Context, s event.Stream, snap journal.Snapshot)
 	for _, subject := range h.subjects {
 		v = appendField(v, subject)
 	}
-	if err := j.db.Set(row(tableSnapshot, stream), append(v, data...), pdb.NoSync); err != nil {
-		return fmt.Errorf("journal: save a snapshot: %w: %w", err, fault.Unavailable)
-	}
-	return nil
+	return j.send(ctx, &request{do: (*committer).save, row: row(tableSnapshot, stream), value: append(v, data...)})
 }
 
 // Restore implements journal.Store.
@@ -186,16 +180,31 @@ func (j *Journal) Restore(_ context.Context, s event.Stream) (snap journal.Snaps
 	return snap, true, nil
 }
 
-func (j *Journal) storedHead(stream []byte) (head, error) {
+// storedHead reads a stream's row and its newest event. Every stream with an
+// event has a row.
+func (j *Journal) storedHead(stream []byte) (h head, err error) {
 	v, err := get(j.db, row(tableHead, stream))
 	if err != nil || v == nil {
-		return head{}, err
+		return h, err
 	}
-	h, err := parseHead(v)
-	if err != nil {
+	if h, err = parseHead(v); err != nil {
 		return h, fmt.Errorf("journal: head of a stream: %w: %w", err, fault.Bug)
 	}
-	return h, nil
+	low := row(tableEvent, stream)
+	it, err := j.db.NewIter(&pdb.IterOptions{LowerBound: low, UpperBound: after(low)})
+	if err != nil {
+		return h, broken(err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	if !it.Last() {
+		return h, broken(it.Error())
+	}
+	_, seq, err := cutEventKey(it.Key())
+	if r := record(it.Value()); err == nil && r.valid() {
+		h.end(seq, r)
+		return h, nil
+	}
+	return h, fmt.Errorf("journal: the newest event of a stream: %w: %w", errRecord, fault.Bug)
 }
 
 // snapshotData binds a snapshot to its place.

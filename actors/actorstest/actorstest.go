@@ -1,0 +1,200 @@
+// Package actorstest makes actors that live without a cluster, on a journal in
+// memory, with a model that says what the test tells it to. The actors are the
+// real ones.
+package actorstest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"flametree/actors"
+	"flametree/engine/agent"
+	"flametree/engine/event"
+	"flametree/engine/fault"
+	"flametree/engine/knowledge"
+	"flametree/engine/provider"
+	"flametree/engine/tenant"
+	"flametree/persist/journal"
+	"flametree/persist/journal/journaltest"
+)
+
+// House is a set of live actors. Its exported fields may be changed before the
+// first message.
+type House struct {
+	Dir     *actors.Registry
+	Journal journal.Journal
+	Cast    *actors.Cast
+	Model   *Model
+	Tenant  tenant.ID
+	sys     *actor.ActorSystem
+}
+
+// Model is a scripted completer. Reply is asked for each request; the zero
+// Model repeats what the human said.
+type Model struct {
+	mu    sync.Mutex
+	Reply func(r provider.Request) []provider.Delta
+	Wait  chan struct{} // when set, each reply waits for one value
+	Asked []provider.Request
+}
+
+// Complete implements provider.Completer.
+func (m *Model) Complete(ctx context.Context, r provider.Request) iter.Seq2[provider.Delta, error] {
+	return func(yield func(provider.Delta, error) bool) {
+		m.mu.Lock()
+		m.Asked = append(m.Asked, r)
+		reply, wait := m.Reply, m.Wait
+		m.mu.Unlock()
+		if wait != nil && r.Schema == nil {
+			select {
+			case <-wait:
+			case <-ctx.Done():
+				yield(provider.Delta{}, fmt.Errorf("model: %w", fault.Cancelled))
+				return
+			}
+		}
+		for _, d := range answer(r, reply) {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
+func answer(r provider.Request, reply func(provider.Request) []provider.Delta) []provider.Delta {
+	switch {
+	case r.Schema != nil:
+		return []provider.Delta{{Text: "{}"}, {Finish: provider.FinishStop}}
+	case reply != nil:
+		return reply(r)
+	}
+	last := ""
+	for _, m := range r.Messages {
+		if m.Role == provider.RoleUser {
+			last = m.Text
+		}
+	}
+	return []provider.Delta{{Text: "You said: "}, {Text: last}, {Finish: provider.FinishStop}}
+}
+
+// Requests is how often the model was asked for a reply.
+func (m *Model) Requests() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for _, r := range m.Asked {
+		if r.Schema == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// File is the agent of a House.
+const File = `
+name: Echo
+type: inbound_text
+identity: You repeat what the human says.
+speech_style: Plain English.
+task: Repeat.
+welcome_message: Hello, this is Echo.
+conversation_result:
+  - field_name: HumanFullName
+    field_description: full name of the human
+    kind: FormInfoField
+knowledge:
+  core: Echo repeats.
+`
+
+// New makes a House whose sessions sleep after idle.
+func New(t testing.TB, idle time.Duration) *House {
+	t.Helper()
+	return On(t, journaltest.NewMemory(), idle)
+}
+
+// On makes a House on a journal that may know something already.
+func On(t testing.TB, j journal.Journal, idle time.Duration) *House {
+	t.Helper()
+	rev, _, err := agent.Compile("echo", 1, []byte(File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &House{Journal: j, Model: &Model{}, Tenant: tenant.ID{1}}
+	h.Cast = &actors.Cast{Revision: rev, Knowledge: knowledge.Build(rev.Spec.Sources()), Thinks: h.Model}
+	quiet := slog.New(slog.DiscardHandler)
+	h.sys = actor.NewActorSystemWithConfig(actor.Configure(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+		actor.WithDeadLetterThrottleInterval(time.Millisecond),
+	))
+	deps := actors.Deps{
+		Journal: j, Casting: stage{h}, Census: nobody{}, NewID: newID, Idle: idle, Log: quiet,
+	}
+	late := &later{}
+	deps.Dir = late
+	h.Dir = actors.NewLocal(h.sys, actors.Kinds(deps, actors.CallDeps{Deps: deps}), quiet)
+	late.Directory = h.Dir
+	t.Cleanup(func() { h.sys.Shutdown() })
+	return h
+}
+
+type later struct{ actors.Directory }
+
+type nobody struct{}
+
+// Open implements actors.Census.
+func (nobody) Open(tenant.ID, string) []string { return nil }
+
+// Begun implements actors.Census.
+func (nobody) Begun(tenant.ID, string, time.Time) int { return 0 }
+
+type stage struct{ h *House }
+
+// Cast implements actors.Casting.
+func (s stage) Cast(context.Context, tenant.ID, string, uint64) (*actors.Cast, error) {
+	return s.h.Cast, nil
+}
+
+func newID(now time.Time) event.ID {
+	var chance [10]byte
+	_, _ = rand.Read(chance[:])
+	return event.NewID(now, chance)
+}
+
+// Session is the id of a session.
+func (h *House) Session(name string) actors.ID {
+	return actors.ID{Kind: event.SessionStream, Tenant: h.Tenant, Name: name}
+}
+
+// Begin makes a text session.
+func (h *House) Begin(t testing.TB, name string) *actors.View {
+	t.Helper()
+	got, err := h.Dir.Ask(t.Context(), h.Session(name), &actors.Begin{Born: event.SessionCreated{
+		Agent: "echo", Revision: 1, Conversation: name, Channel: "web", UserID: event.P("u1"),
+		Greeting: h.Cast.Revision.Greeting(), Timeout: 72 * time.Hour,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.(*actors.View)
+}
+
+// Events reads a session's stream.
+func (h *House) Events(t testing.TB, name string) []event.Envelope {
+	t.Helper()
+	var out []event.Envelope
+	for e, err := range h.Journal.Read(context.Background(), h.Session(name).Stream(), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, e)
+	}
+	return out
+}

@@ -1,0 +1,108 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+
+	"flametree/cluster/config"
+	"flametree/engine/fault"
+	"flametree/engine/provider"
+	"flametree/engine/provider/builtin"
+	"flametree/engine/provider/flite"
+	"flametree/engine/provider/pocketsphinx"
+	"flametree/gateway/api"
+	"flametree/gateway/auth"
+	"flametree/gateway/httpd"
+	"flametree/gateway/ws"
+	"flametree/portal"
+)
+
+// Builtins are the providers that need no key.
+func Builtins(c config.Config) (Providers, error) {
+	voice, err := flite.New(flite.Options{})
+	if err != nil {
+		return Providers{}, err
+	}
+	ears := pocketsphinx.New(pocketsphinx.Options{Dir: filepath.Join(c.Data, "cache", "stt")})
+	return Providers{
+		Completers:   map[string]provider.Completer{"builtin": builtin.New()},
+		Transcribers: map[string]provider.Transcriber{"builtin": ears, "pocketsphinx": ears},
+		Synthesizers: map[string]provider.Synthesizer{"builtin": voice, "flite": voice},
+	}, nil
+}
+
+func builtins(c config.Config, opt Options) (Providers, error) {
+	if opt.Providers != nil {
+		return opt.Providers(filepath.Join(c.Data, "cache"))
+	}
+	return Builtins(c)
+}
+
+// startEdges opens the sockets. They answer from serve on.
+func (n *Node) startEdges(opt Options) error {
+	ln, err := net.Listen("tcp", n.cfg.HTTP)
+	if err != nil {
+		return fmt.Errorf("front door: %w: %w", fault.Unavailable, err)
+	}
+	n.httpAddr, n.httpLn = ln.Addr().String(), ln
+	if n.cfg.SIP != "" {
+		if n.phone, err = startPhone(n); err != nil {
+			return fmt.Errorf("telephony: %w", err)
+		}
+		udp, _ := n.phone.endpoint.Addrs()
+		n.sipAddr = udp.String()
+	}
+	for name, at := range map[string]string{"front door": n.httpAddr, "telephony": n.sipAddr} {
+		if at != "" && outside(at) {
+			n.log.Warn("reachable from other machines", "what", name, "address", at)
+		}
+	}
+	if err := n.startMetrics(); err != nil {
+		return err
+	}
+	return n.frontDoor(opt)
+}
+
+func (n *Node) frontDoor(opt Options) error {
+	var origins []string
+	if n.cfg.PublicURL != "" {
+		origins = append(origins, n.cfg.PublicURL)
+	}
+	n.http = httpd.New(httpd.Options{
+		Logger: n.log, Metrics: httpd.NewMetrics(n.reg), MaxBody: n.cfg.MaxBody, Origins: origins, Checks: n.checks(),
+	})
+	tickets := auth.NewTickets()
+	api.Mount(n.http, api.Options{
+		Agents: people{n}, Sessions: chat{n}, Speech: desk{n}, Tickets: tickets, Version: opt.Version,
+	})
+	hub := ws.NewHub(n.http, ws.Limits{})
+	ws.Mount(n.http, hub, ws.Options{Agents: people{n}, Sockets: chat{n}, Tickets: tickets})
+	portal.Mount(n.http, portal.Options{Agents: people{n}, Sessions: chat{n}, Live: live{n}, Tickets: tickets, Demo: opt.Demo})
+	return nil
+}
+
+// checks are what /readyz asks.
+func (n *Node) checks() []httpd.Check {
+	return []httpd.Check{
+		{Name: "journal", Func: func(context.Context) error { return n.journal.Err() }},
+		{Name: "disk", Func: func(context.Context) error {
+			if n.journal.LowOnSpace() {
+				return errors.New("the disk is nearly full: new conversations are refused")
+			}
+			return nil
+		}},
+		{Name: "read model", Func: n.caughtUp},
+	}
+}
+
+// serve begins to answer.
+func (n *Node) serve() {
+	n.done.Go(func() {
+		if err := n.http.Serve(n.httpLn); err != nil && n.life.Err() == nil {
+			n.log.Error("front door ended", "err", err)
+		}
+	})
+}
