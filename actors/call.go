@@ -241,7 +241,7 @@ func (c *Call) accepted(b *begun) {
 	c.machine = turn.New(c.cfg, seed)
 	stats := c.leg.Stats()
 	c.log.append(event.CallAnswered{
-		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: seed, //nolint:gosec // a sample rate
+		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: seed, Began: c.born.UnixNano(), //nolint:gosec // a sample rate
 	})
 	tell := teller(c.root, c.self)
 	c.openEars(c.machine.Stream(), 0)

@@ -229,17 +229,16 @@ func (c *Call) finish(status event.Status, reason, by string) {
 	if len(c.inputs) > 0 {
 		c.log.append(event.CallInputs{Inputs: c.inputs})
 	}
-	c.log.append(event.CallEnded{
+	c.toSession(&LegGone{Status: status})
+	c.keep(event.CallEnded{
 		Reason: reason, By: by, Received: stats.Received, Lost: stats.Lost, Sent: stats.Sent, Jitter: stats.Jitter,
 		Talked: time.Since(c.born),
 	})
-	c.toSession(&LegGone{Status: status})
-	c.keep()
 }
 
 // keep closes the recording and the journal of the call, outside of the actor,
-// which then may leave.
-func (c *Call) keep() {
+// which then may leave. The end of the call is its last event.
+func (c *Call) keep(end event.CallEnded) {
 	ctx := context.WithoutCancel(c.life)
 	rec, log, recs, id, subject, out := c.rec, c.log, c.Recorders, c.id, c.session.Name, c.Log
 	stay, self := c.stay, c.self
@@ -251,6 +250,7 @@ func (c *Call) keep() {
 				log.append(e)
 			}
 		}
+		log.append(end)
 		log.close()
 		<-log.done
 		stay.Leave(id, self)

@@ -251,11 +251,11 @@ func (c *Call) interrupted(r *reply, played time.Duration) {
 		return
 	}
 	r.done = true
-	heard := max(0, played-wayToEar)
 	lines := make([]dialog.Spoken, len(r.clauses))
 	for i, l := range r.clauses {
-		lines[i] = dialog.Spoken{Text: l.text, Words: l.words, Length: l.length, Played: min(max(0, heard-l.start), l.length)}
+		lines[i] = dialog.Spoken{Text: l.text, Words: l.words, Length: l.length}
 	}
+	lines = dialog.Position(lines, max(0, played-wayToEar))
 	c.toSession(&Played{
 		Turn: r.turn, Text: dialog.Heard(lines), Full: r.text(), Interrupted: true, Played: played, Timed: r.timed(c.clock),
 	})

@@ -182,16 +182,12 @@ func (s *Session) begin(m *Begin) any {
 	s.cast = cast
 	born := m.Born
 	born.Revision = cast.Revision.Number
-	flow := ""
-	if cast.Revision.Flow != nil {
-		flow = cast.Revision.Flow.Init
-	}
 	var due []journal.Due
 	future := session.State{Born: born, Started: time.Now(), Input: time.Now()}
 	if at, _ := future.Expires(); !at.IsZero() {
 		due = append(due, s.timeout(at))
 	}
-	if err := s.commit(s.state.Begin(born, flow), due, nil); err != nil {
+	if err := s.commit(s.state.Begin(born, cast.Revision.Flow.Start()), due, nil); err != nil {
 		return err
 	}
 	if s.state.Voice() {

@@ -68,7 +68,7 @@ type appender func(ctx context.Context, writer int, n uint64) error
 // system is one thing to measure: it opens a fresh store.
 type system struct {
 	name string
-	open func(dir string) (appender, func() error, error)
+	open func(dir string, writers int) (appender, func() error, error)
 }
 
 // Run measures. It leaves nothing behind and takes a little longer than
@@ -129,7 +129,7 @@ type sample struct {
 
 // measure lets the writers append for a while in a fresh store.
 func measure(ctx context.Context, s system, dir string, writers int, d time.Duration) (sample, error) {
-	write, closeStore, err := s.open(dir)
+	write, closeStore, err := s.open(dir, writers)
 	if err != nil {
 		return sample{}, err
 	}

@@ -25,32 +25,40 @@ import (
 const text = "I lost my debit card yesterday evening, somewhere between the bus stop and the market. " +
 	"Can you block it and tell me how long a new one takes?"
 
-// message is writer w's n-th event, as a session would append it.
-func message(w int, n uint64) contract.Batch {
+// session is what writer w appends to, and whom it is about.
+func session(w int) (event.Stream, string) {
+	id := event.NewID(time.UnixMilli(1), [10]byte{8: byte(w >> 8), 9: byte(w)})
+	return event.Stream{Tenant: tenant.ID{15: 1}, Kind: event.SessionStream, ID: id.String()}, fmt.Sprintf("person-%d", w)
+}
+
+// message is the n-th event of a session.
+func message(s event.Stream, subject string, n uint64) contract.Batch {
 	return contract.Batch{
-		Stream: event.Stream{
-			Tenant: tenant.ID{15: 1}, Kind: event.SessionStream, ID: event.NewID(time.UnixMilli(1), [10]byte{9: byte(w), 8: byte(w >> 8)}).String(),
-		},
-		Expected: n, Subject: fmt.Sprintf("person-%d", w), At: time.Now(),
+		Stream: s, Expected: n, Subject: subject, At: time.Now(),
 		Events: []event.Event{event.MessageReceived{Turn: n + 1, Message: "01ARYZ6S410000000000000000", Text: event.P(text)}},
 	}
 }
 
 // openJournal opens the real thing.
-func openJournal(dir string) (appender, func() error, error) {
+func openJournal(dir string, writers int) (appender, func() error, error) {
 	j, err := pebble.Open(dir, pebble.Options{Vault: vault.New([32]byte{1}), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, nil, err
 	}
+	streams, subjects := make([]event.Stream, writers), make([]string, writers)
+	for w := range writers {
+		streams[w], subjects[w] = session(w)
+	}
 	return func(ctx context.Context, w int, n uint64) error {
-		_, err := j.Append(ctx, message(w, n))
+		_, err := j.Append(ctx, message(streams[w], subjects[w], n))
 		return err
 	}, j.Close, nil
 }
 
 // eventSize is how many bytes one of our events takes in the store.
 func eventSize() (int, error) {
-	b := message(1, 0)
+	stream, subject := session(0)
+	b := message(stream, subject, 0)
 	raw, err := wire.Encode(event.Envelope{
 		Stream: b.Stream, Seq: 1, Time: b.At, Subject: b.Subject, Body: b.Events[0],
 	}, oneKey{})
@@ -72,8 +80,8 @@ func (oneKey) Nonce(b []byte) { _, _ = rand.Read(b) }
 
 // openPebble is Pebble with the journal's table sizes and no more: each writer
 // sets a key of its own and waits for the sync.
-func openPebble(size int) func(dir string) (appender, func() error, error) {
-	return func(dir string) (appender, func() error, error) {
+func openPebble(size int) func(dir string, _ int) (appender, func() error, error) {
+	return func(dir string, _ int) (appender, func() error, error) {
 		cache := pdb.NewCache(64 << 20)
 		db, err := pdb.Open(dir, &pdb.Options{
 			Cache: cache, MemTableSize: 32 << 20, FormatMajorVersion: pdb.FormatNewest, Logger: quiet{},
@@ -94,8 +102,8 @@ func openPebble(size int) func(dir string) (appender, func() error, error) {
 }
 
 // openRaw appends to one file and syncs it, one writer after the other.
-func openRaw(size int) func(dir string) (appender, func() error, error) {
-	return func(dir string) (appender, func() error, error) {
+func openRaw(size int) func(dir string, _ int) (appender, func() error, error) {
+	return func(dir string, _ int) (appender, func() error, error) {
 		f, err := os.Create(dir)
 		if err != nil {
 			return nil, nil, err

@@ -257,3 +257,23 @@ func outside(address string) bool {
 	a, err := netip.ParseAddrPort(address)
 	return err == nil && !a.Addr().IsLoopback()
 }
+
+// Journal is the node's journal, to be read.
+func (n *Node) Journal() *pebble.Journal { return n.journal }
+
+// LastSession is the session that began last, once it has ended or ctx has.
+func (n *Node) LastSession(ctx context.Context) (readmodel.Session, error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		list := n.model.Sessions(1, nil)
+		if len(list) == 1 && !list[0].Open() && (list[0].Call == "" || list[0].CallEnded) {
+			return list[0], nil
+		}
+		select {
+		case <-ctx.Done():
+			return readmodel.Session{}, fmt.Errorf("no session has ended: %w", fault.Unavailable)
+		case <-tick.C:
+		}
+	}
+}

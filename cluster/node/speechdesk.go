@@ -48,7 +48,7 @@ func (d desk) Transcribe(ctx context.Context, a auth.Agent, audio []byte) (strin
 	if c.Hears == nil {
 		return "", fmt.Errorf("agent has no speech recogniser: %w", fault.Invalid)
 	}
-	clip, err := wav.Read(bytes.NewReader(audio))
+	clip, err := wav.Decode(audio)
 	if err != nil {
 		return "", err
 	}
@@ -132,7 +132,7 @@ func (d desk) Synthesize(ctx context.Context, a auth.Agent, u api.Utterance) ([]
 		}
 	}
 	var out bytes.Buffer
-	if err := wav.Write(&out, wav.Clip{RateHz: rate, Channels: 1, PCM: pcm}); err != nil {
+	if err := wav.Write(&out, wav.Audio{RateHz: rate, Channels: 1, PCM: pcm}); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil

@@ -159,14 +159,16 @@ func align(written []string, spoken []provider.Word) []int {
 				best[i][j] = best[i+1][j] // a dash is not spoken
 			}
 			for k := 1; k <= min(maxRun, n-j); k++ {
-				worth := k * otherwise
+				v := best[i+1][j+k]
 				switch {
 				case k == 1 && word == said[j]:
-					worth = same
+					v += same
 				case free:
-					worth = uneven * max(k-parts, parts-k)
+					v += uneven * max(k-parts, parts-k)
+				default:
+					v += k * otherwise
 				}
-				if v := worth + best[i+1][j+k]; v > best[i][j] {
+				if v > best[i][j] {
 					best[i][j], took[i][j] = v, k
 				}
 			}

@@ -46,14 +46,13 @@ func tools(s *session.State, r *agent.Revision) []provider.Tool {
 
 // describe keeps to the words of the file: a model chooses by them.
 func describe(m workflow.Move) string {
-	d := strings.TrimRight(strings.TrimSpace(m.Description), ".;")
 	switch {
-	case d == "":
-		return fmt.Sprintf("moves to the state %q", m.Next)
+	case m.Description != "":
+		return m.Description
 	case m.Next == workflow.End:
-		return d + "; this ends the conversation"
+		return "ends the conversation"
 	}
-	return d
+	return fmt.Sprintf("moves to the state %q", m.Next)
 }
 
 func schemaOf(properties, required string) json.RawMessage {

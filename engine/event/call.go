@@ -19,6 +19,9 @@ type CallAnswered struct {
 	BandHz  uint32
 	Machine []Pair // configuration of the turn machine, every key, in its canonical spelling
 	Seed    uint64 // drawn once, for whatever the machine decides by chance
+	// Began is offset 0 of the call in Unix nanoseconds: what was measured at the
+	// other end's socket is compared with it.
+	Began int64
 }
 
 // CallHeld says that the peer put us on hold.

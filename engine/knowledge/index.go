@@ -73,9 +73,9 @@ type posting struct {
 type chunk struct {
 	src       Source
 	text      string
-	question  []int32   // terms of the question, in order
-	title     []int32   // terms of the title
-	sentences []reading // of the text
+	question  []int32     // terms of the question, in order
+	title     []int32     // terms of the title
+	sentences []reading   // of the text
 	facts     lexis.Facts // of all sentences
 	length    float32
 }

@@ -96,13 +96,13 @@ type option struct {
 
 // question reads a Query.
 func (x *Index) question(q Query, need lexis.Need) []asked {
-	terms := x.lex.Terms(q.Text)
+	terms := x.lex.Question(q.Text)
 	if w := lexis.Implied(need, q.Text); w != "" {
 		terms = append(terms, lexis.Term{Stem: x.lex.Stem(w), Word: w, Weight: 0.5})
 	}
 	var before []lexis.Term
 	if q.Before != "" && Leans(x.lex, q.Text) {
-		before = x.lex.Terms(q.Before)
+		before = x.lex.Question(q.Before)
 	}
 	var familiar []lexis.Term
 	if q.Familiar != "" {
@@ -187,6 +187,9 @@ func (x *Index) ask(t lexis.Term) asked {
 	}
 	slices.SortStableFunc(a.any, func(p, q option) int { return cmp.Compare(q.fit, p.fit) })
 	a.weight = x.weigh(t.Weight, df)
+	if df == 0 && t.Soft && t.Weight > lexis.Light {
+		a.weight *= x.w.soft
+	}
 	return a
 }
 

@@ -4,6 +4,7 @@ package knowledge
 // agents (testdata) that are not among those of the proof in test/model.
 type weights struct {
 	unseen      float64 // a word that stands nowhere, to the rarest possible one
+	soft        float64 // an everyday word that stands nowhere, to a strange one
 	floor       float64 // the commonest word, to the rarest possible one
 	lightUnseen float64 // an everyday word that stands nowhere
 	carried     float64 // all that is carried over from the turn before, to the question itself
@@ -21,7 +22,7 @@ type weights struct {
 
 func standard() weights {
 	return weights{
-		unseen: 0.8, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
+		unseen: 0.95, soft: 0.35, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
 		related: 0.9, title: 0.85, heading: 0.88, answer: 0.8, apart: 0.38,
 		fact: 0.9, noFact: 0.68, prose: 0.96, back: 0.22, doubt: 0.5,
 	}

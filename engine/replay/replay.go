@@ -91,11 +91,7 @@ func bodies(batch []event.Envelope) []event.Event {
 func decide(s *session.State, rev *agent.Revision, recorded []event.Event) []event.Event {
 	switch fact := recorded[0].(type) {
 	case event.SessionCreated:
-		flow := ""
-		if rev.Flow != nil {
-			flow = rev.Flow.Init
-		}
-		return s.Begin(fact, flow)
+		return s.Begin(fact, rev.Flow.Start())
 	case event.SessionUpdated:
 		return must(s.Amend(fact))
 	case event.MessageReceived:

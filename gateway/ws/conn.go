@@ -39,11 +39,11 @@ const lingering = 1 << 20
 // Conn is a text connection. Read is for one goroutine; Write and Close may be
 // called from any.
 type Conn struct {
-	sock  *websocket.Conn
-	beat  time.Duration
-	queue chan []byte
-	gone  chan struct{} // closed when the connection is lost: nothing more can be read or written
-	lost  sync.Once
+	sock   *websocket.Conn
+	limits Limits
+	queue  chan []byte
+	gone   chan struct{} // closed when the connection is lost: nothing more can be read or written
+	lost   sync.Once
 
 	once    sync.Once
 	closing chan struct{} // closed when Close was called
@@ -52,12 +52,12 @@ type Conn struct {
 	flush   bool // write what is queued before the close
 }
 
-func newConn(sock *websocket.Conn, beat time.Duration, queue int, limit int64) *Conn {
+func newConn(sock *websocket.Conn, l Limits) *Conn {
 	c := &Conn{
-		sock: sock, beat: beat, queue: make(chan []byte, queue),
+		sock: sock, limits: l, queue: make(chan []byte, l.Queue),
 		gone: make(chan struct{}), closing: make(chan struct{}),
 	}
-	sock.SetReadLimit(limit)
+	sock.SetReadLimit(l.Message)
 	c.alive()
 	sock.SetPongHandler(func(string) error { c.alive(); return nil })
 	ping := sock.PingHandler()
@@ -70,7 +70,7 @@ func (c *Conn) alive() {
 	select {
 	case <-c.closing: // the deadline of the goodbye stands
 	default:
-		_ = c.sock.SetReadDeadline(time.Now().Add(2*c.beat + c.beat/2))
+		_ = c.sock.SetReadDeadline(time.Now().Add(2*c.limits.Beat + c.limits.Beat/2))
 	}
 }
 
@@ -99,7 +99,13 @@ func (c *Conn) Read() ([]byte, error) {
 // Write queues a text frame, which must not change afterwards. When the peer
 // does not take what it is sent and the queue is full, the connection is closed
 // with 1013 and the error is fault.Exhausted: what is missed can be resumed.
-func (c *Conn) Write(text []byte) error {
+func (c *Conn) Write(text []byte) error { return c.put(text, 0) }
+
+// Push is Write for a source that can wait, such as a history being replayed:
+// it gives the peer the time of Limits.Patience to make room.
+func (c *Conn) Push(text []byte) error { return c.put(text, c.limits.Patience) }
+
+func (c *Conn) put(text []byte, patience time.Duration) error {
 	select {
 	case <-c.closing:
 		return fmt.Errorf("write socket: closed: %w", fault.Cancelled)
@@ -111,9 +117,20 @@ func (c *Conn) Write(text []byte) error {
 	case c.queue <- text:
 		return nil
 	default:
-		c.close(CloseSlow, "too slow", false)
-		return fmt.Errorf("write socket: the peer is too slow: %w", fault.Exhausted)
 	}
+	if patience > 0 {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case c.queue <- text:
+			return nil
+		case <-c.closing:
+		case <-c.gone:
+		case <-timer.C:
+		}
+	}
+	c.close(CloseSlow, "too slow", false)
+	return fmt.Errorf("write socket: the peer is too slow: %w", fault.Exhausted)
 }
 
 // Close ends the connection with a code and a reason of at most 123 bytes,
@@ -134,7 +151,7 @@ func (c *Conn) lose() { c.lost.Do(func() { close(c.gone) }) }
 
 // write is the one writer. It ends when the connection is closed or lost.
 func (c *Conn) write() {
-	tick := time.NewTicker(c.beat)
+	tick := time.NewTicker(c.limits.Beat)
 	defer tick.Stop()
 	for {
 		var err error
@@ -142,7 +159,7 @@ func (c *Conn) write() {
 		case b := <-c.queue:
 			err = c.send(b)
 		case <-tick.C:
-			err = c.sock.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.beat))
+			err = c.sock.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.limits.Beat))
 		case <-c.closing:
 			c.sayGoodbye()
 			return
@@ -159,7 +176,7 @@ func (c *Conn) write() {
 
 func (c *Conn) send(b []byte) error {
 	// A peer that takes nothing for a beat is lost; until then the queue waits.
-	if err := c.sock.SetWriteDeadline(time.Now().Add(c.beat)); err != nil {
+	if err := c.sock.SetWriteDeadline(time.Now().Add(c.limits.Beat)); err != nil {
 		return err
 	}
 	return c.sock.WriteMessage(websocket.TextMessage, b)

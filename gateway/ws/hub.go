@@ -16,11 +16,12 @@ import (
 
 // Limits bounds sockets. The zero value of each field means its default.
 type Limits struct {
-	Open    int           // sockets at once; 10000
-	Queue   int           // frames waiting for one peer; 64
-	Message int64         // bytes of a frame that comes in; 64 kB
-	Beat    time.Duration // between pings; 20 s
-	Rate    int           // frames a second a peer may send; 50
+	Open     int           // sockets at once; 10000
+	Queue    int           // frames waiting for one peer; 64
+	Message  int64         // bytes of a frame that comes in; 64 kB
+	Patience time.Duration // how long a full queue may stay full; 1 s
+	Beat     time.Duration // between pings; 20 s
+	Rate     int           // frames a second a peer may send; 50
 }
 
 func (l Limits) withDefaults() Limits {
@@ -32,6 +33,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Message == 0 {
 		l.Message = 64 << 10
+	}
+	if l.Patience == 0 {
+		l.Patience = time.Second
 	}
 	if l.Beat == 0 {
 		l.Beat = 20 * time.Second
@@ -89,7 +93,7 @@ func (h *Hub) Upgrade(r *httpd.Request, protocol string, serve func(context.Cont
 		if err != nil {
 			return // the peer left: the handshake itself was checked
 		}
-		h.run(newConn(sock, h.limits.Beat, h.limits.Queue, h.limits.Message), serve)
+		h.run(newConn(sock, h.limits), serve)
 	})
 }
 

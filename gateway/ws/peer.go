@@ -78,13 +78,15 @@ func (p *peer) attach(ctx context.Context, c *Conn, after uint64) error {
 	p.pump.done.Go(func() {
 		for f, err := range frames {
 			if err != nil {
-				if ctx.Err() == nil {
+				if fault.KindOf(err) == fault.Exhausted { // the source would not keep more for us
+					c.Close(CloseSlow, "too slow")
+				} else if ctx.Err() == nil {
 					p.refuse(c, err)
 				}
 				return
 			}
 			p.seen(f)
-			if c.Write(encode(f)) != nil {
+			if c.Push(encode(f)) != nil {
 				return
 			}
 		}

@@ -18,9 +18,10 @@ type Sockets interface {
 	// what comes, in order, until the session has ended (the iterator ends), the
 	// loop breaks or ctx ends. Frames of type chunk are previews: they repeat the
 	// Seq of the reply they announce, need not be remembered, and may be missing.
-	// All others have growing Seq. The producer must not wait for the loop.
-	// fault.NotFound when there is no such session, fault.Unavailable when its
-	// agent is stopped.
+	// All others have growing Seq. The loop may wait a second for a slow peer; a
+	// source that has no room left by then ends with fault.Exhausted, and the peer
+	// comes back and resumes. fault.NotFound when there is no such session,
+	// fault.Unavailable when its agent is stopped.
 	Attach(ctx context.Context, a auth.Agent, session string, after uint64) (iter.Seq2[Frame, error], error)
 	// Send hands over what the customer did, and returns when it is taken, not
 	// when it is answered. Errors are told to the customer: fault.Invalid,

@@ -197,8 +197,8 @@ func TestASpurtStartsAtOnce(t *testing.T) {
 	p := newPhone(t, s)
 	s.start()
 	var waits []time.Duration
-	for gen := uint64(1); gen <= 15; gen++ {
-		for range 30 + gen%7 {
+	for gen := uint64(1); gen <= 9; gen++ {
+		for range 8 + gen%5 {
 			p.next()
 		}
 		asked := time.Now()

@@ -41,8 +41,9 @@ type Session struct {
 	Ended        time.Time
 	Status       event.Status // "" while open
 	Turns        int
-	Pending      bool // a reply is started and not closed
-	Recording    string
+	Pending      bool   // a reply is started and not closed
+	CallEnded    bool   // its call, if it has one, is over
+	Recording    string // blob
 }
 
 // Open reports whether the conversation goes on.
@@ -125,11 +126,25 @@ func (m *Model) fold(e event.Envelope) {
 	case event.SessionStream:
 		m.foldSession(e)
 	case event.CallStream:
-		if b, ok := e.Body.(event.RecordingClosed); ok {
-			if s := m.sessions[m.byCall[e.Stream.ID]]; s != nil {
-				s.Recording = b.Blob
-			}
-		}
+		m.foldCall(e)
+	}
+}
+
+func (m *Model) foldCall(e event.Envelope) {
+	if b, ok := e.Body.(event.CallOffered); ok {
+		m.byCall[e.Stream.ID] = b.Session
+		return
+	}
+	s := m.sessions[m.byCall[e.Stream.ID]]
+	if s == nil {
+		return
+	}
+	switch b := e.Body.(type) {
+	case event.CallEnded:
+		s.CallEnded = true
+	case event.RecordingClosed:
+		s.Recording = b.Blob
+	default:
 	}
 }
 

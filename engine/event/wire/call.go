@@ -15,7 +15,7 @@ func callBody(e event.Event, s *sealing) message {
 			From: s.text(e.From), To: s.text(e.To), SipCallId: e.SIPCallID, Transport: e.Transport,
 		}
 	case event.CallAnswered:
-		return &pb.CallAnswered{Codec: e.Codec, BandHz: e.BandHz, Machine: pairs(e.Machine), Seed: e.Seed}
+		return &pb.CallAnswered{Codec: e.Codec, BandHz: e.BandHz, Machine: pairs(e.Machine), Seed: e.Seed, BeganNs: e.Began}
 	case event.CallHeld:
 		return &pb.CallHeld{OffsetNs: int64(e.Offset)}
 	case event.CallResumed:
@@ -46,7 +46,7 @@ func callEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 		})
 	case event.CallAnswered{}.Kind():
 		return read(b, func(m *pb.CallAnswered) event.Event {
-			return event.CallAnswered{Codec: m.Codec, BandHz: m.BandHz, Machine: unpair(m.Machine), Seed: m.Seed}
+			return event.CallAnswered{Codec: m.Codec, BandHz: m.BandHz, Machine: unpair(m.Machine), Seed: m.Seed, Began: m.BeganNs}
 		})
 	case event.CallHeld{}.Kind():
 		return read(b, func(m *pb.CallHeld) event.Event { return event.CallHeld{Offset: time.Duration(m.OffsetNs)} })

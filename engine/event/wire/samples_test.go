@@ -23,7 +23,7 @@ func samples() []event.Event {
 			Session: "s1", Agent: "a1", Direction: "inbound", From: p("sip:bob@127.0.0.1"), To: p("sip:cards@127.0.0.1"),
 			SIPCallID: "9f3@host", Transport: "udp",
 		},
-		event.CallAnswered{Codec: "PCMU", BandHz: 8000, Machine: []event.Pair{{Key: "eot", Value: "600ms"}, {Key: "duck", Value: "60ms"}}, Seed: 77},
+		event.CallAnswered{Codec: "PCMU", BandHz: 8000, Machine: []event.Pair{{Key: "eot", Value: "600ms"}, {Key: "duck", Value: "60ms"}}, Seed: 77, Began: 1700000000000000005},
 		event.CallHeld{Offset: 1500 * ms},
 		event.CallResumed{Offset: 2500 * ms},
 		event.CallDigit{Digit: p("5"), Offset: 3210 * ms},

@@ -67,11 +67,11 @@ func (s *sealing) text(p event.Private) *pb.Sealed {
 	if s.key.AEAD == nil && !s.find() {
 		return nil
 	}
-	nonce := make([]byte, nonceSize, nonceSize+len(p.Text)+s.key.AEAD.Overhead())
-	s.keys.Nonce(nonce)
-	// The ciphertext goes behind the nonce in the same memory.
-	sealed := s.key.AEAD.Seal(nonce[nonceSize:], nonce, []byte(p.Text), s.aad)
-	return &pb.Sealed{Nonce: nonce, Bytes: sealed}
+	// Nonce and text lie in one piece of memory; the text is sealed in place.
+	b := make([]byte, nonceSize, nonceSize+len(p.Text)+s.key.AEAD.Overhead())
+	s.keys.Nonce(b)
+	nonce, text := b, append(b, p.Text...)[nonceSize:]
+	return &pb.Sealed{Nonce: nonce, Bytes: s.key.AEAD.Seal(text[:0], nonce, text, s.aad)}
 }
 
 func (s *sealing) find() bool {

@@ -5,6 +5,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
@@ -19,7 +20,8 @@ import (
 
 // message is what vtprotobuf generates for every body.
 type message interface {
-	MarshalVT() ([]byte, error)
+	SizeVT() int
+	MarshalToSizedBufferVT(b []byte) (int, error)
 }
 
 // Encode writes env without its Position and Hash, which are known only when it
@@ -38,22 +40,36 @@ func Append(b []byte, env event.Envelope, s Sealer) ([]byte, error) {
 	if seal.err != nil {
 		return nil, fmt.Errorf("seal %s: %w", env.Body.Kind(), seal.err)
 	}
-	raw, err := body.MarshalVT()
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", env.Body.Kind(), err)
-	}
 	m := pb.Envelope{
 		Id: env.ID[:], Kind: string(env.Body.Kind()),
 		Tenant: env.Stream.Tenant[:], StreamKind: string(env.Stream.Kind), StreamId: env.Stream.ID,
 		Seq: env.Seq, TimeUs: env.Time.UnixMicro(), Epoch: env.Epoch,
-		Cause: env.Cause[:], Subject: env.Subject, Key: seal.key.ID, Body: raw,
+		Cause: env.Cause[:], Subject: env.Subject, Key: seal.key.ID,
 	}
-	have, size := len(b), m.SizeVT()
-	b = slices.Grow(b, size)[:have+size]
-	if _, err := m.MarshalToSizedBufferVT(b[have:]); err != nil {
-		return nil, fmt.Errorf("encode envelope of %s: %w", env.Body.Kind(), err)
+	// The body is the envelope's last field: written behind the others, it needs
+	// no memory of its own.
+	head, tail := m.SizeVT(), body.SizeVT()
+	b = slices.Grow(b, head+tail+1+binary.MaxVarintLen64)
+	b, err = marshal(b, &m, head)
+	if err == nil && tail > 0 {
+		b = binary.AppendUvarint(append(b, bodyTag), uint64(tail))
+		b, err = marshal(b, body, tail)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", env.Body.Kind(), err)
 	}
 	return b, nil
+}
+
+// bodyTag is field 12, length-delimited.
+const bodyTag = 12<<3 | 2
+
+// marshal writes m, of a known size, behind b, which has room for it.
+func marshal(b []byte, m message, size int) ([]byte, error) {
+	n := len(b)
+	b = b[:n+size]
+	_, err := m.MarshalToSizedBufferVT(b[n:])
+	return b, err
 }
 
 // Decode reads what Encode wrote. Position and Hash stay zero. Fields whose key

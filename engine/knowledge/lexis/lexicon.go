@@ -21,6 +21,13 @@ type Lexicon struct {
 	weight  map[string]float64  // by word
 	base    map[string]string   // irregular form to base
 	related map[string][]string // by stem
+	soft    map[string]bool     // by stem
+	idioms  map[string][]idiom  // by first word
+}
+
+type idiom struct {
+	words []string
+	plain string
 }
 
 // New makes the lexicon. It costs about a millisecond; keep it.
@@ -29,6 +36,8 @@ func New() *Lexicon {
 		weight:  make(map[string]float64, 700),
 		base:    make(map[string]string, 300),
 		related: make(map[string][]string, 1200),
+		soft:    make(map[string]bool, 900),
+		idioms:  make(map[string][]idiom, 80),
 	}
 	for _, w := range strings.Fields(lightWords) {
 		l.weight[w] = Light
@@ -43,6 +52,14 @@ func New() *Lexicon {
 		}
 	}
 	env := snowballstem.NewEnv("")
+	for w := range strings.FieldsSeq(softWords) {
+		l.soft[l.stem(env, w)] = true
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(idioms), "\n") {
+		phrase, plain, _ := strings.Cut(line, " = ")
+		words := strings.Fields(phrase)
+		l.idioms[words[0]] = append(l.idioms[words[0]], idiom{words, plain})
+	}
 	for line := range strings.SplitSeq(strings.TrimSpace(relatedWords), "\n") {
 		l.relate(env, strings.Fields(line))
 	}
@@ -104,6 +121,55 @@ type Term struct {
 	Stem   string
 	Word   string
 	Weight float64
+	Soft   bool // an everyday word that may stand for another
+}
+
+// Question are the terms of a question: Terms, with turns of phrase in plain words.
+func (l *Lexicon) Question(text string) []Term {
+	words := Words(text)
+	out := make([]Term, 0, len(words))
+	env := snowballstem.NewEnv("")
+	for i := 0; i < len(words); {
+		n, plain := l.idiom(words[i:])
+		if n == 0 {
+			out = l.term(env, out, words[i].Text)
+			i++
+			continue
+		}
+		for w := range strings.FieldsSeq(plain) {
+			out = l.term(env, out, w)
+			out[len(out)-1].Soft = true
+		}
+		i += n
+	}
+	return out
+}
+
+// idiom finds the longest idiom at the beginning of words and its plain words.
+func (l *Lexicon) idiom(words []Word) (n int, plain string) {
+	for _, m := range l.idioms[words[0].Text] {
+		if len(m.words) <= n || len(m.words) > len(words) {
+			continue
+		}
+		same := true
+		for i, w := range m.words {
+			same = same && words[i].Text == w
+		}
+		if same {
+			n, plain = len(m.words), m.plain
+		}
+	}
+	return n, plain
+}
+
+// term appends a word that is not Empty.
+func (l *Lexicon) term(env *snowballstem.Env, out []Term, word string) []Term {
+	weight := l.Weight(word)
+	if weight == Empty {
+		return out
+	}
+	stem := l.stem(env, word)
+	return append(out, Term{Stem: stem, Word: word, Weight: weight, Soft: l.soft[stem]})
 }
 
 // Terms are the words of a text that are not Empty, in order, repeated ones too.
@@ -112,9 +178,7 @@ func (l *Lexicon) Terms(text string) []Term {
 	out := make([]Term, 0, len(words))
 	env := snowballstem.NewEnv("")
 	for _, w := range words {
-		if weight := l.Weight(w.Text); weight > Empty {
-			out = append(out, Term{Stem: l.stem(env, w.Text), Word: w.Text, Weight: weight})
-		}
+		out = l.term(env, out, w.Text)
 	}
 	return out
 }

@@ -22,11 +22,10 @@ const (
 var (
 	askMoney    = regexp.MustCompile(`(?i)\bhow (much)\b(?: (?:is|are|does|do|would|will|it|for|to|should)\b|\s*\??$)|\b(what|which)\b[^?]{0,25}\b(price|cost|costs|fees?|rate|premium)\b|\bhow expensive\b`)
 	askTime     = regexp.MustCompile(`(?i)\b(what|which) (times?|hours?|days?|date)\b|\bwhen (do|does|is|are|will|can|must|should)\b|\b(opening|closing|business|office) (hours?|times?)\b|\bhow (late|early)\b`)
-	askDuration = regexp.MustCompile(`(?i)\bhow (long|soon|quickly|fast)\b|\bhow many (days|weeks|months|hours|minutes|years)\b`)
+	askDuration = regexp.MustCompile(`(?i)\bhow (long|soon|quickly)\b|\bhow fast (do|does|can|will|would)\b|\bwhat\b[^?]{0,30}\b(period|duration)\b|\bhow many (days|weeks|months|hours|minutes|years)\b`)
 	askCount    = regexp.MustCompile(`(?i)\bhow (many|often)\b`)
 	askPlace    = regexp.MustCompile(`(?i)\b(what|which) (is )?(the |your )?(street |postal )?address\b|\bwhere (is|are|exactly are|do|does|can|will)\b`)
 	askContact  = regexp.MustCompile(`(?i)\b(phone|telephone|contact|emergency|hotline) number\b|\bwhat number\b|\bwhich number\b|\b(what|which)\b[^?]{0,15}\be-?mail\b`)
-
 )
 
 // Asks says which kind of fact a question asks for.

@@ -144,12 +144,12 @@ hungry hunger
 pensioner pensioners
 expire expiry expired expiration expires
 weigh weight weighs
-long length
-high height
-deep depth
+long length longer longest
+high height higher highest
+deep depth deeper
 wide width
 strong strength
-warm warmth
+warm warmth warmer
 hot heat heating
 safe safety safely
 able ability
@@ -158,7 +158,8 @@ analyse analysis
 bus buses
 lend lent loan loans lending
 borrow borrowed borrowing
-late later delay delays delayed
+late later latest
+delay delays delayed
 photo photos photograph photographs
 email emails mail mails
 phone phones telephone telephones
@@ -508,6 +509,17 @@ reach contact
 where location address
 opening hours
 swim pool
+swim bathe bathing
+lady woman
+cheap cheaper
+pass ticket card
+member card
+eat cafe snack
+donate donation give
+period duration term length
+invoice bill
+borrow keep
+delay late
 water pool
 sauna steam spa
 child playground

@@ -56,7 +56,7 @@ func wordEnd(text string, i int) int {
 
 // normal writes a word as it is compared.
 func normal(w string) string {
-	w = strings.ToLower(w)
+	w = fold(strings.ToLower(w))
 	if i := strings.IndexAny(w, "'’"); i > 0 {
 		tail := strings.TrimLeft(w[i:], "'’")
 		switch tail {
@@ -76,6 +76,33 @@ func normal(w string) string {
 		}
 	}
 	return strings.Join(parts, "")
+}
+
+// fold writes café without its accent: people who type leave it out. Letters
+// that are letters of their own in other languages keep their marks.
+func fold(w string) string {
+	if strings.IndexFunc(w, func(r rune) bool { return r > 127 }) < 0 {
+		return w
+	}
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case 'é', 'è', 'ê', 'ë':
+			return 'e'
+		case 'á', 'à', 'â', 'ã':
+			return 'a'
+		case 'í', 'ì', 'î', 'ï':
+			return 'i'
+		case 'ó', 'ò', 'ô', 'õ':
+			return 'o'
+		case 'ú', 'ù', 'û':
+			return 'u'
+		case 'ç':
+			return 'c'
+		case 'ñ':
+			return 'n'
+		}
+		return r
+	}, w)
 }
 
 // join puts short hyphenated words together again.

@@ -17,7 +17,7 @@ typedef struct {
 static ft_front *ft_front_new(const char *remove_silence, double vad) {
 	cmd_ln_t *c = cmd_ln_init(NULL, fe_get_args(), TRUE,
 		"-logspec", "yes", "-lowerf", "130", "-upperf", "6800", "-nfilt", "25",
-		"-transform", "dct", "-lifter", "22", "-samprate", "16000",
+		"-transform", "dct", "-lifter", "0", "-samprate", "16000",
 		"-remove_noise", "yes", "-remove_silence", remove_silence, NULL);
 	if (c == NULL) return NULL;
 	cmd_ln_set_float_r(c, "-vad_threshold", vad);

@@ -30,8 +30,9 @@ func (f *Framer) Waiting() bool {
 // the header to answer to.
 func (f *Framer) Next() (frame Frame, ok bool, err error) {
 	if f.size == 0 {
-		if ping := f.skip(); ping {
-			return Frame{Ping: true}, true, nil
+		ping, more := f.skip()
+		if ping || !more {
+			return Frame{Ping: ping}, ping, nil
 		}
 		if err := f.measure(); err != nil {
 			return Frame{Bytes: f.buf}, false, err
@@ -47,20 +48,20 @@ func (f *Framer) Next() (frame Frame, ok bool, err error) {
 }
 
 // skip drops line ends and NUL between messages, both used to keep connections
-// alive, and reports whether they asked for a pong. A lone CR at the end waits
-// for what follows.
-func (f *Framer) skip() (ping bool) {
+// alive. It reports whether they asked for a pong, and else whether a message
+// begins; part of a ping waits for the rest.
+func (f *Framer) skip() (ping, message bool) {
 	for {
 		switch {
 		case bytes.HasPrefix(f.buf, []byte("\r\n\r\n")):
 			f.buf = f.buf[4:]
-			return true
+			return true, false
 		case len(f.buf) < 4 && bytes.HasPrefix([]byte("\r\n\r"), f.buf):
-			return false
+			return false, false
 		case f.buf[0] == '\r' || f.buf[0] == '\n' || f.buf[0] == 0:
 			f.buf = f.buf[1:]
 		default:
-			return false
+			return false, true
 		}
 	}
 }

@@ -59,13 +59,13 @@ func stampVia(v []byte, source netip.AddrPort) ([]byte, netip.AddrPort) {
 		n, _ := digits(sent[i+1:], 65535)
 		port, sent = uint16(n), sent[:i]
 	}
-	stamped := bytes.Clone(top)
+	stamped, asked := bytes.Clone(top), false
 	if i := bytes.Index(stamped, []byte(";rport")); i >= 0 && !bytes.HasPrefix(stamped[i+6:], []byte("=")) {
-		port = source.Port()
+		port, asked = source.Port(), true
 		value := append([]byte(";rport="), strconv.Itoa(int(port))...)
 		stamped = append(append(bytes.Clone(stamped[:i]), value...), stamped[i+6:]...)
 	}
-	if string(bytes.Trim(sent, "[]")) != source.Addr().Unmap().String() {
+	if asked || string(bytes.Trim(sent, "[]")) != source.Addr().Unmap().String() {
 		stamped = append(append(stamped, ";received="...), source.Addr().Unmap().String()...)
 	}
 	for _, hop := range hops[1:] {

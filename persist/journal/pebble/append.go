@@ -181,10 +181,14 @@ func checkBatch(b *journal.Batch) error {
 	if len(b.Subject) > maxName {
 		return fmt.Errorf("journal: a subject of %d bytes, at most %d: %w", len(b.Subject), maxName, fault.Invalid)
 	}
-	for name, keys := range map[string][]journal.Key{"seen": b.Seen, "claim": b.Claim, "free": b.Free} {
-		if err := checkKeys(name, keys); err != nil {
-			return err
-		}
+	if err := checkKeys("seen", b.Seen); err != nil {
+		return err
+	}
+	if err := checkKeys("claim", b.Claim); err != nil {
+		return err
+	}
+	if err := checkKeys("free", b.Free); err != nil {
+		return err
 	}
 	return checkDue(b)
 }

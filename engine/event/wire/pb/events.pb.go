@@ -711,6 +711,7 @@ type CallAnswered struct {
 	BandHz        uint32                 `protobuf:"varint,2,opt,name=band_hz,json=bandHz,proto3" json:"band_hz,omitempty"`
 	Machine       []*Pair                `protobuf:"bytes,3,rep,name=machine,proto3" json:"machine,omitempty"`
 	Seed          uint64                 `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
+	BeganNs       int64                  `protobuf:"varint,5,opt,name=began_ns,json=beganNs,proto3" json:"began_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -769,6 +770,13 @@ func (x *CallAnswered) GetMachine() []*Pair {
 func (x *CallAnswered) GetSeed() uint64 {
 	if x != nil {
 		return x.Seed
+	}
+	return 0
+}
+
+func (x *CallAnswered) GetBeganNs() int64 {
+	if x != nil {
+		return x.BeganNs
 	}
 	return 0
 }
@@ -2752,12 +2760,13 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x04from\x18\x04 \x01(\v2\x1a.flametree.event.v1.SealedR\x04from\x12*\n" +
 	"\x02to\x18\x05 \x01(\v2\x1a.flametree.event.v1.SealedR\x02to\x12\x1e\n" +
 	"\vsip_call_id\x18\x06 \x01(\tR\tsipCallId\x12\x1c\n" +
-	"\ttransport\x18\a \x01(\tR\ttransport\"\x85\x01\n" +
+	"\ttransport\x18\a \x01(\tR\ttransport\"\xa0\x01\n" +
 	"\fCallAnswered\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x17\n" +
 	"\aband_hz\x18\x02 \x01(\rR\x06bandHz\x122\n" +
 	"\amachine\x18\x03 \x03(\v2\x18.flametree.event.v1.PairR\amachine\x12\x12\n" +
-	"\x04seed\x18\x04 \x01(\x04R\x04seed\"'\n" +
+	"\x04seed\x18\x04 \x01(\x04R\x04seed\x12\x19\n" +
+	"\bbegan_ns\x18\x05 \x01(\x03R\abeganNs\"'\n" +
 	"\bCallHeld\x12\x1b\n" +
 	"\toffset_ns\x18\x01 \x01(\x03R\boffsetNs\"*\n" +
 	"\vCallResumed\x12\x1b\n" +

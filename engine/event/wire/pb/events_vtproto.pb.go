@@ -659,6 +659,11 @@ func (m *CallAnswered) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.BeganNs != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.BeganNs))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.Seed != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Seed))
 		i--
@@ -2724,6 +2729,9 @@ func (m *CallAnswered) SizeVT() (n int) {
 	}
 	if m.Seed != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Seed))
+	}
+	if m.BeganNs != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.BeganNs))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -5188,6 +5196,25 @@ func (m *CallAnswered) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Seed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BeganNs", wireType)
+			}
+			m.BeganNs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BeganNs |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
