@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"flametree/engine/knowledge/lexis"
 )
@@ -21,7 +23,7 @@ const (
 type Query struct {
 	Text     string  // what the customer said last
 	Before   string  // what was talked about before; used only when Text leans on it
-	Familiar string  // texts whose words are known without being knowledge: identity, task
+	Familiar string  // who is asked: the names in it say nothing about what is asked
 	K        int     // at most so many hits
 	Min      float64 // and none below this score
 }
@@ -106,7 +108,7 @@ func (x *Index) question(q Query, need lexis.Need) []asked {
 	}
 	var familiar []lexis.Term
 	if q.Familiar != "" {
-		familiar = x.lex.Terms(q.Familiar)
+		familiar = x.proper(q.Familiar)
 	}
 	own := x.each(terms, nil, familiar, need)
 	return append(own, x.carry(own, x.each(before, terms, familiar, lexis.NeedAny))...)
@@ -126,7 +128,7 @@ func (x *Index) each(terms, seen, familiar []lexis.Term, need lexis.Need) []aske
 		a.content = t.Weight == lexis.Content
 		a.fact = lexis.Names(t.Stem, need)
 		// A figure the knowledge does not have is the customer's own, not a topic.
-		if len(a.any) == 0 && (has(familiar, t.Stem) || lexis.HasDigit(t.Stem)) {
+		if has(familiar, t.Stem) || len(a.any) == 0 && lexis.HasDigit(t.Stem) {
 			a.weight = x.w.lightUnseen
 		}
 		out = append(out, a)
@@ -154,6 +156,20 @@ func (x *Index) carry(own, before []asked) []asked {
 		}
 	}
 	return before
+}
+
+// proper are the words of a text that are written with a capital inside a
+// sentence.
+func (x *Index) proper(text string) []lexis.Term {
+	var out []lexis.Term
+	for _, s := range lexis.Sentences(text) {
+		for i, w := range lexis.Words(s) {
+			if r, _ := utf8.DecodeRuneInString(s[w.Start:]); i > 0 && unicode.IsUpper(r) {
+				out = append(out, lexis.Term{Stem: x.lex.Stem(w.Text)})
+			}
+		}
+	}
+	return out
 }
 
 func has(terms []lexis.Term, stem string) bool {

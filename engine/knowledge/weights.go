@@ -22,8 +22,8 @@ type weights struct {
 
 func standard() weights {
 	return weights{
-		unseen: 0.95, soft: 0.35, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
-		related: 0.9, title: 0.85, heading: 0.88, answer: 0.8, apart: 0.38,
-		fact: 0.9, noFact: 0.68, prose: 0.96, back: 0.22, doubt: 0.5,
+		unseen: 0.95, soft: 0.3, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
+		related: 0.8, title: 0.85, heading: 0.9, answer: 0.8, apart: 0.38,
+		fact: 0.82, noFact: 0.7, prose: 0.93, back: 0.22, doubt: 0.5,
 	}
 }

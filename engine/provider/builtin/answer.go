@@ -1,7 +1,11 @@
 package builtin
 
 import (
+	"cmp"
+	"math"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"flametree/engine/knowledge"
@@ -12,7 +16,7 @@ import (
 // engine/knowledge/testdata.
 const (
 	answerLine    = 0.42 // a question
-	statementLine = 0.55 // something that was not asked: my card is gone
+	statementLine = 0.5  // something that was not asked: my card is gone
 	identityLine  = 0.5  // answered from the agent's own identity
 )
 
@@ -83,18 +87,29 @@ func (t *turn) content(s string) []lexis.Term {
 	return without(t.terms(s), func(x lexis.Term) bool { return x.Weight < lexis.Content })
 }
 
-var andAsk = regexp.MustCompile(`(?i)(?:,? (?:and|also|plus|but)(?: also| then)?|,) ((?:how|what|when|where|who|why|which|can|could|do|does|is|are|will|would|should|may) )`)
+var (
+	andAsk  = regexp.MustCompile(`(?i)(?:,? (?:and|also|plus|but|so)(?: also| then)?|,) ((?:how|what|when|where|who|why|which|can|could|do|does|is|are|will|would|should|may|am|must)\b)`)
+	thenAsk = regexp.MustCompile(`(?i) ((?:what|how|where|when|why) (?:should|shall|do|does|can|could|is|are|will|would|must|happens) )`)
+)
 
-// parts cuts a line into sentences, and a sentence of two questions in two.
+// parts cuts a line into sentences, and a sentence of two questions, or of a
+// story and its question, in two.
 func parts(s string) []string {
 	var out []string
 	for _, q := range lexis.Sentences(s) {
 		from := 0
-		for _, m := range andAsk.FindAllStringSubmatchIndex(q, 4) {
-			if head := q[from:m[0]]; len(strings.Fields(head)) >= 3 && asks(head) {
+		cutAt := func(m []int) {
+			if head := q[from:max(from, m[0])]; len(strings.Fields(head)) >= 2 {
 				out = append(out, head)
 				from = m[2]
 			}
+		}
+		if all := andAsk.FindAllStringSubmatchIndex(q, 4); len(all) > 0 {
+			for _, m := range all {
+				cutAt(m)
+			}
+		} else if m := thenAsk.FindStringSubmatchIndex(q); m != nil && len(strings.Fields(q[:m[0]])) >= 4 && !asks(q[:m[0]]) {
+			cutAt(m)
 		}
 		out = append(out, q[from:])
 	}
@@ -108,12 +123,12 @@ func (t *turn) answer(q ask) string {
 	if !q.question {
 		line = statementLine
 	}
-	hits := t.index.Find(query)
+	hits := t.find(query)
 	if len(hits) > 0 && hits[0].Score < line && q.before != "" {
 		// A story and its question may only together be understood.
 		both := query
 		both.Text, both.Before = q.before+" "+q.text, ""
-		if h := t.index.Find(both); len(h) > 0 && h[0].Score >= line && h[0].ID == hits[0].ID {
+		if h := t.find(both); len(h) > 0 && h[0].Score >= line && h[0].ID == hits[0].ID {
 			query, hits = both, h
 		}
 	}
@@ -129,6 +144,23 @@ func (t *turn) answer(q ask) string {
 		}
 	}
 	return t.compose(query, hits[0])
+}
+
+// find ranks the passages of the request. They are few, so a word may look rarer
+// than it is; the score they came with, which knows them all, has half a say
+// when it was given for this very question.
+func (t *turn) find(q knowledge.Query) []knowledge.Hit {
+	hits := t.index.Find(q)
+	if len(parts(t.last.text)) > 1 || knowledge.Leans(t.lex, q.Text) {
+		return hits
+	}
+	for i, h := range hits {
+		if n, err := strconv.Atoi(h.ID); err == nil && n < len(t.found) && t.found[n] > 0 {
+			hits[i].Score = (h.Score + math.Min(1, t.found[n])) / 2
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b knowledge.Hit) int { return cmp.Compare(b.Score, a.Score) })
+	return hits
 }
 
 // compose says what a passage says to a question.
@@ -228,8 +260,11 @@ func point(s string) string {
 	return strings.TrimRight(s, ",;: ") + "."
 }
 
-// fromIdentity answers from who the agent is.
+// fromIdentity answers what somebody or something is that the identity names.
 func (t *turn) fromIdentity(q knowledge.Query) string {
+	if !whatIs.MatchString(normal(q.Text)) {
+		return ""
+	}
 	x := knowledge.BuildWith(t.lex, []knowledge.Source{{Kind: knowledge.Core, Text: t.identity}})
 	q.Familiar, q.K = "", 1
 	hits := x.Find(q)
@@ -242,3 +277,5 @@ func (t *turn) fromIdentity(q knowledge.Query) string {
 	}
 	return point(firstPerson(s[0].Text))
 }
+
+var whatIs = regexp.MustCompile(`^(so |and |ok |okay )*(what|who) (is|are|does) \w+( \w+)?( do)?$`)

@@ -11,7 +11,7 @@ import (
 func (t *turn) respond() reply {
 	var out []string
 	ack := t.acknowledge()
-	answers, unknown := t.answers(ack != "")
+	answers, unknown := t.answers(t.gave())
 	if len(unknown) > 0 && t.tool(toolReport) && !t.calledNow(toolReport) {
 		call := t.called(toolReport, map[string]string{"question": strings.Join(unknown, " ")})
 		return reply{call: &call}
@@ -45,7 +45,7 @@ func (t *turn) acknowledge() string {
 	var got []string
 	for _, name := range t.fresh {
 		f, _ := t.field(name)
-		if f.kind == kindBool || strings.Contains(normal(f.Name+f.Description), "interest") || t.last.asked != name && asks(t.last.text) {
+		if t.last.asked != name && f.kind == kindOption || f.kind == kindBool || strings.Contains(normal(f.Name+f.Description), "interest") || t.last.asked != name && asks(t.last.text) {
 			continue
 		}
 		got = append(got, t.values[name])
@@ -65,6 +65,15 @@ func (t *turn) acknowledge() string {
 	return "Thank you. I have noted " + listed(got, "and") + "."
 }
 
+// gave reports whether the last line was there to give a result: one that was
+// asked for, or who the customer is and how to reach them.
+func (t *turn) gave() bool {
+	return slices.ContainsFunc(t.fresh, func(name string) bool {
+		f, _ := t.field(name)
+		return name == t.last.asked || f.kind == kindName || f.kind == kindEmail || f.kind == kindPhone
+	})
+}
+
 // answers answers the questions of the last line; unknown are those nothing is
 // known about. A line that only gave results asks nothing.
 func (t *turn) answers(gave bool) (out, unknown []string) {
@@ -79,6 +88,9 @@ func (t *turn) answers(gave bool) (out, unknown []string) {
 	for _, q := range qs {
 		if gave && !q.question || t.last.asked != "" && !q.question && len(t.fresh) == 0 && len(t.content(q.text)) < 3 {
 			continue
+		}
+		if q.question && len(t.content(q.text)) == 0 && q.before == "" {
+			continue // can you tell me, and nothing what
 		}
 		a := t.answer(q)
 		if a == "" && q.question {

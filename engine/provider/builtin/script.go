@@ -143,7 +143,7 @@ type step struct {
 var (
 	bullet    = regexp.MustCompile(`^\s*(?:[-*•]|\d+[.)])\s*`)
 	sayVerb   = regexp.MustCompile(`(?i)^(?:(?:then|first|next|finally|always|please|and|now)[, ]+)*(say|tell|inform|reply|respond|answer|explain|let|greet|welcome|apologi[sz]e|thank|end|close|finish)\b`)
-	askVerb   = regexp.MustCompile(`(?i)^(?:(?:then|first|next|finally|always|please|and|now|politely)[, ]+)*(ask|confirm|check|clarify|find out|offer|propose|suggest)\b`)
+	askVerb   = regexp.MustCompile(`(?i)^(?:(?:then|first|next|finally|always|please|and|now|politely)[, ]+)*(ask|offer|propose|suggest)\b`)
 	condition = regexp.MustCompile(`(?i)^(if|when|once|after|unless|in case)\b([^,:]{3,120})[,:]\s*(.+)$`)
 	condTail  = regexp.MustCompile(`(?i)\s\b(if|when|once|after|unless|in case)\b (.{3,120})$`)
 	notKnown  = regexp.MustCompile(`(?i)\b(do not know|don't know|cannot answer|can't answer|not in the knowledge|no answer|no information|not covered|unknown|not sure|outside|cannot help|unable to)\b`)
@@ -220,7 +220,7 @@ func (t *turn) step(s string) (step, bool) {
 }
 
 var (
-	askPlain = regexp.MustCompile(`(?i)^.*?\b(?:ask|find out|check|confirm|clarify)\b(?: (?:the |your |a )?(?:human|customer|client|caller|user|guest|subscriber|visitor|them|him|her|person))?\s+(whether|if|what|which|when|where|how|who|why)\b\s*(.+)$`)
+	askPlain = regexp.MustCompile(`(?i)^.*?\bask\b(?: (?:the |your |a )?(?:human|customer|client|caller|user|guest|subscriber|visitor|them|him|her|person))?\s+(whether|if|what|which|when|where|how|who|why)\b\s*(.+)$`)
 	askFor   = regexp.MustCompile(`(?i)^.*?\bask\b(?: (?:the |your |a )?(?:human|customer|client|caller|user|guest|subscriber|visitor|them|him|her|person))?(?: politely)?\s+(?:for|about)\s+(?:the |their |his |her |a |an )?(?:(?:human|customer|client|caller|user|guest|subscriber|visitor)'s )?(.+)$`)
 	offerIt  = regexp.MustCompile(`(?i)^.*?\b(?:offer|propose|suggest)\b(?: (?:the |your |a )?(?:human|customer|client|caller|user|guest|subscriber|visitor|them|him|her))?\s+(?:to )?(.+)$`)
 	sayThat  = regexp.MustCompile(`(?i)^.*?\b(?:say|tell|inform|reply|respond|answer|explain|let)\b(?: (?:to )?(?:the |your |a )?(?:human|customer|client|caller|user|guest|subscriber|visitor|them|him|her|person))?(?: know)?\s+(?:that|why|how)\s+(.+)$`)

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"flametree/engine/knowledge"
@@ -26,7 +27,8 @@ type turn struct {
 	hasState                      bool
 	fields                        []field
 	index                         *knowledge.Index
-	familiar                      string // identity and task: their words are no strangers
+	found                         []float64 // scores the passages came with, by source id; 0 for none
+	familiar                      string // the identity: its names are no strangers
 	tools                         []provider.Tool
 	voice                         bool
 
@@ -74,7 +76,7 @@ func readWith(lex *lexis.Lexicon, r provider.Request, fields []field) *turn {
 		case provider.PartState:
 			t.state, t.stateName, t.hasState = t.state+text+"\n", p.Title, true
 		case provider.PartCore, provider.PartKnowledge:
-			sources = append(sources, source(p, text)...)
+			sources = append(sources, t.source(p, text)...)
 		case provider.PartResults:
 			if fields == nil {
 				t.fields = append(t.fields, readFields(text)...)
@@ -86,7 +88,7 @@ func readWith(lex *lexis.Lexicon, r provider.Request, fields []field) *turn {
 		}
 		ground.WriteString(text + "\n" + p.Title + "\n")
 	}
-	t.familiar = t.identity + t.task
+	t.familiar = t.identity
 	t.index = knowledge.BuildWith(lex, sources)
 	t.messages(r.Messages, &ground)
 	t.ground = ground.String()
@@ -125,19 +127,25 @@ func (t *turn) messages(msgs []provider.Message, ground *strings.Builder) {
 
 // source makes knowledge of a part. A FAQ may come as its answer with the
 // question as title, or with both in the text.
-func source(p provider.Part, text string) []knowledge.Source {
-	id, _, _ := strings.Cut(p.Source, ":")
+func (t *turn) source(p provider.Part, text string) []knowledge.Source {
+	id := strconv.Itoa(len(t.found))
+	score := 0.0
+	if p.Kind == provider.PartKnowledge {
+		score = p.Score
+	}
+	t.found = append(t.found, score)
 	pairs, rest := questions(text)
 	var out []knowledge.Source
 	for _, q := range pairs {
-		out = append(out, knowledge.Source{ID: p.Source, Kind: knowledge.FAQ, Question: q[0], Text: q[1]})
+		out = append(out, knowledge.Source{ID: id, Kind: knowledge.FAQ, Question: q[0], Text: q[1]})
 	}
+	collection, _, _ := strings.Cut(p.Source, ":")
 	switch {
 	case strings.TrimSpace(rest) == "":
-	case strings.EqualFold(id, string(knowledge.FAQ)) && p.Title != "":
-		out = append(out, knowledge.Source{ID: p.Source, Kind: knowledge.FAQ, Question: p.Title, Text: rest})
+	case strings.EqualFold(collection, string(knowledge.FAQ)) && p.Title != "":
+		out = append(out, knowledge.Source{ID: id, Kind: knowledge.FAQ, Question: p.Title, Text: rest})
 	default:
-		out = append(out, knowledge.Source{ID: p.Source, Kind: knowledge.Text, Title: p.Title, Text: rest})
+		out = append(out, knowledge.Source{ID: id, Kind: knowledge.Text, Title: p.Title, Text: rest})
 	}
 	return out
 }
