@@ -69,6 +69,7 @@ type Call struct {
 	born    time.Time // offset 0
 	last    time.Duration
 	cfg     turn.Config
+	seed    uint64
 	machine *turn.Machine
 	inputs  []event.TurnInput // not yet in the journal
 	timer   *time.Timer
@@ -200,6 +201,9 @@ func (c *Call) take(o *Offer, reply func(any)) {
 		c.refuse(err, reply)
 		return
 	}
+	// The session may speak before its answer to Begin is read here.
+	c.seed = rand.Uint64() //nolint:gosec // chooses among phrases
+	c.machine = turn.New(c.cfg, c.seed)
 	c.born = time.Now()
 	tell := teller(c.root, c.self)
 	c.log = newAppender(context.WithoutCancel(c.life), c.Journal, c.id.Stream(), o.Session, func(err error) { tell(&written{err: err}) })
@@ -237,11 +241,9 @@ func (c *Call) accepted(b *begun) {
 		b.reply(fmt.Errorf("call is over: %w", fault.Cancelled))
 		return
 	}
-	seed := rand.Uint64() //nolint:gosec // chooses among phrases
-	c.machine = turn.New(c.cfg, seed)
 	stats := c.leg.Stats()
 	c.log.append(event.CallAnswered{
-		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: seed, Began: c.born.UnixNano(), //nolint:gosec // a sample rate
+		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: c.seed, Began: c.born.UnixNano(), //nolint:gosec // a sample rate
 	})
 	tell := teller(c.root, c.self)
 	c.openEars(c.machine.Stream(), 0)

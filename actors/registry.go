@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -214,5 +215,16 @@ func Props(make func() actor.Actor, log *slog.Logger) *actor.Props {
 		log.Error("actor panicked", "kind", fault.Bug, "err", fmt.Sprint(reason))
 		return actor.StopDirective
 	})
-	return actor.PropsFromProducer(make, actor.WithGuardian(stop))
+	return actor.PropsFromProducer(make, actor.WithGuardian(stop), actor.WithReceiverMiddleware(
+		func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
+				defer func() {
+					if r := recover(); r != nil {
+						log.Error("panic in actor", "kind", fault.Bug, "err", fmt.Sprint(r), "node", string(debug.Stack()))
+						panic(r)
+					}
+				}()
+				next(c, e)
+			}
+		}))
 }

@@ -71,7 +71,8 @@ func (n *Node) install(ctx context.Context, files []AgentFile) error {
 		return err
 	}
 	out := DemoFile{HTTP: n.httpAddr, SIP: n.sipAddr}
-	for _, f := range files {
+	specs := make([]*agent.Spec, len(files))
+	for i, f := range files {
 		spec, warnings, err := agent.Parse(f.Text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
@@ -79,11 +80,21 @@ func (n *Node) install(ctx context.Context, files []AgentFile) error {
 		for _, w := range warnings {
 			n.log.Warn("agent file", "file", f.Name, "err", w.String())
 		}
-		a, err := n.installOne(ctx, t, spec, string(f.Text), old)
+		a, err := n.known(spec, old)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
-		out.Agents = append(out.Agents, a)
+		specs[i], out.Agents = spec, append(out.Agents, a)
+	}
+	// Tokens are kept before agents are made: after a crash in between the next
+	// start makes the same agents with the same tokens.
+	if err := writeJSON(demoPath(n.cfg.Data), out); err != nil {
+		return err
+	}
+	for i, f := range files {
+		if err := n.configure(ctx, t, specs[i], string(f.Text), out.Agents[i]); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
 	}
 	if err := n.caughtUp(ctx); err != nil {
 		return err
@@ -97,34 +108,38 @@ func (n *Node) install(ctx context.Context, files []AgentFile) error {
 	return writeJSON(demoPath(n.cfg.Data), out)
 }
 
-func (n *Node) installOne(ctx context.Context, t tenant.ID, spec *agent.Spec, text string, old DemoFile) (DemoAgent, error) {
-	a := DemoAgent{Name: spec.Name}
+// known finds the agent that a file made before, by its name, or names a new one.
+func (n *Node) known(spec *agent.Spec, old DemoFile) (DemoAgent, error) {
 	for _, was := range old.Agents {
-		if _, there := n.model.Agent(was.ID); there && was.Name == spec.Name {
-			a = was
+		if was.Name == spec.Name {
+			return was, nil
 		}
 	}
+	if held, ok := n.model.Dialled(spec.Alias); ok && spec.Alias != "" {
+		return DemoAgent{}, fmt.Errorf("alias %q belongs to agent %q already: %w", spec.Alias, held.Name, fault.Conflict)
+	}
+	var secret [24]byte
+	if _, err := rand.Read(secret[:]); err != nil {
+		return DemoAgent{}, err
+	}
+	return DemoAgent{
+		ID: n.newID(time.Now()).String(), Name: spec.Name, Token: base64.RawURLEncoding.EncodeToString(secret[:]),
+	}, nil
+}
+
+// configure gives a file to its agent, which is made if it is not there, and starts it.
+func (n *Node) configure(ctx context.Context, t tenant.ID, spec *agent.Spec, text string, a DemoAgent) error {
 	running := true
 	msg := &actors.Configure{File: text, Run: &running}
-	if a.ID == "" {
-		if held, ok := n.model.Dialled(spec.Alias); ok && spec.Alias != "" {
-			return a, fmt.Errorf("alias %q belongs to agent %q already: %w", spec.Alias, held.Name, fault.Conflict)
-		}
-		a.ID = n.newID(time.Now()).String()
-		var secret [24]byte
-		if _, err := rand.Read(secret[:]); err != nil {
-			return a, err
-		}
-		a.Token = base64.RawURLEncoding.EncodeToString(secret[:])
+	if _, there := n.model.Agent(a.ID); !there {
 		msg.Create = &event.AgentCreated{Name: spec.Name, Alias: spec.Alias, TokenHash: agent.TokenHash(a.Token)}
 	}
-	_, err := ask[*agent.State](ctx, n.dir, actors.ID{Kind: event.AgentStream, Tenant: t, Name: a.ID}, msg)
-	if err != nil {
-		return a, err
+	if _, err := ask[*agent.State](ctx, n.dir, actors.ID{Kind: event.AgentStream, Tenant: t, Name: a.ID}, msg); err != nil {
+		return err
 	}
 	// The language model and the index are built before anybody calls.
-	_, err = n.casting.Cast(ctx, t, a.ID, 0)
-	return a, err
+	_, err := n.casting.Cast(ctx, t, a.ID, 0)
+	return err
 }
 
 // tenant finds the tenant that files go to, or makes it.

@@ -164,11 +164,24 @@ func results(rev *agent.Revision, in []session.Result) map[string]json.RawMessag
 	for _, r := range in {
 		for _, f := range rev.Spec.Results {
 			if f.Name == r.Field {
-				out[r.Field] = f.JSON(r.Value)
+				out[r.Field] = typed(f.Type, r.Value)
 			}
 		}
 	}
 	return out
+}
+
+// typed writes a canonical value as JSON of its type.
+func typed(t agent.FieldType, value string) json.RawMessage {
+	switch t {
+	case agent.Int, agent.Bool, agent.StrList:
+		if json.Valid([]byte(value)) {
+			return json.RawMessage(value)
+		}
+	case agent.Str, agent.Date, agent.Datetime, agent.Literal:
+	}
+	b, _ := json.Marshal(value) //nolint:errchkjson // a string always encodes
+	return b
 }
 
 // Get implements api.Sessions.

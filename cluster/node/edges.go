@@ -12,12 +12,10 @@ import (
 	"flametree/engine/provider"
 	"flametree/engine/provider/builtin"
 	"flametree/engine/provider/flite"
-	"flametree/engine/provider/pocketsphinx"
 	"flametree/gateway/api"
 	"flametree/gateway/auth"
 	"flametree/gateway/httpd"
 	"flametree/gateway/ws"
-	"flametree/portal"
 )
 
 // Builtins are the providers that need no key.
@@ -26,10 +24,9 @@ func Builtins(c config.Config) (Providers, error) {
 	if err != nil {
 		return Providers{}, err
 	}
-	ears := pocketsphinx.New(pocketsphinx.Options{Dir: filepath.Join(c.Data, "cache", "stt")})
 	return Providers{
 		Completers:   map[string]provider.Completer{"builtin": builtin.New()},
-		Transcribers: map[string]provider.Transcriber{"builtin": ears, "pocketsphinx": ears},
+		Transcribers: map[string]provider.Transcriber{"builtin": nil, "pocketsphinx": nil},
 		Synthesizers: map[string]provider.Synthesizer{"builtin": voice, "flite": voice},
 	}, nil
 }
@@ -74,13 +71,12 @@ func (n *Node) frontDoor(opt Options) error {
 	n.http = httpd.New(httpd.Options{
 		Logger: n.log, Metrics: httpd.NewMetrics(n.reg), MaxBody: n.cfg.MaxBody, Origins: origins, Checks: n.checks(),
 	})
-	tickets := auth.NewTickets()
+	tickets := new(auth.Tickets)
 	api.Mount(n.http, api.Options{
 		Agents: people{n}, Sessions: chat{n}, Speech: desk{n}, Tickets: tickets, Version: opt.Version,
 	})
 	hub := ws.NewHub(n.http, ws.Limits{})
 	ws.Mount(n.http, hub, ws.Options{Agents: people{n}, Sockets: chat{n}, Tickets: tickets})
-	portal.Mount(n.http, portal.Options{Agents: people{n}, Sessions: chat{n}, Live: live{n}, Tickets: tickets, Demo: opt.Demo})
 	return nil
 }
 

@@ -25,6 +25,8 @@ func eval(ss []set, w weights, line float64) (first,above,below,q,u int) {
 func TestSweep(t *testing.T){
  ss:=sets(t)
  for _,s:=range ss { for _,l:=range []float64{.38,.42,.46,.5} { f,a,b,q,u:=eval([]set{s},standard(),l); fmt.Print(l,": ",f," ",a,"/",q," ",b,"/",u,"   ") }; fmt.Println() }
+ for _,th:=range []float64{1,1.2,1.4,1.7} { w:=standard(); w.thing=th; for _,l:=range []float64{.4,.42,.44} {f,a,b,q,u:=eval(ss,w,l); fmt.Println("thing",th,l,f,a,q,b,u)} }
+ if os.Getenv("FULL")=="" { return }
  rng:=rand.New(rand.NewSource(3)); bw:=standard(); bl:=.42
  score:=func(w weights,l float64) (float64,string) { f,a,b,q,u:=eval(ss,w,l); return float64(a)/float64(q)*1.0+0.2*float64(f)/float64(q)+1.3*float64(b)/float64(u), fmt.Sprint(f," ",a,"/",q," ",b,"/",u) }
  best,_:=score(bw,bl)

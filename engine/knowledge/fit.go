@@ -18,7 +18,31 @@ func (x *Index) fit(c *chunk, terms []asked, need lexis.Need) float64 {
 	if sum == 0 || hit == 0 {
 		return 0
 	}
-	return hit / sum * hit / (hit + x.w.doubt)
+	score := hit / sum * hit / (hit + x.w.doubt)
+	if !c.says(terms) {
+		score *= x.w.indirect
+	}
+	return score
+}
+
+// says reports whether a passage has a telling word of the question itself, not
+// only one that is related to it.
+func (c *chunk) says(terms []asked) bool {
+	for _, a := range terms {
+		if !a.content || len(a.any) == 0 || a.any[0].fit < 1 {
+			continue
+		}
+		t := a.any[0].term
+		if slices.Contains(c.question, t) || slices.Contains(c.title, t) {
+			return true
+		}
+		for _, s := range c.sentences {
+			if slices.Contains(s.own, t) || slices.Contains(s.heading, t) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fitFAQ: terms of the question count whole, of the answer less; a FAQ that

@@ -47,6 +47,7 @@ type Index struct {
 	terms  map[string]int32 // stem to number
 	names  []string         // number to stem
 	weight []float64        // number to what a word of this stem tells
+	thing  []bool           // number to whether a heading or title is named by it
 	post   [][]posting      // by number
 	first  map[byte][]int32 // terms of five letters and more by their first
 	marks  []uint64         // their trigrams, by number
@@ -170,6 +171,7 @@ func (b *builder) number(word string) int32 {
 		b.terms[stem] = n
 		b.names = append(b.names, stem)
 		b.weight = append(b.weight, b.lex.Weight(word))
+		b.thing = append(b.thing, false)
 		b.post = append(b.post, nil)
 	}
 	return n
@@ -180,6 +182,7 @@ func (b *builder) index(c chunk) {
 	n := int32(len(b.chunks)) //nolint:gosec // nor passages
 	put := func(terms []int32, f field) {
 		for _, t := range terms {
+			b.thing[t] = b.thing[t] || f == inTitle
 			p := b.post[t]
 			if last := len(p) - 1; last >= 0 && p[last].chunk == n {
 				p[last].field = max(p[last].field, f)

@@ -188,8 +188,8 @@ func (x *Index) ask(t lexis.Term) asked {
 	}
 	for _, r := range x.lex.Related(t.Stem) {
 		// A neighbour that says little (work for job) would match everywhere.
-		if n, ok := x.terms[r]; ok && x.weight[n] == lexis.Content {
-			a.any = append(a.any, option{n, x.w.related})
+		if n, ok := x.terms[r.Stem]; ok && x.weight[n] == lexis.Content {
+			a.any = append(a.any, option{n, x.w.related * r.Near})
 			if !exact {
 				df = max(df, len(x.post[n]))
 			}
@@ -203,6 +203,9 @@ func (x *Index) ask(t lexis.Term) asked {
 	}
 	slices.SortStableFunc(a.any, func(p, q option) int { return cmp.Compare(q.fit, p.fit) })
 	a.weight = x.weigh(t.Weight, df)
+	if exact && x.thing[known] {
+		a.weight *= x.w.thing
+	}
 	if df == 0 && t.Soft && t.Weight > lexis.Light {
 		a.weight *= x.w.soft
 	}

@@ -5,6 +5,7 @@ package knowledge
 type weights struct {
 	unseen      float64 // a word that stands nowhere, to the rarest possible one
 	soft        float64 // an everyday word that stands nowhere, to a strange one
+	thing       float64 // a word that names a text or a section: what the question is about
 	floor       float64 // the commonest word, to the rarest possible one
 	lightUnseen float64 // an everyday word that stands nowhere
 	carried     float64 // all that is carried over from the turn before, to the question itself
@@ -17,13 +18,14 @@ type weights struct {
 	noFact      float64 // factor for a passage without the kind of fact that is asked for
 	prose       float64 // a sentence of a text, to the answer of a FAQ that fits as well
 	back        float64 // how much a FAQ loses that asks about something else besides
+	indirect    float64 // factor when no word matches but by a related one
 	doubt       float64 // how much meaning must be covered before it counts half
 }
 
 func standard() weights {
 	return weights{
-		unseen: 0.95, soft: 0.3, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
-		related: 0.8, title: 0.85, heading: 0.9, answer: 0.8, apart: 0.38,
-		fact: 0.82, noFact: 0.7, prose: 0.93, back: 0.22, doubt: 0.5,
+		unseen: 1, soft: 0.3, thing: 1.2, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
+		related: 0.77, title: 0.9, heading: 0.9, answer: 0.8, apart: 0.35,
+		fact: 0.88, noFact: 0.7, prose: 0.88, back: 0.22, indirect: 0.85, doubt: 0.5,
 	}
 }

@@ -8,16 +8,22 @@ import (
 	"path"
 )
 
-// Page serves one embedded file at pattern, with the policy of pages and an
-// entity tag. It panics when the file is not there: embedding is our own doing.
+// Page serves one embedded file at pattern, as File does.
 func (s *Server) Page(pattern string, files fs.FS, name string) {
+	s.Route(Route{Method: http.MethodGet, Pattern: pattern, Handle: File(files, name)})
+}
+
+// File is a handler that answers with one embedded file, with the policy of
+// pages and an entity tag. It panics when the file is not there: embedding is
+// our own doing.
+func File(files fs.FS, name string) func(*Request) {
 	b, err := fs.ReadFile(files, name)
 	if err != nil {
 		panic(err)
 	}
 	sum := sha256.Sum256(b)
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
-	s.Route(Route{Method: http.MethodGet, Pattern: pattern, Handle: func(r *Request) {
+	return func(r *Request) {
 		r.SetHeader("Content-Security-Policy", pagePolicy)
 		r.SetHeader("Cross-Origin-Opener-Policy", "same-origin")
 		r.SetHeader("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
@@ -28,7 +34,7 @@ func (s *Server) Page(pattern string, files fs.FS, name string) {
 			return
 		}
 		r.Bytes(http.StatusOK, mime(name), b)
-	}})
+	}
 }
 
 func mime(name string) string {

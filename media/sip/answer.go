@@ -59,7 +59,7 @@ func (c *Call) invite(ctx context.Context, in *inbound) (taken bool) {
 			taken = false
 		}
 	}()
-	offer, err := c.firstOffer(in.req.Body())
+	offered, err := c.firstOffer(in.req.Body())
 	if err != nil {
 		c.e.log.Debug("sip offer refused", "call", c.id, "err", err)
 		c.facts.hush()
@@ -79,7 +79,7 @@ func (c *Call) invite(ctx context.Context, in *inbound) (taken bool) {
 	if !c.decide(ctx, in) {
 		return false
 	}
-	c.accept(in, c.describe(offer), !offer)
+	c.accept(in, c.describe(offered), !offered)
 	return true
 }
 

@@ -182,7 +182,6 @@ func (c *Call) hangNow(ctx context.Context, l link) {
 
 // inviteTx is a client INVITE transaction with the ACK its 2xx is repeated for.
 type inviteTx struct {
-	tx  *sip.ClientTx
 	ack atomic.Pointer[sip.Request]
 	way atomic.Pointer[link]
 }
@@ -199,40 +198,43 @@ func (e *Endpoint) invite(ctx context.Context, l link, req *sip.Request) (*sip.R
 	if err != nil {
 		return nil, nil, err
 	}
-	i.tx = tx
-	giveUp, cancelled, closing := ctx.Done(), false, e.closing
-	shown := false
-	var late <-chan time.Time
+	late := time.NewTimer(time.Hour) // runs from the wish to cancel on
+	late.Stop()
+	defer late.Stop()
+	giveUp, closing := ctx.Done(), (<-chan struct{})(e.closing)
+	wanted, shown, sent := false, false, false
 	for {
 		select {
 		case res := <-tx.Responses():
 			if res.StatusCode >= 200 {
-				if res.StatusCode == 487 && ctx.Err() != nil {
-					return nil, nil, fmt.Errorf("cancelled: %w: %w", ctx.Err(), fault.Cancelled)
-				}
-				return res, i, nil
+				return res, i, cancelled(ctx, res)
 			}
 			shown = true
 		case <-tx.Done():
 			return nil, nil, noAnswer(tx.Err())
 		case <-giveUp:
-			giveUp, cancelled = nil, true
+			giveUp, wanted = nil, true
+			late.Reset(64 * e.opt.T1)
 		case <-closing:
-			closing, cancelled = nil, true
-		case <-late: // no final response to a CANCELled INVITE (RFC 3261 9.1)
+			closing, wanted = nil, true
+			late.Reset(64 * e.opt.T1)
+		case <-late.C: // no final response to a cancelled INVITE (RFC 3261 9.1)
 			tx.Terminate()
 			return nil, nil, fmt.Errorf("cancelled: %w", fault.Cancelled)
 		}
-		if cancelled && late == nil {
-			timer := time.NewTimer(64 * e.opt.T1)
-			defer timer.Stop()
-			late = timer.C
-		}
-		if cancelled && shown {
-			cancelled, shown = false, false
+		if wanted && shown && !sent {
+			sent = true
 			e.start(func() { _, _ = e.ask(l, cancelFor(req)) })
 		}
 	}
+}
+
+// cancelled is the error of an INVITE whose 487 we asked for ourselves.
+func cancelled(ctx context.Context, res *sip.Response) error {
+	if res.StatusCode == 487 && ctx.Err() != nil {
+		return fmt.Errorf("cancelled: %w: %w", ctx.Err(), fault.Cancelled)
+	}
+	return nil
 }
 
 func noAnswer(err error) error {

@@ -29,7 +29,7 @@ func open(t *testing.T, change func(*sip.Options)) *house {
 	t.Helper()
 	h := &house{invites: make(chan sip.Invite, 64), ears: make(chan *siptest.Ear, 64)}
 	o := sip.Options{
-		UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", NewMedia: h.studio.NewMedia, T1: 20 * time.Millisecond,
+		UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", NewMedia: h.studio.NewMedia, T1: 20 * time.Millisecond, Grace: 200 * time.Millisecond,
 		Answer: func(_ context.Context, inv sip.Invite) error {
 			ear := &siptest.Ear{}
 			inv.Line.Start(ear.Hear)
@@ -263,4 +263,41 @@ func TestDialRefusesNonsense(t *testing.T) {
 	require.ErrorIs(t, err, fault.Invalid)
 	_, err = sip.Listen(t.Context(), sip.Options{})
 	require.ErrorIs(t, err, fault.Invalid)
+}
+
+// The endpoint tells each peer an address that peer can reach, also from a
+// wildcard socket, over IPv6, and when it is told which.
+func TestAddressTold(t *testing.T) {
+	for name, test := range map[string]struct {
+		udp    string
+		public string
+		dial   string
+		told   string
+	}{
+		"wildcard":  {"0.0.0.0:0", "", "127.0.0.1", "127.0.0.1"},
+		"ipv6":      {"[::1]:0", "", "[::1]", "::1"},
+		"public ip": {"127.0.0.1:0", "127.0.0.5", "127.0.0.1", "127.0.0.5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			callee := open(t, func(o *sip.Options) {
+				o.UDP, o.TCP = test.udp, ""
+				if test.public != "" {
+					o.PublicIP = netip.MustParseAddr(test.public)
+				}
+			})
+			caller := open(t, func(o *sip.Options) {
+				if test.dial == "[::1]" {
+					o.UDP = test.udp
+				}
+			})
+			udp, _ := callee.Addrs()
+			ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer stop()
+			_, err := caller.Dial(ctx, fmt.Sprintf("sip:bank@%s:%d", test.dial, udp.Port()), sip.DialOptions{})
+			inv := <-callee.invites
+			require.Equal(t, test.told, inv.Media.Local.String())
+			require.NoError(t, err)
+			require.Equal(t, test.told, caller.studio.Made()[0].Last().Remote.Addr().String())
+		})
+	}
 }

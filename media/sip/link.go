@@ -71,7 +71,8 @@ func (e *Endpoint) readUDP(ctx context.Context, socket datagrams) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // for example an ICMP answer to something we sent
+		if err != nil { // not ours to end for; but never in a busy loop
+			e.pause()
 			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
@@ -130,10 +131,7 @@ func (e *Endpoint) acceptTCP(ctx context.Context, l net.Listener) {
 			return
 		}
 		if err != nil { // out of descriptors: let some go before the next try
-			select {
-			case <-time.After(20 * time.Millisecond):
-			case <-e.closing:
-			}
+			e.pause()
 			continue
 		}
 		remote := addrPort(conn.RemoteAddr())
@@ -141,6 +139,14 @@ func (e *Endpoint) acceptTCP(ctx context.Context, l net.Listener) {
 			e.stats.dropped.Add(1)
 			_ = conn.Close()
 		}
+	}
+}
+
+// pause waits a moment, or for the end.
+func (e *Endpoint) pause() {
+	select {
+	case <-time.After(10 * time.Millisecond):
+	case <-e.cut:
 	}
 }
 

@@ -76,7 +76,8 @@ type Options struct {
 	PublicIP netip.Addr
 	// Answer decides about an incoming call and may block; nil error is 200 OK.
 	// The kind of an error chooses the code, see refuse. ctx ends when the caller
-	// gives up, which the Line then also reports. A nil Answer takes no calls: 404.
+	// gives up, which the Line then also reports, and when the endpoint closes:
+	// Answer must return then. A nil Answer takes no calls: 404.
 	Answer func(ctx context.Context, inv Invite) error
 	// NewMedia makes the media of a call, before Answer is asked. Required.
 	NewMedia func(MediaParams) (Media, error)
@@ -89,7 +90,7 @@ type Options struct {
 	// repetition of a 200 and our patience for a BYE.
 	T1 time.Duration
 	// MaxTransactions bounds the server transactions held; over it new requests
-	// get 503. Zero is 50000, about 400 MB at worst.
+	// get 503. Zero is 100000, about 600 MB; a call over UDP holds two for 32 s.
 	MaxTransactions int
 	// MaxConns bounds TCP connections; zero is 4096.
 	MaxConns int
@@ -116,7 +117,7 @@ func (o *Options) fill() error {
 	}
 	o.T1 = orDefault(o.T1, 500*time.Millisecond)
 	o.Grace = orDefault(o.Grace, 2*time.Second)
-	o.MaxTransactions = orDefault(o.MaxTransactions, 50_000)
+	o.MaxTransactions = orDefault(o.MaxTransactions, 100_000)
 	o.MaxConns = orDefault(o.MaxConns, 4096)
 	return nil
 }

@@ -159,3 +159,14 @@ func TestConnectionsAreBounded(t *testing.T) {
 	first.say(tcpAsk("OPTIONS", "two"))
 	first.hears("200 OK")
 }
+
+// The 200 is repeated over TCP too (RFC 3261 13.3.1.4): the ACK may be lost at a
+// proxy further on.
+func TestLostAckOverTCP(t *testing.T) {
+	h := open(t, nil)
+	l := h.connect(t)
+	text := invite()
+	text.via = "SIP/2.0/TCP 127.0.0.1:9"
+	l.say(text.String())
+	l.hears("SIP/2.0 200 OK", "SIP/2.0 200 OK", "SIP/2.0 200 OK", "BYE sip:alice@")
+}

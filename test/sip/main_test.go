@@ -55,6 +55,11 @@ func (s *server) answer(ctx context.Context, inv sip.Invite) error {
 		return fmt.Errorf("agent: %w", fault.NotFound)
 	case "full":
 		return &sip.RetryAfter{Err: fmt.Errorf("agent: %w", fault.Exhausted), After: 30 * time.Second}
+	case "pensive":
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+		}
 	case "slow":
 		<-ctx.Done()
 		return ctx.Err()

@@ -35,6 +35,9 @@ func TestForeignPhone(t *testing.T) {
 		{"digits by info", "digits", "bank", []actors.FactKind{up, actors.FactDigit, actors.FactDigit, ended}, 1},
 	} {
 		for _, transport := range []string{"u1", "t1"} {
+			if test.scenario == "lostack" && transport == "t1" {
+				continue // sipp takes no repetition on TCP for what it is; see media/sip
+			}
 			t.Run(test.name+" "+transport, func(t *testing.T) {
 				s := serve(t)
 				udp, tcp := s.Addrs()
@@ -58,7 +61,7 @@ func TestForeignPhone(t *testing.T) {
 func TestForeignPhoneRepeatsItself(t *testing.T) {
 	s := serve(t)
 	udp, _ := s.Addrs()
-	sipp(t, udp, "-t", "u1", "-sf", "repeated", "-s", "bank", "-m", "1")
+	sipp(t, udp, "-t", "u1", "-sf", "repeated", "-s", "pensive", "-m", "1")
 	require.Equal(t, 1, s.calls())
 }
 

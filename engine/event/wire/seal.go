@@ -37,8 +37,7 @@ type Opener interface {
 }
 
 // aad binds a sealed text to its place: it opens nowhere else.
-func aad(env *event.Envelope) []byte {
-	b := make([]byte, 0, 16+4+len(env.Stream.Kind)+4+len(env.Stream.ID)+8)
+func aad(b []byte, env *event.Envelope) []byte {
 	b = append(b, env.Stream.Tenant[:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(env.Stream.Kind)))
 	b = append(b, env.Stream.Kind...)
@@ -55,6 +54,7 @@ type sealing struct {
 	key  Key // found at the first text that needs it
 	aad  []byte
 	err  error
+	room [96]byte // for aad
 }
 
 func (s *sealing) text(p event.Private) *pb.Sealed {
@@ -84,7 +84,7 @@ func (s *sealing) find() bool {
 		return false
 	}
 	s.key, s.err = s.keys.SealKey(s.env.Stream.Tenant, s.env.Subject)
-	s.aad = aad(s.env)
+	s.aad = aad(s.room[:0], s.env)
 	return s.err == nil
 }
 
@@ -130,6 +130,7 @@ type opening struct {
 	aad   []byte
 	asked bool
 	err   error
+	room  [96]byte // for aad
 }
 
 func (o *opening) text(m *pb.Sealed) event.Private {
@@ -170,7 +171,7 @@ func (o *opening) find() {
 	if err != nil {
 		o.err = err
 	} else if ok {
-		o.aead, o.aad = aead, aad(o.env)
+		o.aead, o.aad = aead, aad(o.room[:0], o.env)
 	}
 }
 

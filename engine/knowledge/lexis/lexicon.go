@@ -18,11 +18,11 @@ const (
 // Lexicon is the language as the rest of the program needs it. It is immutable
 // and safe for concurrent use.
 type Lexicon struct {
-	weight  map[string]float64  // by word
-	base    map[string]string   // irregular form to base
-	related map[string][]string // by stem
-	soft    map[string]bool     // by stem
-	idioms  map[string][]idiom  // by first word
+	weight  map[string]float64 // by word
+	base    map[string]string  // irregular form to base
+	related map[string][]Link  // by stem
+	soft    map[string]bool    // by stem
+	idioms  map[string][]idiom // by first word
 }
 
 type idiom struct {
@@ -35,7 +35,7 @@ func New() *Lexicon {
 	l := &Lexicon{
 		weight:  make(map[string]float64, 700),
 		base:    make(map[string]string, 300),
-		related: make(map[string][]string, 1200),
+		related: make(map[string][]Link, 2500),
 		soft:    make(map[string]bool, 900),
 		idioms:  make(map[string][]idiom, 80),
 	}
@@ -60,26 +60,44 @@ func New() *Lexicon {
 		words := strings.Fields(phrase)
 		l.idioms[words[0]] = append(l.idioms[words[0]], idiom{words, plain})
 	}
-	for line := range strings.SplitSeq(strings.TrimSpace(relatedWords), "\n") {
-		l.relate(env, strings.Fields(line))
+	for line := range strings.SplitSeq(strings.TrimSpace(relatedWords+moreRelated), "\n") {
+		stems := l.stems(env, strings.Fields(line))
+		for _, a := range stems {
+			for _, b := range stems {
+				l.link(a, b, 1)
+			}
+		}
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(kindWords), "\n") {
+		stems := l.stems(env, strings.Fields(line))
+		for _, s := range stems[1:] {
+			l.link(stems[0], s, ofKind)
+			l.link(s, stems[0], ofKind)
+		}
 	}
 	return l
 }
 
-// relate makes the words of one line neighbours of each other.
-func (l *Lexicon) relate(env *snowballstem.Env, words []string) {
-	stems := make([]string, 0, len(words))
-	for _, w := range words {
-		if s := l.stem(env, w); !slices.Contains(stems, s) {
-			stems = append(stems, s)
-		}
+// Link is a word that may stand for another.
+type Link struct {
+	Stem string
+	Near float64 // 1 for a word that means nearly the same
+}
+
+// ofKind is Link.Near of a thing and its kind.
+const ofKind = 0.85
+
+func (l *Lexicon) stems(env *snowballstem.Env, words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = l.stem(env, w)
 	}
-	for _, a := range stems {
-		for _, b := range stems {
-			if a != b && !slices.Contains(l.related[a], b) {
-				l.related[a] = append(l.related[a], b)
-			}
-		}
+	return out
+}
+
+func (l *Lexicon) link(a, b string, near float64) {
+	if a != b && !slices.ContainsFunc(l.related[a], func(k Link) bool { return k.Stem == b }) {
+		l.related[a] = append(l.related[a], Link{b, near})
 	}
 }
 
@@ -114,7 +132,7 @@ func (l *Lexicon) Weight(word string) float64 {
 
 // Related are the stems that mean nearly the same as stem. The caller must not
 // change them.
-func (l *Lexicon) Related(stem string) []string { return l.related[stem] }
+func (l *Lexicon) Related(stem string) []Link { return l.related[stem] }
 
 // Term is a word that tells something.
 type Term struct {
@@ -206,7 +224,7 @@ func (l *Lexicon) Match(stem string, terms []Term) float64 {
 		switch {
 		case t.Stem == stem:
 			return 1
-		case slices.Contains(rel, t.Stem):
+		case slices.ContainsFunc(rel, func(k Link) bool { return k.Stem == t.Stem }):
 			best = max(best, 0.8)
 		case best < 0.7 && Alike(stem, t.Stem):
 			best = 0.7

@@ -31,8 +31,10 @@ const maxQuestions = 3
 
 // ask is one question of the customer with what helps to understand it.
 type ask struct {
-	text, before string
-	question     bool
+	text     string
+	lead     string // what was told in the same message before it was asked
+	before   string // lead, and what the conversation was about
+	question bool
 }
 
 // asked cuts the customer's line into questions. A statement before a question
@@ -48,7 +50,7 @@ func (t *turn) asked() []ask {
 		}
 		question := asks(s) || t.elliptic(s)
 		if question || len(out) > 0 && len(t.content(s)) > 1 {
-			out = append(out, ask{text: s, before: strings.TrimSpace(lead + " " + before), question: question})
+			out = append(out, ask{text: s, lead: lead, before: strings.TrimSpace(lead + " " + before), question: question})
 			before, lead = s, ""
 			continue
 		}
@@ -124,10 +126,10 @@ func (t *turn) answer(q ask) string {
 		line = statementLine
 	}
 	hits := t.find(query)
-	if len(hits) > 0 && hits[0].Score < line && q.before != "" {
+	if len(hits) > 0 && hits[0].Score < line && q.lead != "" {
 		// A story and its question may only together be understood.
 		both := query
-		both.Text, both.Before = q.before+" "+q.text, ""
+		both.Text, both.Before = q.lead+" "+q.text, ""
 		if h := t.find(both); len(h) > 0 && h[0].Score >= line && h[0].ID == hits[0].ID {
 			query, hits = both, h
 		}

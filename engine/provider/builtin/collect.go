@@ -54,6 +54,10 @@ func (t *turn) wantedBy(description string) []want {
 	for l := range strings.SplitSeq(description, "\n") {
 		l = bullet.ReplaceAllString(l, "")
 		for _, s := range instructions(l) {
+			if sayVerb.MatchString(s) {
+				continue
+			}
+			s = quoted.ReplaceAllString(s, " ")
 			when := ""
 			if m := condition.FindStringSubmatch(s); m != nil {
 				when, s = m[2], m[3]

@@ -49,6 +49,7 @@ var (
 	wordAmount  = regexp.MustCompile(`\b(budget|amount|income|salary|price|sum|loan size|deposit)\b`)
 	wordCount   = regexp.MustCompile(`\b(number of|how many|count|quantity|age)\b`)
 	wordNotAsk  = regexp.MustCompile(`^(human|customer|client|caller|user|guest|visitor|subscriber|lead|contact|the|a|an|your|their|his|her)s? `)
+	bareWord    = regexp.MustCompile(`^(number|id|code|type|status|account|reference|age|category|group|level)$`)
 	wordWhether = regexp.MustCompile(`(?i)\b(whether|if|indicates? (that|whether)|true when|yes or no)\b`)
 )
 
@@ -140,7 +141,7 @@ func label(p provider.Field) string {
 	l = strings.ToLower(l)
 	for {
 		s := wordNotAsk.ReplaceAllString(l, "")
-		if s == l || s == "" {
+		if s == l || s == "" || bareWord.MatchString(s) {
 			return l
 		}
 		l = s

@@ -85,7 +85,11 @@ func (t *turn) answers(gave bool) (out, unknown []string) {
 		}
 		return nil, nil
 	}
+	moved := t.movedNow()
 	for _, q := range qs {
+		if moved && !q.question {
+			continue // the wish that led here is being granted, not looked up
+		}
 		if gave && !q.question || t.last.asked != "" && !q.question && len(t.fresh) == 0 && len(t.content(q.text)) < 3 {
 			continue
 		}

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"flametree/engine/event"
@@ -15,18 +17,51 @@ import (
 )
 
 // request is one wish to write, on its way to the committer. Its sender does not
-// touch it after sending it.
+// touch it between sending it and the reply, and never again when it stops
+// waiting; after a reply nobody else does, and it is used again.
 type request struct {
 	do      func(*committer, *request) error // checks, then stages; an error refuses it alone
-	stream  []byte                           // streamKey
-	batch   *journal.Batch
+	of      event.Stream
+	stream  []byte // streamKey of it
+	batch   journal.Batch
 	records []record
 	envs    []event.Envelope
-	keys    []*personKey
-	row     []byte // Forget, Save
-	value   []byte // Save
+	seal    sealer
 	head    journal.Head
+	who     person     // Forget
+	row     []byte     // Save
+	value   []byte     // Save
 	reply   chan error // room for one: the committer never waits
+
+	memory []byte // of the records
+	chance []byte // of the event ids
+}
+
+// requests that are not used now. A pool, because an append would otherwise
+// allocate two kilobytes.
+type requests struct{ pool sync.Pool }
+
+func (p *requests) take(do func(*committer, *request) error, s event.Stream) *request {
+	r, ok := p.pool.Get().(*request)
+	if !ok {
+		r = &request{reply: make(chan error, 1)}
+	}
+	r.do, r.of, r.stream = do, s, appendStream(r.stream[:0], s)
+	return r
+}
+
+// give takes back a request that was replied to.
+func (p *requests) give(r *request) {
+	if cap(r.memory) > 1<<16 {
+		r.memory = nil
+	}
+	clear(r.records)
+	clear(r.seal.used)
+	*r = request{
+		reply: r.reply, stream: r.stream, memory: r.memory, chance: r.chance,
+		records: r.records[:0], seal: sealer{used: r.seal.used[:0]},
+	}
+	p.pool.Put(r)
 }
 
 // errStale says that a key made for this append lost to another: encode again.
@@ -56,48 +91,63 @@ func (j *Journal) try(ctx context.Context, b journal.Batch) ([]event.Envelope, e
 		return nil, errClosed
 	}
 	defer j.writers.leave()
-	r := &request{do: (*committer).append, stream: streamKey(b.Stream), batch: &b, envs: envelopes(b)}
-	s := sealer{ring: j.keys}
-	r.records = make([]record, len(r.envs))
-	size := 0
-	for i := range r.envs {
-		rec, err := wire.Append(make([]byte, recordStored, 512), r.envs[i], &s)
-		if err != nil {
-			return nil, fmt.Errorf("journal: event %d of the batch: %w", i, err)
-		}
-		r.records[i] = rec
-		size += len(rec)
-	}
-	if size > maxBytes {
-		return nil, fmt.Errorf("journal: a batch of %d bytes, at most %d: %w", size, maxBytes, fault.Invalid)
-	}
-	r.keys = s.used
-	if err := j.send(ctx, r); err != nil {
-		if errors.Is(err, errStale) {
-			for _, k := range r.keys {
-				j.keys.disown(k)
-			}
-		}
+	r := j.idle.take((*committer).append, b.Stream)
+	r.batch, r.seal.ring = b, j.keys
+	r.envelopes()
+	if err := r.encode(); err != nil {
 		return nil, err
 	}
-	return r.envs, nil
+	envs := r.envs
+	err := j.send(ctx, r)
+	switch {
+	case errors.Is(err, errStale):
+		for _, k := range r.seal.used {
+			j.keys.disown(k)
+		}
+	case errors.Is(err, errAbandoned):
+		return nil, err
+	}
+	j.idle.give(r)
+	if err != nil {
+		return nil, err
+	}
+	return envs, nil
+}
+
+// encode makes the records, one behind the other.
+func (r *request) encode() error {
+	b := r.memory[:0]
+	for i := range r.envs {
+		from := len(b)
+		b = append(b, make([]byte, recordStored)...)
+		var err error
+		if b, err = wire.Append(b, r.envs[i], &r.seal); err != nil {
+			return fmt.Errorf("journal: event %d of the batch: %w", i, err)
+		}
+		// When b moves to more room, the records so far stay where they are.
+		r.records = append(r.records, b[from:len(b):len(b)])
+		if len(b) > maxBytes {
+			return fmt.Errorf("journal: a batch of over %d bytes: %w", maxBytes, fault.Invalid)
+		}
+	}
+	r.memory = b
+	return nil
 }
 
 // envelopes makes the events' envelopes, complete but for position and hash.
-func envelopes(b journal.Batch) []event.Envelope {
-	chance := make([]byte, 10*len(b.Events))
-	_, _ = rand.Read(chance)
+func (r *request) envelopes() {
+	b := &r.batch
+	r.chance = slices.Grow(r.chance[:0], 10*len(b.Events))[:10*len(b.Events)]
+	_, _ = rand.Read(r.chance)
 	at := b.At.UTC().Truncate(time.Microsecond)
-	envs := make([]event.Envelope, len(b.Events))
+	r.envs = make([]event.Envelope, len(b.Events))
 	for i, e := range b.Events {
-		id := event.NewID(at, [10]byte(chance[10*i:]))
-		envs[i] = event.Envelope{
-			ID: id, Stream: b.Stream, Seq: b.Expected + uint64(i) + 1,
-			Time: at, Epoch: b.Epoch, Cause: id, Subject: b.Subject, Body: e,
+		r.envs[i] = event.Envelope{
+			ID: event.NewID(at, [10]byte(r.chance[10*i:])), Stream: b.Stream, Seq: b.Expected + uint64(i) + 1,
+			Time: at, Epoch: b.Epoch, Subject: b.Subject, Body: e,
 		}
-		envs[i].Cause = envs[0].ID
+		r.envs[i].Cause = r.envs[0].ID
 	}
-	return envs
 }
 
 // Claim implements journal.Journal.
@@ -109,11 +159,13 @@ func (j *Journal) Claim(ctx context.Context, s event.Stream) (journal.Head, erro
 		return journal.Head{}, errClosed
 	}
 	defer j.writers.leave()
-	r := &request{do: (*committer).claim, stream: streamKey(s)}
+	r := j.idle.take((*committer).claim, s)
 	if err := j.send(ctx, r); err != nil {
 		return journal.Head{}, err
 	}
-	return r.head, nil
+	head := r.head
+	j.idle.give(r)
+	return head, nil
 }
 
 // Forget implements journal.Journal.
@@ -125,10 +177,10 @@ func (j *Journal) Forget(ctx context.Context, t tenant.ID, subject string) error
 		return errClosed
 	}
 	defer j.writers.leave()
-	r := &request{do: (*committer).forget, row: keyKey(t, subject)}
-	err := j.send(ctx, r)
+	who := person{t, subject}
+	err := j.send(ctx, &request{do: (*committer).forget, who: who, reply: make(chan error, 1)})
 	// What was read between the deletion's staging and now is not kept.
-	j.keys.forget(r.row)
+	j.keys.forget(who)
 	return err
 }
 
@@ -137,7 +189,6 @@ func (j *Journal) send(ctx context.Context, r *request) error {
 	if err := j.failure.err(); err != nil {
 		return err
 	}
-	r.reply = make(chan error, 1)
 	select {
 	case j.requests <- r:
 	case <-ctx.Done():
@@ -149,11 +200,14 @@ func (j *Journal) send(ctx context.Context, r *request) error {
 	case err := <-r.reply:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("journal: gave up waiting, the outcome is unknown: %w", ctx.Err())
+		return fmt.Errorf("journal: %w: %w", errAbandoned, ctx.Err())
 	case <-j.failure.known:
-		return fmt.Errorf("the outcome of this write is unknown: %w", j.failure.err())
+		return fmt.Errorf("journal: %w: %w", errAbandoned, j.failure.err())
 	}
 }
+
+// errAbandoned says that the committer may still have the request.
+var errAbandoned = errors.New("gave up waiting, the outcome of this write is unknown")
 
 const (
 	maxEvents = 10_000

@@ -3,49 +3,47 @@ package pebble
 import "container/list"
 
 // cache keeps the newest so many values. It is not safe for concurrent use.
-type cache[V any] struct {
+type cache[K comparable, V any] struct {
 	room  int
-	byKey map[string]*list.Element
-	order *list.List // of entry, most recently used first
+	byKey map[K]*list.Element
+	order *list.List // of *entry, most recently used first
 }
 
-type entry[V any] struct {
-	key   string
+type entry[K comparable, V any] struct {
+	key   K
 	value V
 }
 
-func newCache[V any](room int) *cache[V] {
-	return &cache[V]{room: room, byKey: map[string]*list.Element{}, order: list.New()}
+func newCache[K comparable, V any](room int) *cache[K, V] {
+	return &cache[K, V]{room: room, byKey: map[K]*list.Element{}, order: list.New()}
 }
 
-// get takes bytes, because a look-up by string(bytes) costs no allocation.
-func (c *cache[V]) get(key []byte) (v V, ok bool) {
-	e, ok := c.byKey[string(key)]
+func (c *cache[K, V]) get(key K) (v V, ok bool) {
+	e, ok := c.byKey[key]
 	if !ok {
 		return v, false
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*entry[V]).value, true
+	return e.Value.(*entry[K, V]).value, true
 }
 
-func (c *cache[V]) put(key []byte, v V) {
-	if e, ok := c.byKey[string(key)]; ok {
-		e.Value.(*entry[V]).value = v
+func (c *cache[K, V]) put(key K, v V) {
+	if e, ok := c.byKey[key]; ok {
+		e.Value.(*entry[K, V]).value = v
 		c.order.MoveToFront(e)
 		return
 	}
-	k := string(key)
-	c.byKey[k] = c.order.PushFront(&entry[V]{key: k, value: v})
+	c.byKey[key] = c.order.PushFront(&entry[K, V]{key: key, value: v})
 	if c.order.Len() > c.room {
 		oldest := c.order.Back()
-		delete(c.byKey, oldest.Value.(*entry[V]).key)
+		delete(c.byKey, oldest.Value.(*entry[K, V]).key)
 		c.order.Remove(oldest)
 	}
 }
 
-func (c *cache[V]) drop(key []byte) {
-	if e, ok := c.byKey[string(key)]; ok {
-		delete(c.byKey, string(key))
+func (c *cache[K, V]) drop(key K) {
+	if e, ok := c.byKey[key]; ok {
+		delete(c.byKey, key)
 		c.order.Remove(e)
 	}
 }

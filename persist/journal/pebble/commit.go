@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
 	pdb "github.com/cockroachdb/pebble/v2"
 
+	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/tenant"
 	"flametree/persist/journal"
@@ -36,8 +38,8 @@ type group struct {
 // committer is the one goroutine that decides and numbers. It owns its fields.
 type committer struct {
 	j     *Journal
-	heads *cache[*head] // by streamKey; has room for all of a group's
-	meta  meta          // of the last group
+	heads *cache[event.Stream, *head] // has room for all of a group's
+	meta  meta                        // of the last group
 
 	// The group being built.
 	batch    *pdb.Batch
@@ -52,7 +54,7 @@ type committer struct {
 
 func newCommitter(j *Journal) *committer {
 	return &committer{
-		j: j, heads: newCache[*head](j.opt.Heads), meta: *j.durable.Load(),
+		j: j, heads: newCache[event.Stream, *head](j.opt.Heads), meta: *j.durable.Load(),
 		staged: map[string][]byte{}, changed: map[string]*head{},
 	}
 }
@@ -82,15 +84,22 @@ func (c *committer) gather(r *request) {
 	clear(c.staged)
 	clear(c.changed)
 	c.take(r)
-	for c.events < groupEvents {
+	for patient := true; c.events < groupEvents; {
 		select {
 		case r, ok := <-c.j.requests:
 			if !ok {
 				return
 			}
 			c.take(r)
+			patient = true
 		default:
-			return
+			// The senders that the last group woke may be about to run. When one
+			// turn of theirs brings nothing, nothing more is coming.
+			if !patient {
+				return
+			}
+			patient = false
+			runtime.Gosched()
 		}
 	}
 }
@@ -169,21 +178,21 @@ func (c *committer) get(key []byte) ([]byte, error) {
 }
 
 // head finds a stream's end as it will be after what is staged.
-func (c *committer) head(stream []byte) (*head, error) {
-	if h, ok := c.heads.get(stream); ok {
+func (c *committer) head(r *request) (*head, error) {
+	if h, ok := c.heads.get(r.of); ok {
 		return h, nil
 	}
-	h, err := c.j.storedHead(stream)
+	h, err := c.j.storedHead(r.stream)
 	if err != nil {
 		return nil, err
 	}
-	c.heads.put(stream, &h)
+	c.heads.put(r.of, &h)
 	return &h, nil
 }
 
 // claim opens a new epoch.
 func (c *committer) claim(r *request) error {
-	h, err := c.head(r.stream)
+	h, err := c.head(r)
 	if err != nil {
 		return err
 	}
@@ -196,8 +205,8 @@ func (c *committer) claim(r *request) error {
 
 // forget deletes a person's key.
 func (c *committer) forget(r *request) error {
-	c.j.keys.forget(r.row)
-	c.remove(r.row)
+	c.j.keys.forget(r.who)
+	c.remove(r.who.row())
 	return nil
 }
 
@@ -208,23 +217,23 @@ func (c *committer) save(r *request) error {
 
 // append checks the batch's conditions and then stages all of it.
 func (c *committer) append(r *request) error {
-	h, err := c.head(r.stream)
+	h, err := c.head(r)
 	if err != nil {
 		return err
 	}
 	if err := c.check(r, h); err != nil {
 		return err
 	}
-	moved, err := c.dueMoves(r.batch)
+	moved, err := c.dueMoves(&r.batch)
 	if err != nil {
 		return err
 	}
-	if err := c.storeKeys(r.keys); err != nil {
+	if err := c.storeKeys(r.seal.used); err != nil {
 		return err
 	}
 	c.stageEvents(r, h)
 	c.stageNames(r)
-	c.stageDue(r.batch, moved)
+	c.stageDue(&r.batch, moved)
 	if !h.stored {
 		c.changed[string(r.stream)] = h
 		h.stored = true
@@ -234,7 +243,7 @@ func (c *committer) append(r *request) error {
 
 // check finds the first condition that does not hold.
 func (c *committer) check(r *request, h *head) error {
-	b := r.batch
+	b := &r.batch
 	switch {
 	case b.Epoch < h.Epoch:
 		return &journal.Conflict{Condition: "epoch", Version: h.Version, Epoch: h.Epoch}
@@ -295,14 +304,15 @@ func (c *committer) storeKeys(keys []*personKey) error {
 		if err := c.vacant(tenantRow, k.tenant.wrapped, k.tenant.stored); err != nil {
 			return err
 		}
-		if err := c.vacant(k.row, k.wrapped, false); err != nil {
+		row := k.of.row()
+		if err := c.vacant(row, k.wrapped, false); err != nil {
 			return err
 		}
 		if !k.tenant.stored {
 			c.set(tenantRow, k.tenant.wrapped)
 			k.tenant.stored = true
 		}
-		c.set(k.row, k.wrapped)
+		c.set(row, k.wrapped)
 		k.stored = true
 	}
 	return nil
@@ -346,7 +356,7 @@ func (c *committer) stageEvents(r *request, h *head) {
 }
 
 func (c *committer) stageNames(r *request) {
-	b, t := r.batch, r.batch.Stream.Tenant
+	b, t := &r.batch, r.of.Tenant
 	for _, k := range b.Seen {
 		c.set(nameKey(tableSeen, t, k), binary.BigEndian.AppendUint64(nil, c.meta.position))
 	}

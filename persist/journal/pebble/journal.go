@@ -54,6 +54,7 @@ type Journal struct {
 	disk  *disk
 	marks *markFile
 
+	idle     requests
 	requests chan *request // to the committer; closed by Close
 	groups   chan *group   // from the committer to the finisher
 	marking  chan meta     // from the finisher to the marker

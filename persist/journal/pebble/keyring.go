@@ -1,7 +1,6 @@
 package pebble
 
 import (
-	"bytes"
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
@@ -26,10 +25,18 @@ type keyring struct {
 	vault *vault.Vault
 
 	mu      sync.Mutex
-	people  *cache[*personKey] // by keyKey
-	tenants *cache[*tenantKey] // by keyKey with subject ""
-	forgot  uint64             // counts Forgets: what was read before one is not cached after it
+	people  *cache[person, *personKey]
+	tenants *cache[tenant.ID, *tenantKey]
+	forgot  uint64 // counts Forgets: what was read before one is not cached after it
 }
+
+// person is whose key it is.
+type person struct {
+	tenant  tenant.ID
+	subject string
+}
+
+func (p person) row() []byte { return keyKey(p.tenant, p.subject) }
 
 // tenantKey is a tenant's key. Only the committer touches stored.
 type tenantKey struct {
@@ -41,7 +48,7 @@ type tenantKey struct {
 
 // personKey is a person's key. Only the committer touches stored.
 type personKey struct {
-	row     []byte // its key in the store
+	of      person
 	tenant  *tenantKey
 	key     vault.Key
 	wrapped []byte
@@ -49,7 +56,7 @@ type personKey struct {
 }
 
 func newKeyring(db *pdb.DB, v *vault.Vault, room int) *keyring {
-	return &keyring{db: db, vault: v, people: newCache[*personKey](room), tenants: newCache[*tenantKey](room)}
+	return &keyring{db: db, vault: v, people: newCache[person, *personKey](room), tenants: newCache[tenant.ID, *tenantKey](room)}
 }
 
 // OpenKey implements wire.Opener.
@@ -58,7 +65,7 @@ func (k *keyring) OpenKey(t tenant.ID, subject string, id uint64) (cipher.AEAD, 
 	if err == nil && p != nil && p.key.ID != id {
 		// The cached one may be a key that lost the race to be stored.
 		k.mu.Lock()
-		k.people.drop(p.row)
+		k.people.drop(p.of)
 		k.mu.Unlock()
 		p, err = k.find(t, subject)
 	}
@@ -70,9 +77,8 @@ func (k *keyring) OpenKey(t tenant.ID, subject string, id uint64) (cipher.AEAD, 
 
 // find looks for a key that exists; nil when there is none.
 func (k *keyring) find(t tenant.ID, subject string) (*personKey, error) {
-	row := keyKey(t, subject)
 	k.mu.Lock()
-	p, ok := k.people.get(row)
+	p, ok := k.people.get(person{t, subject})
 	forgot := k.forgot
 	k.mu.Unlock()
 	if ok {
@@ -88,8 +94,7 @@ func (k *keyring) find(t tenant.ID, subject string) (*personKey, error) {
 // load reads a key from the store; nil when there is none. Unlike find it never
 // gives a key that an append has made and not yet stored.
 func (k *keyring) load(t tenant.ID, subject string) (*personKey, error) {
-	row := keyKey(t, subject)
-	wrapped, err := get(k.db, row)
+	wrapped, err := get(k.db, keyKey(t, subject))
 	if err != nil || wrapped == nil {
 		return nil, err
 	}
@@ -101,32 +106,31 @@ func (k *keyring) load(t tenant.ID, subject string) (*personKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &personKey{row: row, tenant: tk, key: key, wrapped: wrapped, stored: true}, nil
+	return &personKey{of: person{t, subject}, tenant: tk, key: key, wrapped: wrapped, stored: true}, nil
 }
 
 // keep caches p unless somebody was forgotten meanwhile or another was first.
 func (k *keyring) keep(p *personKey, forgot uint64) *personKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if other, ok := k.people.get(p.row); ok {
+	if other, ok := k.people.get(p.of); ok {
 		return other
 	}
 	if k.forgot == forgot {
-		k.people.put(p.row, p)
+		k.people.put(p.of, p)
 	}
 	return p
 }
 
 // tenant finds the tenant's key or makes one.
 func (k *keyring) tenant(t tenant.ID) (*tenantKey, error) {
-	row := keyKey(t, "")
 	k.mu.Lock()
-	tk, ok := k.tenants.get(row)
+	tk, ok := k.tenants.get(t)
 	k.mu.Unlock()
 	if ok {
 		return tk, nil
 	}
-	wrapped, err := get(k.db, row)
+	wrapped, err := get(k.db, keyKey(t, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -138,10 +142,10 @@ func (k *keyring) tenant(t tenant.ID) (*tenantKey, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if other, ok := k.tenants.get(row); ok {
+	if other, ok := k.tenants.get(t); ok {
 		return other, nil
 	}
-	k.tenants.put(row, tk)
+	k.tenants.put(t, tk)
 	return tk, nil
 }
 
@@ -159,26 +163,26 @@ func (k *keyring) findOrMake(t tenant.ID, subject string) (*personKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	p = &personKey{row: keyKey(t, subject), tenant: tk}
+	p = &personKey{of: person{t, subject}, tenant: tk}
 	p.key, p.wrapped = tk.tenant.NewPerson(subject)
 	return k.keep(p, forgot), nil
 }
 
 // forget drops a person's key from memory. It is called before the deletion is
 // visible and again when it is durable.
-func (k *keyring) forget(row []byte) {
+func (k *keyring) forget(p person) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.people.drop(row)
+	k.people.drop(p)
 	k.forgot++
 }
 
 // disown drops a key that turned out not to be the stored one, and its tenant's.
 func (k *keyring) disown(p *personKey) {
-	k.forget(p.row)
+	k.forget(p.of)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.tenants.drop(keyKey(p.tenant.id, ""))
+	k.tenants.drop(p.tenant.id)
 }
 
 // sealer gives one append its keys and remembers which it used.
@@ -190,7 +194,7 @@ type sealer struct {
 // SealKey implements wire.Sealer.
 func (s *sealer) SealKey(t tenant.ID, subject string) (wire.Key, error) {
 	for _, p := range s.used {
-		if bytes.Equal(p.row, keyKey(t, subject)) {
+		if p.of == (person{t, subject}) {
 			return wire.Key(p.key), nil
 		}
 	}

@@ -67,7 +67,10 @@ func cutText(b []byte) (s string, rest []byte, err error) {
 
 // streamKey is the part of a key that names a stream: tenant|kind|id.
 func streamKey(s event.Stream) []byte {
-	b := make([]byte, 0, tenantSize+len(s.Kind)+len(s.ID)+4)
+	return appendStream(make([]byte, 0, tenantSize+len(s.Kind)+len(s.ID)+4), s)
+}
+
+func appendStream(b []byte, s event.Stream) []byte {
 	b = append(b, s.Tenant[:]...)
 	b = appendText(b, string(s.Kind))
 	return appendText(b, s.ID)

@@ -145,7 +145,9 @@ func (j *Journal) Save(ctx context.Context, s event.Stream, snap journal.Snapsho
 	for _, subject := range h.subjects {
 		v = appendField(v, subject)
 	}
-	return j.send(ctx, &request{do: (*committer).save, row: row(tableSnapshot, stream), value: append(v, data...)})
+	return j.send(ctx, &request{
+		do: (*committer).save, row: row(tableSnapshot, stream), value: append(v, data...), reply: make(chan error, 1),
+	})
 }
 
 // Restore implements journal.Store.
