@@ -13,6 +13,11 @@ type (
 	// Begin makes a session → *View. The message is idempotent by
 	// Born.IdempotencyKey: a session that exists answers with its View.
 	Begin struct{ Born event.SessionCreated }
+	// Block records a session that may not begin, because of Status → *View.
+	Block struct {
+		Born   event.SessionCreated
+		Status event.Status
+	}
 	// Look asks for a session as it is → *View.
 	Look struct{}
 	// Amend changes what is known about the customer → *View.

@@ -143,6 +143,8 @@ func (s *Session) handle(m any, reply func(any)) {
 	switch m := m.(type) {
 	case *Begin:
 		reply(s.begin(m))
+	case *Block:
+		reply(s.block(m))
 	case *Look:
 		reply(s.look())
 	case *Amend:
@@ -195,6 +197,13 @@ func (s *Session) begin(m *Begin) any {
 		if s.state.Open != nil {
 			s.greet()
 		}
+	}
+	return s.look()
+}
+
+func (s *Session) block(m *Block) any {
+	if err := s.commit(s.state.Block(m.Born, m.Status), nil, nil); err != nil {
+		return err
 	}
 	return s.look()
 }

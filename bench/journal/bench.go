@@ -39,8 +39,8 @@ type Row struct {
 
 // Report is what a run measured.
 type Report struct {
-	Bytes  int             `json:"bytes_per_event"` // as stored
-	Rows   []Row           `json:"rows"`
+	Bytes int   `json:"bytes_per_event"` // as stored
+	Rows  []Row `json:"rows"`
 	// Ratios are the journal's rate by that of bare Pebble, by writers: the
 	// median over the rounds, because the turns of a round share the machine's mood.
 	Ratios map[int]float64 `json:"ratios"`

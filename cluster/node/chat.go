@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"sort"
@@ -82,6 +83,7 @@ func (c chat) Create(ctx context.Context, a auth.Agent, n api.NewSession) (api.S
 	agentID := actors.ID{Kind: event.AgentStream, Tenant: a.Tenant, Name: a.ID}
 	place, err := ask[*actors.Admitted](ctx, c.n.dir, agentID, &actors.Admit{Session: id})
 	if err != nil {
+		c.n.blocked(ctx, sessionID(a, id), born, err)
 		return api.Session{}, err
 	}
 	born.Revision = place.Revision
@@ -91,6 +93,18 @@ func (c chat) Create(ctx context.Context, a auth.Agent, n api.NewSession) (api.S
 		return api.Session{}, err
 	}
 	return c.show(a, v)
+}
+
+// blocked records a conversation that an agent's daily limit keeps from beginning.
+func (n *Node) blocked(ctx context.Context, id actors.ID, born event.SessionCreated, why error) {
+	var full *actors.Full
+	if !errors.As(why, &full) || !full.Daily {
+		return
+	}
+	born.Call = "" // it was never answered
+	if _, err := n.dir.Ask(ctx, id, &actors.Block{Born: born, Status: event.DailyLimitExceeded}); err != nil {
+		n.log.Error("blocked session not recorded", "err", err)
+	}
 }
 
 func (c chat) born(ctx context.Context, a auth.Agent, n api.NewSession, id string) (event.SessionCreated, error) {

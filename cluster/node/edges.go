@@ -16,6 +16,7 @@ import (
 	"flametree/gateway/auth"
 	"flametree/gateway/httpd"
 	"flametree/gateway/ws"
+	"flametree/portal"
 )
 
 // Builtins are the providers that need no key.
@@ -57,6 +58,8 @@ func (n *Node) startEdges(opt Options) error {
 			n.log.Warn("reachable from other machines", "what", name, "address", at)
 		}
 	}
+	meters := newMeters(n.reg, n)
+	n.done.Go(func() { meters.run(n) })
 	if err := n.startMetrics(); err != nil {
 		return err
 	}
@@ -77,6 +80,9 @@ func (n *Node) frontDoor(opt Options) error {
 	})
 	hub := ws.NewHub(n.http, ws.Limits{})
 	ws.Mount(n.http, hub, ws.Options{Agents: people{n}, Sockets: chat{n}, Tickets: tickets})
+	portal.Mount(n.http, portal.Options{
+		Demo: opt.Demo, Agents: people{n}, Sessions: chat{n}, Tickets: tickets, Hub: hub, Live: live{n},
+	})
 	return nil
 }
 

@@ -2,97 +2,83 @@ package node
 
 import (
 	"context"
-	"time"
+	"iter"
 
 	"flametree/engine/event"
 	"flametree/persist/journal"
+	"flametree/portal"
 )
 
-// LiveTurn is one turn of a conversation as the page shows it.
-type LiveTurn struct {
-	Session     string      `json:"session"`
-	Agent       string      `json:"agent"`
-	Channel     string      `json:"channel"`
-	Turn        uint64      `json:"turn"`
-	Heard       string      `json:"heard"`
-	Said        string      `json:"said"`
-	Interrupted bool        `json:"interrupted"`
-	Stages      []LiveStage `json:"stages"`
-	Waited      string      `json:"waited"`
-	Ended       string      `json:"ended,omitempty"`
-	At          time.Time   `json:"at"`
-}
+// live feeds the page with the turns of calls, folded from the journal.
+type live struct{ n *Node }
 
-// LiveStage is a stretch of a turn.
-type LiveStage struct {
-	Name string  `json:"name"`
-	MS   float64 `json:"ms"`
-}
+var _ portal.Live = live{}
 
-// liveBack is how many events before now a new watcher is shown.
-const liveBack = 400
+// liveBack is how many events before now are folded for a new watcher.
+const liveBack = 2000
 
-// Watch follows the turns of running conversations until ctx ends or show
-// returns false. A turn is shown again whenever more of it is known.
-func (n *Node) Watch(ctx context.Context, show func(LiveTurn) bool) error {
-	from := journal.Position(1)
-	if last := n.journal.Position(); last > liveBack {
-		from = last - liveBack
-	}
-	turns := make(map[string]*LiveTurn)
-	for e, err := range n.journal.Subscribe(ctx, from) {
-		if err != nil {
-			return err
+// Watch implements portal.Live. The journal keeps what a slow watcher has not
+// seen yet, so nobody is cut off.
+func (l live) Watch(ctx context.Context) iter.Seq2[portal.Turn, error] {
+	return func(yield func(portal.Turn, error) bool) {
+		last := l.n.journal.Position()
+		from := journal.Position(1)
+		if last > liveBack {
+			from = last - liveBack
 		}
-		if e.Stream.Kind != event.SessionStream {
-			continue
-		}
-		t := turns[e.Stream.ID]
-		if t == nil {
-			t = &LiveTurn{Session: e.Stream.ID}
-			if s, ok := n.model.Session(e.Stream.ID); ok {
-				t.Agent, t.Channel = s.Agent, s.Channel
+		calls := make(map[string]*portal.Turn)
+		for e, err := range l.n.journal.Subscribe(ctx, from) {
+			if err != nil {
+				if ctx.Err() == nil {
+					yield(portal.Turn{}, err)
+				}
+				return
 			}
-			turns[e.Stream.ID] = t
-		}
-		if t.take(e) && !show(*t) {
-			return nil
-		}
-		if t.Ended != "" {
-			delete(turns, e.Stream.ID)
+			if t, ok := l.fold(calls, e); ok && !yield(t, nil) {
+				return
+			}
 		}
 	}
-	return ctx.Err()
 }
 
-// take folds an event and reports whether there is something new to show.
-func (t *LiveTurn) take(e event.Envelope) bool {
-	t.At = e.Time
-	fresh := func(turn uint64, heard string) {
-		*t = LiveTurn{Session: t.Session, Agent: t.Agent, Channel: t.Channel, At: t.At, Turn: turn, Heard: heard}
+// fold takes one event into the turn of its call and reports whether there is
+// something to show.
+func (l live) fold(calls map[string]*portal.Turn, e event.Envelope) (portal.Turn, bool) {
+	if e.Stream.Kind != event.SessionStream {
+		return portal.Turn{}, false
 	}
+	id := e.Stream.ID
+	t := calls[id]
+	if t == nil {
+		s, ok := l.n.model.Session(id)
+		if !ok || s.Call == "" || !s.Open() {
+			return portal.Turn{}, false
+		}
+		t = &portal.Turn{Session: id, Agent: s.Agent, Channel: s.Channel}
+		calls[id] = t
+	}
+	t.At = e.Time
 	switch b := e.Body.(type) {
 	case event.SessionCreated:
-		t.Agent, t.Channel = b.Agent, b.Channel
-		return false
-	case event.MessageReceived:
-		fresh(b.Turn, b.Text.Text)
+		t.State = "listening"
 	case event.UtteranceHeard:
-		fresh(b.Turn, b.Text.Text)
-	case event.ReplySent:
-		t.Turn, t.Said = b.Turn, b.Text.Text
+		*t = portal.Turn{Session: id, Agent: t.Agent, Channel: t.Channel, Turn: b.Turn, Heard: b.Text.Text, State: "thinking", At: e.Time}
+	case event.ReplyStarted:
+		t.Turn, t.State = b.Turn, "thinking"
+	case event.ModelAnswered:
+		t.Said, t.State = b.Text.Text, "speaking"
 	case event.ReplySpoken:
-		t.Turn, t.Said, t.Interrupted = b.Turn, b.Text.Text, b.Interrupted
+		t.Turn, t.Said, t.Interrupted, t.State = b.Turn, b.Text.Text, b.Interrupted, "listening"
 	case event.TurnTimed:
-		t.Turn, t.Waited = b.Turn, b.Waited
-		t.Stages = nil
+		t.Waited, t.Stages = b.Waited, nil
 		for _, s := range b.Stages {
-			t.Stages = append(t.Stages, LiveStage{Name: s.Name, MS: float64(s.Took.Microseconds()) / 1000})
+			t.Stages = append(t.Stages, portal.Stage{Name: s.Name, MS: float64(s.Took.Microseconds()) / 1000})
 		}
 	case event.SessionEnded:
-		t.Ended = string(b.Status)
+		t.State = "ended"
+		delete(calls, id)
 	default:
-		return false
+		return portal.Turn{}, false
 	}
-	return true
+	return *t, true
 }

@@ -95,33 +95,47 @@ func (p *phone) answer(ctx context.Context, inv sip.Invite) error {
 		return err
 	}
 	now := time.Now()
-	call, sess := n.newID(now).String(), n.newID(now).String()
+	ids := callIDs{call: n.newID(now).String(), session: n.newID(now).String()}
 	agentID := actors.ID{Kind: event.AgentStream, Tenant: a.Tenant, Name: a.ID}
-	place, err := ask[*actors.Admitted](ctx, n.dir, agentID, &actors.Admit{Session: sess})
+	place, err := ask[*actors.Admitted](ctx, n.dir, agentID, &actors.Admit{Session: ids.session})
 	if err != nil {
+		if born, bornErr := p.born(ctx, inv, a, 0, ids); bornErr == nil {
+			n.blocked(ctx, actors.ID{Kind: event.SessionStream, Tenant: a.Tenant, Name: ids.session}, born, err)
+		}
 		return retry(err)
 	}
-	err = p.offer(ctx, inv, a, place.Revision, call, sess)
+	err = p.offer(ctx, inv, a, place.Revision, ids)
 	if err != nil {
-		_ = n.dir.Send(agentID, &actors.Release{Session: sess})
+		_ = n.dir.Send(agentID, &actors.Release{Session: ids.session})
 	}
 	return err
 }
 
-func (p *phone) offer(ctx context.Context, inv sip.Invite, a readmodel.Agent, revision uint64, call, sess string) error {
+// callIDs names a new call and its session.
+type callIDs struct{ call, session string }
+
+// born is the session that a call is to have.
+func (p *phone) born(ctx context.Context, inv sip.Invite, a readmodel.Agent, revision uint64, ids callIDs) (event.SessionCreated, error) {
 	cast, err := p.n.casting.Cast(ctx, a.Tenant, a.ID, revision)
+	if err != nil {
+		return event.SessionCreated{}, err
+	}
+	set := cast.Revision.Settings
+	return event.SessionCreated{
+		Agent: a.ID, Revision: cast.Revision.Number, Conversation: ids.session, Channel: "sip", Call: ids.call,
+		UserID: event.P(inv.From), Phone: event.P(userOf(inv.From)), Name: event.P(inv.Display), Language: set.Language,
+		Greeting: cast.Revision.SpokenGreeting(), Timeout: set.SessionTimeout, MaxDuration: set.SessionMax,
+	}, nil
+}
+
+func (p *phone) offer(ctx context.Context, inv sip.Invite, a readmodel.Agent, revision uint64, ids callIDs) error {
+	born, err := p.born(ctx, inv, a, revision, ids)
 	if err != nil {
 		return err
 	}
-	set := cast.Revision.Settings
-	born := event.SessionCreated{
-		Agent: a.ID, Revision: revision, Conversation: sess, Channel: "sip", Call: call,
-		UserID: event.P(inv.From), Phone: event.P(userOf(inv.From)), Name: event.P(inv.Display), Language: set.Language,
-		Greeting: cast.Revision.SpokenGreeting(), Timeout: set.SessionTimeout, MaxDuration: set.SessionMax,
-	}
-	id := actors.ID{Kind: event.CallStream, Tenant: a.Tenant, Name: call}
+	id := actors.ID{Kind: event.CallStream, Tenant: a.Tenant, Name: ids.call}
 	_, err = ask[*actors.Accepted](ctx, p.n.dir, id, &actors.Offer{
-		Leg: inv.Leg, Line: inv.Line, Born: born, Session: sess, From: inv.From, To: inv.To,
+		Leg: inv.Leg, Line: inv.Line, Born: born, Session: ids.session, From: inv.From, To: inv.To,
 		SIPCallID: inv.CallID, Transport: strings.ToLower(inv.Transport),
 	})
 	return err

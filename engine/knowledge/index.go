@@ -2,6 +2,8 @@ package knowledge
 
 import (
 	"math"
+	"unicode"
+	"unicode/utf8"
 
 	"flametree/engine/knowledge/lexis"
 )
@@ -47,7 +49,7 @@ type Index struct {
 	terms  map[string]int32 // stem to number
 	names  []string         // number to stem
 	weight []float64        // number to what a word of this stem tells
-	thing  []bool           // number to whether a heading or title is named by it
+	thing  []bool           // number to whether it is a name: written with a capital inside sentences
 	post   [][]posting      // by number
 	first  map[byte][]int32 // terms of five letters and more by their first
 	marks  []uint64         // their trigrams, by number
@@ -122,6 +124,8 @@ func (x *Index) Lexicon() *lexis.Lexicon { return x.lex }
 type builder struct {
 	*Index
 	stems map[string]int32 // word to number of its stem, -1 for an empty word
+
+	capital, inside []int // by number: written with a capital inside a sentence, and at all there
 }
 
 func (b *builder) add(s Source, text string) {
@@ -130,6 +134,7 @@ func (b *builder) add(s Source, text string) {
 		heading := b.read(sec.Heading)
 		for _, t := range sec.Sentences {
 			c.facts |= lexis.FactsOf(t)
+			b.spell(t)
 			c.sentences = append(c.sentences, reading{text: t, head: sec.Heading, own: b.read(t), heading: heading, facts: lexis.FactsOf(t)})
 		}
 		if len(sec.Sentences) == 0 && len(heading) > 0 {
@@ -160,6 +165,27 @@ func (b *builder) read(text string) []int32 {
 	return out
 }
 
+// spell counts how often the words inside a sentence are written with a capital.
+func (b *builder) spell(sentence string) {
+	for i, w := range lexis.Words(sentence) {
+		if i == 0 {
+			continue
+		}
+		n, ok := b.stems[w.Text]
+		if !ok {
+			n = b.number(w.Text)
+			b.stems[w.Text] = n
+		}
+		if n < 0 {
+			continue
+		}
+		b.inside[n]++
+		if r, _ := utf8.DecodeRuneInString(sentence[w.Start:]); unicode.IsUpper(r) {
+			b.capital[n]++
+		}
+	}
+}
+
 func (b *builder) number(word string) int32 {
 	if b.lex.Weight(word) == lexis.Empty {
 		return -1
@@ -172,6 +198,7 @@ func (b *builder) number(word string) int32 {
 		b.names = append(b.names, stem)
 		b.weight = append(b.weight, b.lex.Weight(word))
 		b.thing = append(b.thing, false)
+		b.capital, b.inside = append(b.capital, 0), append(b.inside, 0)
 		b.post = append(b.post, nil)
 	}
 	return n
@@ -182,7 +209,6 @@ func (b *builder) index(c chunk) {
 	n := int32(len(b.chunks)) //nolint:gosec // nor passages
 	put := func(terms []int32, f field) {
 		for _, t := range terms {
-			b.thing[t] = b.thing[t] || f == inTitle
 			p := b.post[t]
 			if last := len(p) - 1; last >= 0 && p[last].chunk == n {
 				p[last].field = max(p[last].field, f)
@@ -209,8 +235,11 @@ func same(a, b []int32) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// finish makes what needs all passages: mean length, trigrams of the vocabulary.
+// finish makes what needs all passages: mean length, names, trigrams of the vocabulary.
 func (b *builder) finish() {
+	for i := range b.thing {
+		b.thing[i] = b.capital[i] > 0 && b.capital[i]*5 >= b.inside[i]*4
+	}
 	for i := range b.chunks {
 		n := len(b.chunks[i].question)
 		for _, s := range b.chunks[i].sentences {

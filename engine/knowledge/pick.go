@@ -58,7 +58,7 @@ type picker struct {
 
 // score says how much of the question each sentence covers.
 func (p *picker) score(x *Index, q Query) {
-	need := lexis.Asks(q.Text)
+	need := x.need(q)
 	// Within a passage the turn before says which fact is meant.
 	y := *x
 	y.w.carried = carriedInside
@@ -76,7 +76,8 @@ func (p *picker) score(x *Index, q Query) {
 				row[i] = max(row[i], o.fit*place(o.term, s.own, 1), o.fit*place(o.term, s.heading, x.w.heading))
 			}
 			if a.fact && s.gives(need) {
-				row[i] = max(row[i], x.w.fact)
+				// A price beside the word for it is a better price.
+				row[i] = max(row[i], x.w.fact) + 0.2*row[i]
 			}
 			row[i] *= a.weight
 			total += row[i]

@@ -38,7 +38,7 @@ func (x *Index) Find(q Query) []Hit {
 	if len(x.chunks) == 0 || q.K <= 0 {
 		return nil
 	}
-	need := lexis.Asks(q.Text)
+	need := x.need(q)
 	terms := x.question(q, need)
 	if len(terms) == 0 {
 		return nil
@@ -60,6 +60,16 @@ func (x *Index) Find(q Query) []Hit {
 		out = append(out, x.hit(f))
 	}
 	return out
+}
+
+// need is the kind of fact a question asks for; one that leans on the question
+// before it asks for the same kind, unless it says otherwise.
+func (x *Index) need(q Query) lexis.Need {
+	n := lexis.Asks(q.Text)
+	if n == lexis.NeedAny && q.Before != "" && Leans(x.lex, q.Text) {
+		n = lexis.Asks(q.Before)
+	}
+	return n
 }
 
 func order(found []scored) {
@@ -111,7 +121,7 @@ func (x *Index) question(q Query, need lexis.Need) []asked {
 		familiar = x.proper(q.Familiar)
 	}
 	own := x.each(terms, nil, familiar, need)
-	return append(own, x.carry(own, x.each(before, terms, familiar, lexis.NeedAny))...)
+	return append(own, x.carry(own, x.each(before, terms, familiar, need))...)
 }
 
 // each asks for the terms of a text, once for each, leaving out those of seen.

@@ -5,7 +5,7 @@ package knowledge
 type weights struct {
 	unseen      float64 // a word that stands nowhere, to the rarest possible one
 	soft        float64 // an everyday word that stands nowhere, to a strange one
-	thing       float64 // a word that names a text or a section: what the question is about
+	thing       float64 // a name the knowledge writes with a capital: a product, a place
 	floor       float64 // the commonest word, to the rarest possible one
 	lightUnseen float64 // an everyday word that stands nowhere
 	carried     float64 // all that is carried over from the turn before, to the question itself
@@ -24,7 +24,7 @@ type weights struct {
 
 func standard() weights {
 	return weights{
-		unseen: 1, soft: 0.3, thing: 1.2, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
+		unseen: 1, soft: 0.3, thing: 1.4, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
 		related: 0.77, title: 0.9, heading: 0.9, answer: 0.8, apart: 0.35,
 		fact: 0.88, noFact: 0.7, prose: 0.88, back: 0.22, indirect: 0.85, doubt: 0.5,
 	}

@@ -91,6 +91,9 @@ func bodies(batch []event.Envelope) []event.Event {
 func decide(s *session.State, rev *agent.Revision, recorded []event.Event) []event.Event {
 	switch fact := recorded[0].(type) {
 	case event.SessionCreated:
+		if end, blocked := recorded[len(recorded)-1].(event.SessionEnded); blocked {
+			return s.Block(fact, end.Status)
+		}
 		return s.Begin(fact, rev.Flow.Start())
 	case event.SessionUpdated:
 		return must(s.Amend(fact))

@@ -37,6 +37,16 @@ func (s *State) Begin(born event.SessionCreated, flow string) []event.Event {
 	return out
 }
 
+// Block records a conversation that may not begin, with the status that says
+// why. Nobody answers it and it is not billed.
+func (s *State) Block(born event.SessionCreated, status event.Status) []event.Event {
+	if s.Seq > 0 {
+		return nil
+	}
+	born.Greeting = ""
+	return []event.Event{born, event.SessionEnded{Status: status}}
+}
+
 // ReplyID names the reply to a message: one id is enough for both.
 func ReplyID(message string) string { return message + "R" }
 

@@ -54,8 +54,11 @@ func Mount(s *httpd.Server, o Options) huma.API {
 	c := &chat{o: o, api: httpd.NewAPI(s, huma.Info{
 		Title: "Flametree Chat API", Version: o.Version,
 		Description: "Sessions, messages and speech of one agent. Every call carries that agent's token: " +
-			"`Authorization: Bearer <token>`. Refusals are problem details (RFC 9457) with `kind`, `code` and `trace_id`.",
+			"`Authorization: Bearer <token>`. Refusals are problem details (RFC 9457) with `kind`, `code` and `trace_id`. " +
+			"Replies in pieces come over the socket `/chatbot/{agent}/ws/{session}`, opened with the same header, with the " +
+			"subprotocols `bearer, <token>`, or with `?ticket=`; `?after=` the last `seq` you have resumes it.",
 	})}
+	c.api.OpenAPI().Tags = []*huma.Tag{{Name: "Sessions"}, {Name: "Messages"}, {Name: "Speech"}}
 	c.api.OpenAPI().Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"agentToken": {Type: "http", Scheme: "bearer", Description: "The agent's token, from its Advanced section."},
 	}

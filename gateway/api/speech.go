@@ -47,7 +47,7 @@ type synthesizeSessionIn struct {
 
 // InSpeech is what a text to speak is asked with.
 type InSpeech struct {
-	Text   string `query:"text" doc:"What to say, at most 4000 characters."`
+	Text   string `query:"text" required:"true" doc:"What to say, at most 4000 characters."`
 	Format string `query:"format" default:"wav" doc:"wav; mp4 needs a converter this server does not have yet."`
 	Voice  string `query:"voice_name" maxLength:"128" doc:"A voice of the agent's speech provider."`
 }

@@ -40,7 +40,7 @@ type ears struct {
 
 	arrived [frameBytes]int16 // of the packet being judged
 	frame   [frameBytes]int16 // of the tick
-	ring    [inputFrames * frameBytes]byte
+	ring    *[inputFrames * frameBytes]byte
 	count   int64 // frames ever put into the ring
 }
 

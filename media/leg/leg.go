@@ -14,7 +14,7 @@
 // packets.
 //
 // A talk spurt does not wait: Play itself sends its first packet, at most one
-// frame ahead of the home slot; the slot moves with it, and slides back by 1 ms
+// frame ahead of the home slot; the slot moves with it, and slides back by 2 ms
 // a packet while the call is silent. Fact.Wait says what a spurt did wait for.
 //
 // # Memory
@@ -120,12 +120,13 @@ func New(opt Options) (*Leg, error) {
 		turn: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	l.in = ears{
-		law: opt.Codec, audio: opt.PayloadType, events: opt.DTMFType, receive: true,
+		ring: new([inputFrames * frameBytes]byte),
+		law:  opt.Codec, audio: opt.PayloadType, events: opt.DTMFType, receive: true,
 		vad: voice, jitter: buffer, plc: plc.New(g711.RateHz), digits: dtmf.NewDecoder(g711.RateHz),
 		told: make([]dtmf.Digit, 0, 2),
 	}
 	l.out.up, l.out.wide = up, make([]int16, 0, up.MaxOut(frameBytes))
-	l.play.law, l.play.facts = opt.Codec, &l.facts
+	l.play.law, l.play.facts, l.play.ring = opt.Codec, &l.facts, new([ringBytes]byte)
 	l.sender = sender{audio: opt.PayloadType, events: opt.DTMFType, send: true}
 	l.conn.Expect(opt.PayloadType, opt.DTMFType)
 	return l, nil

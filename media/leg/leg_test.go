@@ -198,7 +198,7 @@ func TestASpurtStartsAtOnce(t *testing.T) {
 	s.start()
 	var waits []time.Duration
 	for gen := uint64(1); gen <= 9; gen++ {
-		for range 8 + gen%5 {
+		for range 13 + gen%5 {
 			p.next()
 		}
 		asked := time.Now()

@@ -15,7 +15,7 @@ const (
 	hardLimit  = 2 * g711.RateHz // Play waits while more than this is unsent
 	refill     = hardLimit / 5   // a waiting Play goes on when 400 ms fit again
 	rewind     = 3 * g711.RateHz // kept of what was sent, for Resume
-	ringBytes  = 40960           // both, and some frames
+	ringBytes  = 40640           // both, and some frames
 	remembered = 8               // finished generations whose length is known
 )
 
@@ -24,9 +24,9 @@ const (
 // mutex guards it.
 type playout struct {
 	law           g711.Law
-	ring          [ringBytes]byte
-	written, sent int64     // places in the endless stream of which the ring is a part
-	segments      []segment // of generations, in the order they began
+	ring          *[ringBytes]byte // apart from the leg, or its size would be rounded up by a page
+	written, sent int64            // places in the endless stream of which the ring is a part
+	segments      []segment        // of generations, in the order they began
 	newest        uint64
 	begun         bool // newest is meaningful
 	flushedBelow  uint64

@@ -13,22 +13,22 @@ import (
 
 var noon = time.Unix(43200, 0)
 
-// ring is a playout whose facts are collected.
-type ring struct {
+// line is a playout whose facts are collected.
+type line struct {
 	playout
 	t     *testing.T
 	f     facts
 	frame [frameBytes]byte
 }
 
-func newRing(t *testing.T) *ring {
-	r := &ring{t: t}
-	r.playout.facts = &r.f
+func newLine(t *testing.T) *line {
+	r := &line{t: t}
+	r.playout.facts, r.ring = &r.f, new([ringBytes]byte)
 	return r
 }
 
 // speak plays so many frames of gen, each sample telling its frame's number.
-func (r *ring) speak(gen uint64, from, frames int) {
+func (r *line) speak(gen uint64, from, frames int) {
 	r.begin(gen)
 	for n := range frames {
 		r.write(noon, slices.Repeat([]int16{value(from + n)}, frameBytes))
@@ -43,7 +43,7 @@ func value(n int) int16 {
 }
 
 // send sends so many frames and says which they were; -1 is silence.
-func (r *ring) send(frames int) []int {
+func (r *line) send(frames int) []int {
 	var out []int
 	for range frames {
 		n := r.take(r.frame[:])
@@ -57,7 +57,7 @@ func (r *ring) send(frames int) []int {
 	return out
 }
 
-func (r *ring) told() []actors.Fact {
+func (r *line) told() []actors.Fact {
 	out := slices.Clone(r.f.queue)
 	r.f.queue = r.f.queue[:0]
 	for i := range out {
@@ -66,7 +66,7 @@ func (r *ring) told() []actors.Fact {
 	return out
 }
 
-func (r *ring) expect(what string, got, want []int) {
+func (r *line) expect(what string, got, want []int) {
 	r.t.Helper()
 	if !slices.Equal(got, want) {
 		r.t.Fatalf("%s: sent %v, want %v", what, got, want)
@@ -76,7 +76,7 @@ func (r *ring) expect(what string, got, want []int) {
 const ms = time.Millisecond
 
 func TestGenerationsFollowOneAnother(t *testing.T) {
-	r := newRing(t)
+	r := newLine(t)
 	r.speak(1, 0, 3)
 	r.mark(noon, 1, 77)
 	r.speak(2, 10, 2)
@@ -98,7 +98,7 @@ func TestGenerationsFollowOneAnother(t *testing.T) {
 }
 
 func TestTheLastFrameIsFilledWithSilence(t *testing.T) {
-	r := newRing(t)
+	r := newLine(t)
 	r.begin(1)
 	r.write(noon, slices.Repeat([]int16{value(5)}, 200))
 	r.expect("a whole frame, the rest waits for more", r.send(2), []int{5, -1})
@@ -114,7 +114,7 @@ func TestTheLastFrameIsFilledWithSilence(t *testing.T) {
 }
 
 func TestFlush(t *testing.T) {
-	r := newRing(t)
+	r := newLine(t)
 	r.speak(1, 0, 10)
 	r.send(4)
 	if got := r.flush(1); got != 4*frameBytes {
@@ -144,7 +144,7 @@ func TestFlush(t *testing.T) {
 }
 
 func TestPauseAndResume(t *testing.T) {
-	r := newRing(t)
+	r := newLine(t)
 	r.speak(1, 0, 100)
 	r.send(50)
 	r.pause(1)
@@ -163,7 +163,7 @@ func TestPauseAndResume(t *testing.T) {
 }
 
 func TestResumeGoesBackThreeSecondsAtMost(t *testing.T) {
-	r := newRing(t)
+	r := newLine(t)
 	r.begin(1)
 	for n := range 400 { // 8 s, sent as they come
 		r.write(noon, slices.Repeat([]int16{value(n)}, frameBytes))
@@ -178,7 +178,7 @@ func TestResumeGoesBackThreeSecondsAtMost(t *testing.T) {
 }
 
 func TestPauseHoldsWhatIsStillToCome(t *testing.T) {
-	r := newRing(t)
+	r := newLine(t)
 	r.pause(3)
 	r.speak(3, 0, 2)
 	r.expect("held", r.send(1), []int{-1})
@@ -193,7 +193,7 @@ func TestPauseHoldsWhatIsStillToCome(t *testing.T) {
 }
 
 func TestMarksTellOnceAndAtTheirPlace(t *testing.T) {
-	r := newRing(t)
+	r := newLine(t)
 	r.mark(noon, 1, 1) // before any sound: reached already
 	r.speak(1, 0, 2)
 	r.mark(noon, 1, 2)
@@ -220,7 +220,7 @@ func TestMarksTellOnceAndAtTheirPlace(t *testing.T) {
 }
 
 func TestConvertKeepsTheSound(t *testing.T) {
-	r := newRing(t)
+	r := newLine(t)
 	r.speak(1, 0, 1)
 	r.convert(g711.ALaw)
 	r.take(r.frame[:])
@@ -236,7 +236,7 @@ func TestConvertKeepsTheSound(t *testing.T) {
 // that was begun and not flushed drains once it has ended and is not paused.
 func TestPlayoutUnderAnyOrderOfCalls(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		r := newRing(t)
+		r := newLine(t)
 		var gen, flushed uint64 = 1, 0
 		written := map[uint64]int{}
 		drained := map[uint64]int{}

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	slide   = time.Millisecond // back towards the home slot, a silent packet
+	slide   = 2 * time.Millisecond // back towards the home slot, a silent packet
 	maxKeys = 32               // waiting to be pressed
 )
 

@@ -21,7 +21,9 @@ type reception struct {
 	highest        uint16
 	cycles, base   uint32
 	bad            uint32 // the sequence number that would prove a restart
-	received       uint32
+	received       uint32 // with duplicates, as RFC 3550 A.3 wants it
+	duplicates     uint32
+	seen           uint64 // bit n: highest-n was received
 	expectedBefore uint32 // at the last report
 	receivedBefore uint32
 	transit        int64
@@ -33,6 +35,7 @@ type reception struct {
 	gone           counters // of sources before this one
 }
 
+// counters are for people: a duplicate does not make up for a loss.
 type counters struct{ received, lost uint64 }
 
 // push counts a packet. Timed says that its timestamp marks when it was made,
@@ -41,10 +44,12 @@ func (r *reception) push(p *Packet, timed bool) {
 	if !r.begun || p.SSRC != r.ssrc {
 		r.restart(p.SSRC, p.Sequence)
 	}
+	before := r.highest
 	if !r.sequence(p.Sequence) {
 		return
 	}
 	r.received++
+	r.recognise(before, p.Sequence)
 	if !timed {
 		return
 	}
@@ -91,6 +96,23 @@ func (r *reception) sequence(seq uint16) bool {
 	return true
 }
 
+// recognise counts duplicates among the last 64 sequence numbers; before was
+// the highest one before this packet.
+func (r *reception) recognise(before, seq uint16) {
+	if ahead := seq - before; ahead < maxDropout {
+		r.seen <<= min(ahead, 64)
+	}
+	behind := r.highest - seq
+	if behind >= 64 {
+		return
+	}
+	bit := uint64(1) << behind
+	if r.seen&bit != 0 {
+		r.duplicates++
+	}
+	r.seen |= bit
+}
+
 func (r *reception) expected() uint32 {
 	if !r.begun {
 		return 0
@@ -98,8 +120,8 @@ func (r *reception) expected() uint32 {
 	return r.cycles + uint32(r.highest) - r.base + 1
 }
 
-// lost may be negative in RFC 3550, when duplicates outweigh losses; here it
-// stops at zero.
+// lost is what the reports say. It may be negative in RFC 3550, when duplicates
+// outweigh losses; here it stops at zero.
 func (r *reception) lost() uint32 {
 	if e := r.expected(); e > r.received {
 		return e - r.received
@@ -108,7 +130,12 @@ func (r *reception) lost() uint32 {
 }
 
 func (r *reception) total() counters {
-	return counters{r.gone.received + uint64(r.received), r.gone.lost + uint64(r.lost())}
+	own := r.received - r.duplicates
+	lost := uint32(0)
+	if e := r.expected(); e > own {
+		lost = e - own
+	}
+	return counters{r.gone.received + uint64(r.received), r.gone.lost + uint64(lost)}
 }
 
 func (r *reception) jitterTime() time.Duration {

@@ -297,7 +297,7 @@ func (m *Model) Begun(t tenant.ID, agent string, since time.Time) int {
 	defer m.mu.RUnlock()
 	n := 0
 	for _, s := range m.sessions {
-		if s.Tenant == t && s.Agent == agent && !s.Started.Before(since) {
+		if s.Tenant == t && s.Agent == agent && !s.Started.Before(since) && s.Status != event.DailyLimitExceeded {
 			n++
 		}
 	}

@@ -105,8 +105,14 @@ export class Calls {
     const row = element("li", "turn");
     if (t.heard) row.append(this.#said("Caller", t.heard, false));
     if (t.said) row.append(this.#said("Agent", t.said, t.interrupted));
-    const wasOpen = old ? old.querySelector("details[open]") : null;
-    if (t.stages && t.stages.length) row.append(this.#fall(t, old ? Boolean(wasOpen) : call.rows.size === 0));
+    const newest = !old && t.turn > (call.newest || 0);
+    if (newest) {
+      call.newest = t.turn;
+      for (const open of call.turns.querySelectorAll("details[open]")) open.open = false;
+    }
+    const drawn = old ? old.querySelector("details") : null;
+    const open = drawn ? drawn.open : t.turn === call.newest;
+    if (t.stages && t.stages.length) row.append(this.#fall(t, open));
     if (old) old.replaceWith(row);
     else call.turns.prepend(row);
     call.rows.set(t.turn, row);
@@ -123,7 +129,7 @@ export class Calls {
     q.dir = "auto";
     const words = element("span");
     words.append(q);
-    if (cut) words.append(" ", element("span", "cut", "⏹ interrupted"));
+    if (cut) words.append(" ", element("span", "cut", "interrupted"));
     p.append(element("b", "", who), words);
     return p;
   }

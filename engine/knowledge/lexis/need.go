@@ -20,7 +20,7 @@ const (
 )
 
 var (
-	askMoney    = regexp.MustCompile(`(?i)\bhow (much)\b(?: (?:is|are|does|do|would|will|it|for|to|should)\b|\s*\??$)|\b(what|which)\b[^?]{0,25}\b(price|cost|costs|fees?|rate|premium)\b|\bhow expensive\b`)
+	askMoney    = regexp.MustCompile(`(?i)\bhow (much)\b(?: (?:is|are|does|do|would|will|it|for|to|should)\b|\s*\??$)|\b(what|which)\b[^?]{0,60}\b(price|cost|costs|fees?|rate)\b|\bhow expensive\b`)
 	askTime     = regexp.MustCompile(`(?i)\b(what|which) (times?|hours?|days?|date)\b|\bwhen (do|does|is|are|will|can|must|should)\b|\b(opening|closing|business|office) (hours?|times?)\b|\bhow (late|early)\b`)
 	askDuration = regexp.MustCompile(`(?i)\bhow (long|soon|quickly)\b|\bhow fast (do|does|can|will|would)\b|\bwhat\b[^?]{0,30}\b(period|duration)\b|\bhow many (days|weeks|months|hours|minutes|years)\b`)
 	askCount    = regexp.MustCompile(`(?i)\bhow (many|often)\b`)
@@ -95,8 +95,9 @@ const (
 	factDuration
 	factContact
 	factFigure
-	factWhen    // a word of time that is no time of day
-	factNumber3 // three digits in a row of words: perhaps a short number to call
+	factWhen     // a word of time that is no time of day
+	factIncluded // it may be that nothing is charged
+	factNumber3  // three digits in a row of words: perhaps a short number to call
 )
 
 // Has reports whether a fact of the kind is among f.
@@ -126,7 +127,9 @@ func (f Facts) May(n Need) bool {
 		return f&(factDuration|factWhen) != 0
 	case NeedContact:
 		return f&(factContact|factNumber3) != 0
-	case NeedMoney, NeedCount:
+	case NeedMoney:
+		return f&(factMoney|factIncluded) != 0
+	case NeedCount:
 		return f.Has(n)
 	case NeedAny, NeedPlace:
 	}
@@ -212,8 +215,10 @@ func unit(w string, figure bool) Facts {
 	switch strings.TrimRight(w, ".:") {
 	case "euro", "euros", "dollar", "dollars", "pound", "pounds", "cents", "pence", "percent":
 		return factMoney
-	case "free", "complimentary", "included":
+	case "free", "complimentary":
 		return factMoney
+	case "included", "includes", "nothing":
+		return factIncluded
 	case "am", "pm", "a.m", "p.m", "noon", "midnight", "o'clock", "daily",
 		"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
 		"mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays", "weekdays", "weekends",

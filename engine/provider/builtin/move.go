@@ -72,12 +72,20 @@ func (t *turn) fits(o provider.Tool, moved bool) float64 {
 	if strings.TrimSpace(text) == "" {
 		text = camel(strings.TrimPrefix(o.Name, "to_"))
 	}
-	best := 0.0
+	best, verb := 0.0, ""
 	for part := range strings.SplitSeq(strings.ReplaceAll(text, ", or ", " or "), " or ") {
+		if m := someVerb.FindStringIndex(part); m != nil {
+			verb = part[:m[1]]
+		} else {
+			part = verb + " " + part // wants a lesson or (wants) a course
+		}
 		best = max(best, t.fitsOne(part, moved))
 	}
 	return best
 }
+
+// someVerb is what the customer does in a description.
+var someVerb = regexp.MustCompile(`(?i)\b(wants?|needs?|would like|wishes|asks?|requests?|ready|decides?|chooses?|reports?|intends?|has|have|had|says?|is|are|was|were|been|agrees?|confirms?|accepts?|declines?|refuses?|denies|rejects?|does|do|gives?|gave|provides?|ends?|thanks?|likes?|mentions?|speaks?|talks?|describes?|calls?)\b`)
 
 func (t *turn) fitsOne(text string, moved bool) float64 {
 	if allGiven.MatchString(text) && !saysYes.MatchString(text) || everything.MatchString(text) && allGiven.MatchString(text) {
@@ -142,6 +150,9 @@ func (t *turn) intent(text string, offered bool) float64 {
 		question = false
 	}
 	s := t.whole(own, said)
+	if len(own) == 1 && s < 0.99 {
+		s *= 0.5 // one related word is too little
+	}
 	if wishes.MatchString(text) && !asksAbout.MatchString(text) && question && pureAsk.MatchString(t.last.norm) {
 		s *= 0.4 // wanting to know is not wanting to do
 	}

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"flametree/engine/knowledge/lexis"
@@ -9,8 +10,9 @@ import (
 
 // exchange is one answer of an example dialogue with what leads to it.
 type exchange struct {
-	opening string // what the agent said before, "" at the beginning
-	human   string // "" when the agent speaks first
+	opening string   // what the agent said before, "" at the beginning
+	earlier []string // and what it said before that
+	human   string   // "" when the agent speaks first
 	agent   string
 }
 
@@ -49,7 +51,11 @@ func exchanges(description string) (out []exchange, rest string) {
 		if text != "" {
 			out = append(out, cur)
 		}
-		cur = exchange{opening: text}
+		before := cur.earlier
+		if cur.opening != "" {
+			before = append(slices.Clone(before), cur.opening)
+		}
+		cur = exchange{opening: text, earlier: before}
 		mine = true
 	}
 	return out, strings.Join(other, "\n")
@@ -94,6 +100,12 @@ func (t *turn) example(examples []exchange) string {
 		s := t.resemblance(t.last.text, e.human)
 		if e.opening != "" {
 			led := t.resemblance(t.last.prev, e.opening)
+			if agreed := asLine(e.human); short(agreed.norm, 3) && (yes(agreed) || no(agreed)) {
+				// Yes and No may be written one after the other for one question.
+				for _, o := range e.earlier {
+					led = max(led, t.resemblance(t.last.prev, o))
+				}
+			}
 			if len(lexis.Words(e.human)) <= 3 && led < 0.6 {
 				continue
 			}

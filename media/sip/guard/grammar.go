@@ -14,7 +14,11 @@ func isHex(c byte) bool {
 
 // isTokenChar is RFC 3261 25.1 token.
 func isTokenChar(c byte) bool {
-	return isAlnum(c) || bytes.IndexByte([]byte("-.!%*_+`'~"), c) >= 0
+	switch c {
+	case '-', '.', '!', '%', '*', '_', '+', '`', '\'', '~':
+		return true
+	}
+	return isAlnum(c)
 }
 
 func isToken(b []byte) bool {

@@ -45,6 +45,7 @@ func scan(raw []byte) (*message, error) {
 	if i := bytes.IndexByte(m.start, ' '); i > 0 && m.request {
 		m.method = string(m.start[:i])
 	}
+	m.fields = make([]field, 0, 16)
 	rest, err := m.scanFields(raw)
 	if err != nil {
 		return m, err

@@ -8,12 +8,19 @@ import (
 
 	pdb "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 const (
 	blockCache   = 64 << 20
 	memTableSize = 32 << 20
+	// Events are never overwritten, so merging tables early saves no space, and
+	// what it costs is taken from those who append.
+	tablesToMerge = 8
+	tablesToStall = 40
+	baseLevel     = 256 << 20 // bytes
+	restLevel     = 5         // from here on data is old: it is compressed
 )
 
 // engineOptions are those of the store under the journal. The caller gives the
@@ -25,7 +32,11 @@ func engineOptions(fs vfs.FS, log *slog.Logger, f *failure) *pdb.Options {
 		Cache:              pdb.NewCache(blockCache),
 		MemTableSize:       memTableSize,
 		FormatMajorVersion: pdb.FormatNewest,
-		Logger:             logger{log: log, guard: guard{f: f}},
+
+		L0CompactionThreshold: tablesToMerge,
+		L0StopWritesThreshold: tablesToStall,
+		LBaseMaxBytes:         baseLevel,
+		Logger:                logger{log: log, guard: guard{f: f}},
 		EventListener: &pdb.EventListener{
 			BackgroundError: t.error,
 			FlushEnd:        func(info pdb.FlushInfo) { t.over(info.Err) },
@@ -36,6 +47,12 @@ func engineOptions(fs vfs.FS, log *slog.Logger, f *failure) *pdb.Options {
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // most look-ups are for what is not there
+		if i < restLevel {
+			// Sealed text does not compress; the attempt costs as much as the insertion.
+			o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		} else {
+			o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
+		}
 	}
 	return o
 }

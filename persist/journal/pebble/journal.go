@@ -119,6 +119,10 @@ func (j *Journal) LowOnSpace() bool { return j.disk.low.Load() }
 // Position is that of the newest event that can be read, 0 when there is none.
 func (j *Journal) Position() journal.Position { return j.durable.Load().position }
 
+// Groups is how many groups of commits were synced since the journal was made.
+// Beside Position it says how well commits share their syncs.
+func (j *Journal) Groups() uint64 { return j.durable.Load().group }
+
 // Close finishes what was accepted, refuses everything else and waits for the
 // journal's goroutines, unless a failed disk holds them. It may be called twice.
 func (j *Journal) Close() error {

@@ -1,0 +1,164 @@
+// Bench measures what the README promises, on the machine it runs on: calls
+// (voice), the journal, chat. `go run ./bench NAME --help` lists the flags. It
+// prints a table; --json prints one object a bench, of one shape; --out makes a
+// page with plots. A figure that misses its promise is stated and fails
+// nothing; a sum that does not come out does.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"flametree/bench/chat"
+	"flametree/bench/journal"
+	"flametree/bench/report"
+	"flametree/bench/rig"
+	"flametree/bench/voice"
+)
+
+type program struct {
+	Voice   voiceCmd   `cmd:"" help:"Calls over SIP and RTP, with callers in another process."`
+	Journal journalCmd `cmd:"" help:"Durable appends, beside bare Pebble and plain fsync."`
+	Chat    chatCmd    `cmd:"" help:"Text turns over HTTP, and the memory of idle sessions."`
+	All     allCmd     `cmd:"" help:"Every bench: a call, a hundred calls, the journal, chat."`
+
+	JSON bool   `name:"json" help:"Print one object a bench, each on its line, in place of tables."`
+	Out  string `help:"Folder for a page with plots and one JSON file a bench." type:"path"`
+}
+
+type voiceCmd struct {
+	Calls     int           `help:"Calls at once." default:"1"`
+	Seconds   float64       `help:"How long all of them are up." default:"60"`
+	Period    time.Duration `help:"From one turn of a caller to the next, 5s to 14s." default:"10s"`
+	Interrupt int           `help:"Every how many turns the caller interrupts." default:"5"`
+	Profile   string        `help:"File for a CPU profile of the server." type:"path"`
+}
+
+type journalCmd struct {
+	Writers []int   `help:"Numbers of writers." default:"1,16,256"`
+	Seconds float64 `help:"Length of the whole run." default:"18"`
+	Dir     string  `help:"Folder on the disk to be measured." type:"existingdir"`
+}
+
+type chatCmd struct {
+	Seconds  float64 `help:"Length of the run for each number of clients." default:"10"`
+	Sessions int     `help:"Idle sessions whose memory is weighed; 0 = none." default:"20000"`
+	Profile  string  `help:"File for a CPU profile of the server while turns are timed." type:"path"`
+}
+
+type allCmd struct {
+	Seconds float64 `help:"How long the calls are up." default:"60"`
+}
+
+// bench is one run with its options.
+type bench func(context.Context) (report.Report, error)
+
+func (v voiceCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return voice.Run(ctx, voice.Options{
+			Calls: v.Calls, Length: seconds(v.Seconds), Period: v.Period, Interrupt: v.Interrupt, Profile: v.Profile,
+		})
+	}
+}
+
+func (j journalCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return ofJournal(ctx, journal.Options{Writers: j.Writers, Duration: seconds(j.Seconds), Dir: j.Dir})
+	}
+}
+
+func (c chatCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return chat.Run(ctx, chat.Options{Length: seconds(c.Seconds), Sessions: c.Sessions, Profile: c.Profile})
+	}
+}
+
+func (a allCmd) benches() []bench {
+	const hundred = 100
+	return []bench{
+		voiceCmd{Calls: 1, Seconds: a.Seconds}.bench(), voiceCmd{Calls: hundred, Seconds: a.Seconds}.bench(),
+		journalCmd{}.bench(), chatCmd{Seconds: 10, Sessions: 20000}.bench(),
+	}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) == 1 { // our own children
+		switch args[0] {
+		case rig.ServerName:
+			return rig.Serve(ctx, in, out)
+		case voice.CallersName:
+			return voice.Callers(ctx, in, out)
+		}
+	}
+	var p program
+	parser, err := kong.New(&p, kong.Name("bench"), kong.Description("Measures flametree on this machine."), kong.UsageOnError())
+	if err != nil {
+		return err
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	var chosen []bench
+	switch k.Command() {
+	case "voice":
+		chosen = []bench{p.Voice.bench()}
+	case "journal":
+		chosen = []bench{p.Journal.bench()}
+	case "chat":
+		chosen = []bench{p.Chat.bench()}
+	case "all":
+		chosen = p.All.benches()
+	}
+	return p.run(ctx, chosen, out)
+}
+
+// run runs one bench after the other and tells of each at once. One that fails
+// does not keep the others from running.
+func (p *program) run(ctx context.Context, chosen []bench, out io.Writer) error {
+	var reports []report.Report
+	var errs []error
+	for i, b := range chosen {
+		r, err := b(ctx)
+		errs = append(errs, err)
+		if r.Name == "" {
+			continue
+		}
+		reports = append(reports, r)
+		if p.JSON {
+			errs = append(errs, r.JSON(out))
+			continue
+		}
+		if i > 0 {
+			_, _ = fmt.Fprintln(out)
+		}
+		errs = append(errs, r.Table(out))
+	}
+	if p.Out != "" && len(reports) > 0 {
+		errs = append(errs, report.Save(p.Out, reports))
+		if !p.JSON {
+			_, _ = fmt.Fprintf(out, "\npage: %s\n", filepath.Join(p.Out, "index.html"))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,104 @@
+package node
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flametree/engine/event"
+	"flametree/persist/readmodel"
+)
+
+// meters counts what the journal tells, and what only this process knows.
+// Labels come from closed sets; no metric names a person or a conversation.
+type meters struct {
+	response prometheus.Histogram
+	overhead prometheus.Histogram
+	stages   *prometheus.HistogramVec
+	yields   prometheus.Counter
+	sessions *prometheus.CounterVec
+	lost     prometheus.Counter
+	jitter   prometheus.Histogram
+	rejected *prometheus.CounterVec
+}
+
+func newMeters(reg *prometheus.Registry, n *Node) *meters {
+	seconds := prometheus.ExponentialBuckets(0.001, 2, 14)
+	m := &meters{
+		response: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "flametree_voice_turn_response_seconds", Help: "From the commit of a caller's turn to the first packet of the reply.", Buckets: seconds,
+		}),
+		overhead: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "flametree_voice_engine_overhead_seconds", Help: "The part of a response that is ours.", Buckets: seconds,
+		}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "flametree_voice_turn_stage_seconds", Help: "Stages of a turn.", Buckets: seconds,
+		}, []string{"stage"}),
+		yields: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flametree_voice_interruptions_total", Help: "Replies that the caller interrupted.",
+		}),
+		sessions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flametree_session_ended_total", Help: "Conversations that ended, by status.",
+		}, []string{"status"}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flametree_voice_rtp_lost_total", Help: "Packets that calls missed.",
+		}),
+		jitter: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "flametree_voice_rtp_jitter_seconds", Help: "Jitter of a call's packets, once a call.", Buckets: seconds,
+		}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flametree_voice_calls_rejected_total", Help: "Calls that were not answered, by kind of reason.",
+		}, []string{"reason"}),
+	}
+	reg.MustRegister(m.response, m.overhead, m.stages, m.yields, m.sessions, m.lost, m.jitter, m.rejected)
+	gauge := func(name, help string, f func() float64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
+	}
+	gauge("flametree_voice_calls_active", "Running calls.", func() float64 { return float64(len(n.calls())) })
+	gauge("flametree_journal_position", "The last durable event.", func() float64 { return float64(n.journal.Position()) })
+	gauge("flametree_actors_live", "Actors in memory.", func() float64 { return float64(n.member.Live()) })
+	gauge("flametree_session_open", "Open conversations.", func() float64 {
+		return float64(len(n.model.Sessions(1<<30, readmodel.Session.Open)))
+	})
+	gauge("flametree_voice_pacer_late_seconds", "Lateness of packets in the last seconds, p99.", func() float64 {
+		if n.phone == nil {
+			return 0
+		}
+		_, late := n.phone.wheel.Late()
+		return late.Seconds()
+	})
+	return m
+}
+
+// run follows the journal from now on.
+func (m *meters) run(n *Node) {
+	for e, err := range n.journal.Subscribe(n.life, n.journal.Position()+1) {
+		if err != nil {
+			return
+		}
+		m.take(e)
+	}
+}
+
+func (m *meters) take(e event.Envelope) {
+	switch b := e.Body.(type) {
+	case event.TurnTimed:
+		for _, s := range b.Stages {
+			switch s.Name {
+			case "response":
+				m.response.Observe(s.Took.Seconds())
+			case "engine":
+				m.overhead.Observe(s.Took.Seconds())
+			}
+			m.stages.WithLabelValues(s.Name).Observe(s.Took.Seconds())
+		}
+	case event.ReplySpoken:
+		if b.Interrupted {
+			m.yields.Inc()
+		}
+	case event.SessionEnded:
+		m.sessions.WithLabelValues(string(b.Status)).Inc()
+	case event.CallEnded:
+		m.lost.Add(float64(b.Lost))
+		m.jitter.Observe(b.Jitter.Seconds())
+	default:
+	}
+}
