@@ -86,7 +86,9 @@ func (c *Call) do(o turn.Output) {
 	case turn.Yield:
 		c.yield(o)
 	case turn.Speculate:
-		c.toSession(&Guess{CallTurn: o.Turn, Text: o.Text})
+		c.toSession(&Guess{Text: o.Text})
+	case turn.DropSpeculation:
+		c.toSession(&Guess{})
 	case turn.Filler:
 		c.filler(o)
 	case turn.PromptNoInput:
@@ -100,7 +102,7 @@ func (c *Call) do(o turn.Output) {
 		if o.Why == "reply_failed" { // after an unheard turn the session asks by itself
 			c.toSession(&Nudge{Gen: o.Gen, Text: c.cast.Revision.Settings.Rephrase})
 		}
-	case turn.Note, turn.OpenTurn, turn.AdoptSpeculation, turn.DropSpeculation:
+	case turn.Note, turn.OpenTurn, turn.AdoptSpeculation:
 		c.clock.note(o)
 	}
 }

@@ -52,11 +52,9 @@ type (
 		Offset  time.Duration
 	}
 	// Guess is what the caller will probably have said: the reply may be
-	// prepared, nothing of it is committed or leaves the session.
-	Guess struct {
-		CallTurn uint64
-		Text     string
-	}
+	// prepared, nothing of it is committed or leaves the session. An empty Text
+	// ends it.
+	Guess struct{ Text string }
 	// Nudge has the agent say Text unasked, as Gen.
 	Nudge struct {
 		Gen  uint64

@@ -47,6 +47,7 @@ type Session struct {
 	thought thought
 	queue   []*pending
 	asking  *pending // whose reply is being made
+	guess   *guess
 	watch   map[uint64]func(Frame) bool
 	watched uint64
 	callOn  bool      // a call holds the session awake

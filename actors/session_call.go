@@ -13,7 +13,7 @@ func (s *Session) call(m any) bool {
 	case *Spoke:
 		s.heard(m)
 	case *Guess:
-		// A guess is only a hint; see Decisions in doc.go.
+		s.prepare(m.Text)
 	case *Nudge:
 		s.nudge(m)
 	case *Played:
@@ -51,15 +51,18 @@ func (s *Session) heard(m *Spoke) {
 	events, err := s.state.Hear(event.UtteranceHeard{
 		Message: s.NewID(now).String(), Text: event.P(m.Text), Digits: m.Digits, Unheard: m.Unheard, Offset: m.Offset,
 	})
+	seq := s.state.Seq
 	if err != nil || s.commit(events, nil, nil) != nil || s.state.Open == nil {
 		return
 	}
 	s.toCall(&Opened{Gen: m.Gen, Turn: s.state.Open.Turn})
-	if m.Unheard {
+	switch {
+	case m.Unheard:
+		s.unguess()
 		s.repeat()
-		return
+	case m.Digits || !s.adopt(m.Text, seq, now):
+		s.compose(now)
 	}
-	s.compose(now)
 }
 
 // repeat asks the caller to say it again: no model is needed for that.

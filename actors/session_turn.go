@@ -11,6 +11,7 @@ import (
 	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
+	"flametree/engine/knowledge"
 	"flametree/engine/provider"
 	"flametree/engine/session"
 )
@@ -131,15 +132,21 @@ func (s *Session) next() {
 // reading of results.
 func (s *Session) compose(now time.Time) {
 	s.hush()
-	gen := s.thought.gen + 1
 	ctx, cancel := context.WithTimeout(s.life, s.patience())
-	s.thought = thought{gen: gen, cancel: cancel, asked: now, cutter: new(dialog.Cutter)}
-	if req, ok := dialog.Extraction(&s.state, s.cast.Revision); ok {
-		s.thought.reading = true
-		root, self, turn, model := s.root, s.self, s.state.Open.Turn, s.cast.Thinks
-		go func() { root.Send(self, &resultsRead{gen: gen, event: readResults(ctx, model, req, turn)}) }()
-	}
+	s.thought = thought{gen: s.thought.gen + 1, cancel: cancel, asked: now, cutter: new(dialog.Cutter)}
+	s.read(ctx)
 	s.step(ctx)
+}
+
+// read starts to read results out of the conversation.
+func (s *Session) read(ctx context.Context) {
+	req, ok := dialog.Extraction(&s.state, s.cast.Revision)
+	if !ok || s.state.Open == nil {
+		return
+	}
+	s.thought.reading = true
+	root, self, gen, turn, model := s.root, s.self, s.thought.gen, s.state.Open.Turn, s.cast.Thinks
+	go func() { root.Send(self, &resultsRead{gen: gen, event: readResults(ctx, model, req, turn)}) }()
 }
 
 // wholeTurn bounds a text turn with all its steps.
@@ -158,15 +165,20 @@ func (s *Session) step(ctx context.Context) {
 	s.thought.open = true
 	hits := s.cast.Knowledge.Find(dialog.Ask(&s.state, s.cast.Revision))
 	req := dialog.Compose(&s.state, s.cast.Revision, hits, time.Now())
-	answer := event.ModelAnswered{
-		Turn: s.state.Open.Turn, Step: s.state.Open.Step,
-		Provider: s.cast.Revision.Spec.LLM.Provider, Model: req.Model,
-	}
-	for _, h := range hits {
-		answer.Passages = append(answer.Passages, event.Passage{Source: h.Source, Title: h.Title, Score: h.Score})
-	}
+	answer := s.answerTo(s.state.Open, req.Model, hits)
 	t := thinker{root: s.root, self: s.self, gen: s.thought.gen, model: s.cast.Thinks}
 	go func() { t.run(ctx, req, answer) }()
+}
+
+// answerTo is the record of an answer that is about to be asked for.
+func (s *Session) answerTo(open *session.Reply, model string, hits []knowledge.Hit) event.ModelAnswered {
+	out := event.ModelAnswered{
+		Turn: open.Turn, Step: open.Step, Provider: s.cast.Revision.Spec.LLM.Provider, Model: model,
+	}
+	for _, h := range hits {
+		out.Passages = append(out.Passages, event.Passage{Source: h.Source, Title: h.Title, Score: h.Score})
+	}
+	return out
 }
 
 // thinker runs outside the actor: it has no state to touch.
@@ -234,6 +246,9 @@ func readResults(ctx context.Context, model provider.Completer, req provider.Req
 
 // think handles what comes back from a thought, and reports whether m was such a thing.
 func (s *Session) think(m any) bool {
+	if s.guessed(m) {
+		return true
+	}
 	switch m := m.(type) {
 	case *delta:
 		if m.gen == s.thought.gen && s.thought.open {

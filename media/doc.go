@@ -26,7 +26,7 @@
 //     decoded. Cost: a change of codec rewrites both rings once.
 //   - A talk spurt does not wait for the call's slot. Its first packet leaves
 //     at once, up to one frame (20 ms) early against the call's home slot, and
-//     while the call is silent again the slot slides home by 1 ms a packet.
+//     while the call is silent again the slot slides home by 2 ms a packet.
 //     Sequence numbers and timestamps stay contiguous. Cost: one short gap at
 //     the start of a spurt; the lead never exceeds one frame, so the other
 //     end's buffer does not grow.

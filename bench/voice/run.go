@@ -41,8 +41,8 @@ func (o *Options) fill() error {
 			Final: 40 * time.Millisecond, FirstToken: 120 * time.Millisecond, Token: 10 * time.Millisecond, FirstByte: 60 * time.Millisecond,
 		}
 	}
-	if o.Script.Reply == "" { // a third of the time
-		o.Script.Reply = rig.Reply(max(8, int(o.Period/3/rig.WordTime)))
+	if o.Script.Reply == "" {
+		o.Script.Reply = rig.Reply(max(8, int(o.Period*28/100/rig.WordTime)))
 	}
 	if o.Calls < 1 || o.Length < 0 || o.Interrupt < 2 || o.Period < 5*time.Second || o.Period > 14*time.Second {
 		return fmt.Errorf("bench voice: at least 1 call, a turn every 5 to 14 s, an interruption at most every 2 turns: %w", fault.Invalid)
@@ -54,9 +54,12 @@ func (o *Options) fill() error {
 // soon enough.
 const mostStagger = 100 * time.Millisecond
 
+// plan makes callers speak for half of the time, so that what of it is voice is
+// over 40 percent; a good quarter is the agent's, the rest goes into waiting
+// for the end of the turn.
 func (o *Options) plan(target string) plan {
 	return plan{
-		Target: target, Calls: o.Calls, Length: o.Length, Period: o.Period, Utterance: o.Period * 48 / 100,
+		Target: target, Calls: o.Calls, Length: o.Length, Period: o.Period, Utterance: o.Period*52/100 + breath,
 		Reply: o.Script.Spoken(), Interrupt: o.Interrupt, Stagger: min(mostStagger, o.Period/time.Duration(o.Calls)),
 	}
 }

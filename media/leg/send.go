@@ -14,7 +14,7 @@ import (
 
 const (
 	slide   = 2 * time.Millisecond // back towards the home slot, a silent packet
-	maxKeys = 32               // waiting to be pressed
+	maxKeys = 32                   // waiting to be pressed
 )
 
 // sender is the state of sending, guarded by the leg's mutex.

@@ -65,7 +65,8 @@ func TestTune(t *testing.T){
    if os.Getenv("TWICE")=="" {d.stream(&vec)}
  d.start(); if fr==nil { for i:=0;i<len(pcm);i+=320{ d.process(pcm[i:min(len(pcm),i+320)]) } } else {
     fr.stream(); fr.start()
-    for i:=0;i<len(pcm);i+=320{ fr.process(pcm[i:min(len(pcm),i+320)],func(r [][filters]float32,_ int){ o:=make([][cepstra]float32,len(r)); for k:=range r{ tf.apply(&r[k],&o[k]); for q:=range o[k]{accum[q]+=float64(o[k][q])}; nacc++ }; d.cepstrum(o)}) } }
+    tau:=envf("TAU",0); var rs [13]float64; rn:=0.0
+    for i:=0;i<len(pcm);i+=320{ fr.process(pcm[i:min(len(pcm),i+320)],func(r [][filters]float32,_ int){ o:=make([][cepstra]float32,len(r)); for k:=range r{ tf.apply(&r[k],&o[k]); for q:=range o[k]{accum[q]+=float64(o[k][q])}; nacc++; if tau>0 { for q:=range o[k]{rs[q]+=float64(o[k][q])}; rn++ } }; if tau>0 { var m [13]float32; for q:=range m{ m[q]=float32((tau*float64(vec[q])+rs[q])/(tau+rn)) }; d.setMean(&m) }; d.cepstrum(o)}) } }
    d.end()
    var hyp []string; for _,s:=range d.segments(){ if !s.filler(){hyp=append(hyp,s.word)} }
    used+=cpu()-c0; sec+=float64(len(pcm))/16000
