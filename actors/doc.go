@@ -1,4 +1,50 @@
 // Package actors joins the engine to the journal and to the outside. One file
 // is one actor; what an actor may decide is in engine. It owns the ports
 // through which edges (media, gateway) are given in, and never imports them.
+//
+//	session   one conversation, whatever its channel (session*.go)
+//	call      one telephone call: the turn machine, ears and mouth (call*.go)
+//	agent     one configured agent: revisions, admission
+//	clerk     not an actor: reads Due rows and wakes the actors they are for
+//	registry  who lives here: one actor an id, and the handshake of passivation
+//
+// The way of an utterance: leg (fact) → call → turn machine → session (commit,
+// then the model) → call (clauses) → voice → leg. Audio goes from voice to leg
+// and from leg to recogniser past every mailbox. A text message takes the
+// session's part of it alone.
+//
+// # What is committed when
+//
+// A message and the start of its reply are one batch, durable before the model
+// is asked; what the model answered and what follows from it is a second one,
+// durable before the reply goes out. A call falls silent without asking anybody
+// and writes down afterwards what was heard. It writes its inputs through an
+// appender of its own and never waits for a disk.
+//
+// # Decisions
+//
+// 2026-11-22 Directory, not cluster.Request. A request that races protoactor's
+// stop is lost. Registry sends and begins to leave under one lock, so that what
+// was sent before is worked off and what comes later wakes a new actor; what
+// reaches an actor that is leaving already is handed to the next. Cost:
+// protoactor's own requests do not have this promise; nobody here makes any.
+//
+// 2026-11-22 Asked, not futures. Who asks gives a function that takes the
+// answer: no future, no process of its own, and the answer of a stopped actor
+// is an error at once. Cost: the gate between nodes has to make such a function.
+//
+// 2026-11-22 A panic ends an actor, nothing restarts it in place: the next
+// message makes it anew from its journal.
+//
+// 2026-11-22 A session waits for its own commits, its queue is bounded at 16
+// messages; more are refused. A second message waits for the reply to the
+// first: both were accepted, both are answered.
+//
+// 2026-11-22 No snapshots of sessions yet: a stream of 100 events is read in a
+// fraction of a millisecond, and a snapshot would have to be sealed like the
+// events it is made of.
+//
+// Never used of protoactor, each for a fault found by measuring:
+// SetReceiveTimeout (data race), Stash (a stack), ReenterAfter (overtakes),
+// futures inside Receive, its persistence and passivation plugins.
 package actors

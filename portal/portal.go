@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"flametree/engine/fault"
@@ -97,16 +98,22 @@ func local(r *httpd.Request) error {
 			return denied()
 		}
 	}
-	host := r.Host()
-	if h, _, err := net.SplitHostPort(host); err == nil {
+	if !r.Remote().IsLoopback() || !loopback(r.Host()) {
+		return denied()
+	}
+	return nil
+}
+
+// loopback reports whether an authority names this machine by itself. A name
+// that merely resolves to it does not: another site may own the name.
+func loopback(authority string) bool {
+	host := authority
+	if h, _, err := net.SplitHostPort(authority); err == nil {
 		host = h
 	}
 	host = strings.Trim(host, "[]")
 	addr, err := netip.ParseAddr(host)
-	if !r.Remote().IsLoopback() || host != "localhost" && (err != nil || !addr.IsLoopback()) {
-		return denied()
-	}
-	return nil
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // ours admits requests made by the page itself.
@@ -218,38 +225,50 @@ func (p *page) live(r *httpd.Request) {
 	log := r.Logger()
 	p.o.Hub.Upgrade(r, "", func(ctx context.Context, c *ws.Conn) {
 		ctx, cancel := context.WithCancel(ctx)
-		done := make(chan struct{})
-		go func() { // ends with ctx; awaited below
-			defer close(done)
-			for t, err := range p.o.Live.Watch(ctx) {
-				switch fault.KindOf(err) {
-				case "":
-				case fault.Exhausted:
-					c.Close(ws.CloseSlow, "too slow")
-					return
-				case fault.Cancelled:
-					return
-				default:
-					log.Error("live feed failed", "err", err)
-					c.Close(ws.CloseBug, "internal error")
-					return
-				}
-				b, err := json.Marshal(t)
-				if err != nil {
-					panic(err) // a Turn always marshals
-				}
-				if c.Push(b) != nil {
-					return
-				}
+		var feeding sync.WaitGroup
+		feeding.Go(func() {
+			if err := feed(p.o.Live.Watch(ctx), c); err != nil {
+				log.Error("live feed failed", "err", err)
 			}
-			c.Close(ws.CloseNormal, "no more")
-		}()
+		})
 		for { // the page says nothing; reading notices when it leaves
 			if _, err := c.Read(); err != nil {
 				break
 			}
 		}
 		cancel()
-		<-done
+		feeding.Wait()
 	})
+}
+
+// feed moves turns to the page until either ends. It returns what is a fault of
+// ours.
+func feed(turns iter.Seq2[Turn, error], c *ws.Conn) error {
+	for t, err := range turns {
+		if err != nil {
+			return parting(err, c)
+		}
+		b, err := json.Marshal(t)
+		if err != nil {
+			panic(err) // a Turn always marshals
+		}
+		if c.Push(b) != nil {
+			return nil //nolint:nilerr // the page left or was told why it may not stay
+		}
+	}
+	c.Close(ws.CloseNormal, "no more")
+	return nil
+}
+
+func parting(err error, c *ws.Conn) error {
+	k := fault.KindOf(err)
+	if k == fault.Cancelled {
+		return nil
+	}
+	if k == fault.Exhausted {
+		c.Close(ws.CloseSlow, "too slow")
+		return nil
+	}
+	c.Close(ws.CloseBug, "internal error")
+	return err
 }

@@ -12,6 +12,7 @@ import (
 	"flametree/engine/provider"
 	"flametree/engine/provider/builtin"
 	"flametree/engine/provider/flite"
+	"flametree/engine/provider/pocketsphinx"
 	"flametree/gateway/api"
 	"flametree/gateway/auth"
 	"flametree/gateway/httpd"
@@ -25,9 +26,10 @@ func Builtins(c config.Config) (Providers, error) {
 	if err != nil {
 		return Providers{}, err
 	}
+	ears := pocketsphinx.New(pocketsphinx.Options{Dir: filepath.Join(c.Data, "cache", "stt")})
 	return Providers{
 		Completers:   map[string]provider.Completer{"builtin": builtin.New()},
-		Transcribers: map[string]provider.Transcriber{"builtin": nil, "pocketsphinx": nil},
+		Transcribers: map[string]provider.Transcriber{"builtin": ears, "pocketsphinx": ears},
 		Synthesizers: map[string]provider.Synthesizer{"builtin": voice, "flite": voice},
 	}, nil
 }

@@ -10,10 +10,10 @@ import (
 // meaning covered whole is less than much: one common word proves nothing.
 func (x *Index) fit(c *chunk, terms []asked, need lexis.Need) float64 {
 	var sum, hit float64
+	sum, hit = x.fitText(c, terms, need)
 	if c.src.Kind == FAQ {
-		sum, hit = x.fitFAQ(c, terms, need)
-	} else {
-		sum, hit = x.fitText(c, terms, need)
+		_, asked := x.fitFAQ(c, terms, need)
+		hit = max(hit, asked)
 	}
 	if sum == 0 || hit == 0 {
 		return 0
@@ -29,7 +29,7 @@ func (x *Index) fit(c *chunk, terms []asked, need lexis.Need) float64 {
 // only one that is related to it.
 func (c *chunk) says(terms []asked) bool {
 	for _, a := range terms {
-		if !a.content || len(a.any) == 0 || a.any[0].fit < 1 {
+		if !a.content || len(a.any) == 0 || a.any[0].fit < 0.9 {
 			continue
 		}
 		t := a.any[0].term
@@ -97,7 +97,7 @@ func (x *Index) fitText(c *chunk, terms []asked, need lexis.Need) (sum, hit floa
 	for i, a := range terms {
 		sum += a.weight
 		for _, o := range a.any {
-			f := place(o.term, c.title, x.w.title)
+			f := max(place(o.term, c.title, x.w.title), place(o.term, c.question, x.w.title))
 			for _, s := range c.sentences {
 				f = max(f, place(o.term, s.own, x.w.apart), place(o.term, s.heading, x.w.apart))
 			}

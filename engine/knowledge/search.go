@@ -97,6 +97,7 @@ type asked struct {
 	weight  float64
 	content bool
 	carried bool     // from the turn before
+	soft    bool     // an everyday word that may stand for another
 	fact    bool     // names the kind of fact that is asked for: a figure covers it
 	any     []option // best first
 }
@@ -135,7 +136,7 @@ func (x *Index) each(terms, seen, familiar []lexis.Term, need lexis.Need) []aske
 			continue
 		}
 		a := x.ask(t)
-		a.content = t.Weight == lexis.Content
+		a.content, a.soft = t.Weight == lexis.Content, t.Soft
 		a.fact = lexis.Names(t.Stem, need)
 		// A figure the knowledge does not have is the customer's own, not a topic.
 		if has(familiar, t.Stem) || len(a.any) == 0 && lexis.HasDigit(t.Stem) {
@@ -143,7 +144,24 @@ func (x *Index) each(terms, seen, familiar []lexis.Term, need lexis.Need) []aske
 		}
 		out = append(out, a)
 	}
+	x.soften(out)
 	return out
+}
+
+// soften keeps everyday words that stand nowhere from outweighing what does.
+func (x *Index) soften(out []asked) {
+	var sum, n float64
+	for _, a := range out {
+		if a.content && len(a.any) > 0 {
+			sum += a.weight
+			n++
+		}
+	}
+	for i := range out {
+		if a := &out[i]; a.soft && len(a.any) == 0 && n > 0 {
+			a.weight = math.Min(a.weight, x.w.softMost*sum/n)
+		}
+	}
 }
 
 // carry weighs the terms of the turn before: a little beside a question's own
@@ -196,10 +214,20 @@ func (x *Index) ask(t lexis.Term) asked {
 		a.any = append(a.any, option{known, 1})
 		df = len(x.post[known])
 	}
-	for _, r := range x.lex.Related(t.Stem) {
+	for _, w := range t.Also {
+		if n, ok := x.terms[w]; ok {
+			a.any = append(a.any, option{n, 0.95})
+			df = max(df, len(x.post[n]))
+		}
+	}
+	links := x.lex.Related(t.Stem)
+	for _, w := range t.Also {
+		links = append(links[:len(links):len(links)], x.lex.Related(w)...)
+	}
+	for _, r := range links {
 		// A neighbour that says little (work for job) would match everywhere.
 		if n, ok := x.terms[r.Stem]; ok && x.weight[n] == lexis.Content {
-			a.any = append(a.any, option{n, x.w.related * r.Near})
+			a.any = append(a.any, option{n, r.Near})
 			if !exact {
 				df = max(df, len(x.post[n]))
 			}
@@ -211,13 +239,23 @@ func (x *Index) ask(t lexis.Term) asked {
 			df = max(df, len(x.post[o.term]))
 		}
 	}
+	if len(a.any) == 0 {
+		a.any = x.halves(t.Stem)
+		for _, o := range a.any {
+			df = max(df, len(x.post[o.term]))
+		}
+	}
 	slices.SortStableFunc(a.any, func(p, q option) int { return cmp.Compare(q.fit, p.fit) })
 	a.weight = x.weigh(t.Weight, df)
 	if exact && x.thing[known] {
 		a.weight *= x.w.thing
 	}
-	if df == 0 && t.Soft && t.Weight > lexis.Light {
-		a.weight *= x.w.soft
+	if t.Soft && t.Weight > lexis.Light {
+		if df == 0 {
+			a.weight *= x.w.soft
+		} else {
+			a.weight *= x.w.softSeen
+		}
 	}
 	return a
 }
@@ -236,6 +274,24 @@ func (x *Index) weigh(weight float64, df int) float64 {
 		return weight * math.Min(idf, 2)
 	}
 	return weight * math.Max(idf, x.w.floor*most)
+}
+
+// halves finds the two words of a compound: childcare, toothache. One of them
+// must be known, the other may be any everyday word.
+func (x *Index) halves(stem string) []option {
+	for i := 3; i+3 <= len(stem); i++ {
+		a, aok := x.terms[stem[:i]]
+		b, bok := x.terms[stem[i:]]
+		switch {
+		case aok && bok:
+			return []option{{a, 0.7}, {b, 0.7}}
+		case aok && x.lex.Soft(stem[i:]):
+			return []option{{a, 0.65}}
+		case bok && x.lex.Soft(stem[:i]):
+			return []option{{b, 0.65}}
+		}
+	}
+	return nil
 }
 
 // alike finds the terms that are spelled like stem, at most four.

@@ -322,29 +322,37 @@ func (h *House) Attach(ctx context.Context, a auth.Agent, id string, after uint6
 	return func(yield func(ws.Frame, error) bool) {
 		defer leave()
 		for {
-			select {
-			case f := <-live:
-				if !yield(f, nil) {
-					return
-				}
-				continue
-			default:
+			f, ok, err := next(ctx, live, r.gone)
+			if err != nil {
+				yield(ws.Frame{}, err)
 			}
-			select {
-			case f := <-live:
-				if !yield(f, nil) {
-					return
-				}
-			case <-r.gone:
-				if len(live) == 0 {
-					return
-				}
-			case <-ctx.Done():
-				yield(ws.Frame{}, ctx.Err())
+			if !ok || !yield(f, nil) {
 				return
 			}
 		}
 	}, nil
+}
+
+// next waits for a frame; those that are there come before the end.
+func next(ctx context.Context, live <-chan ws.Frame, gone <-chan struct{}) (f ws.Frame, ok bool, err error) {
+	select {
+	case f = <-live:
+		return f, true, nil
+	default:
+	}
+	select {
+	case f = <-live:
+		return f, true, nil
+	case <-gone:
+	case <-ctx.Done():
+		return f, false, ctx.Err()
+	}
+	select { // what was said with the last breath
+	case f = <-live:
+		return f, true, nil
+	default:
+		return f, false, nil
+	}
 }
 
 // Following is the number of sockets that follow a session.

@@ -136,8 +136,8 @@ func (s *Site) Do(t testing.TB, method, path string, body io.Reader, header ...s
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}

@@ -182,6 +182,26 @@ func TestSpurtsNeverRunAheadByMoreThanAFrame(t *testing.T) {
 	})
 }
 
+// A busy process leaves packets out in the middle of a key; it is still one key.
+func TestAKeyStaysOneKeyThroughMissedPackets(t *testing.T) {
+	s := stopped(t)
+	p := newPhone(t, s)
+	if err := s.Press('5', 100*ms); err != nil {
+		t.Fatal(err)
+	}
+	now := s.sender.home
+	for range 8 {
+		(*sendTask)(s.Leg).Tick(now, now, 2)
+		now = now.Add(60 * ms)
+	}
+	first := p.next()
+	for range 6 {
+		if got := p.next(); got.PayloadType != 101 || got.Timestamp != first.Timestamp {
+			t.Errorf("type %d at %d after an event at %d", got.PayloadType, got.Timestamp, first.Timestamp)
+		}
+	}
+}
+
 // BenchmarkHundredCalls runs a hundred calls, both ends in this process, and
 // prints what one leg costs and how late its packets are.
 func BenchmarkHundredCalls(b *testing.B) {

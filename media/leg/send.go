@@ -32,6 +32,7 @@ type sender struct {
 	copies        copies
 	keys          []key
 	pressing      dtmf.Encoder
+	pressed       uint32 // timestamp of the key that is down
 }
 
 type key struct {
@@ -142,7 +143,10 @@ func (s *sender) event(now time.Time, conn *rtp.Conn) bool {
 	if !ok {
 		return false
 	}
-	conn.Write(now, rtp.Head{Marker: p.Marker, PayloadType: s.events, Timestamp: s.stamp - uint32(p.Offset)}, p.Payload[:])
+	if p.Marker {
+		s.pressed = s.stamp // held for the whole event, also when packets are missed
+	}
+	conn.Write(now, rtp.Head{Marker: p.Marker, PayloadType: s.events, Timestamp: s.pressed}, p.Payload[:])
 	s.begun = true
 	return true
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"math/rand"
 	"os"
@@ -129,6 +130,9 @@ func TestTheFileIsValidAfterEachFlush(t *testing.T) {
 			<-time.After(20 * time.Millisecond)
 			synctest.Wait()
 			a := d.read(t)
+			if said := int(binary.LittleEndian.Uint32(d.b[40:])); said != len(d.b)-wav.HeaderSize {
+				t.Fatalf("the header says %d bytes of samples, the file holds %d", said, len(d.b)-wav.HeaderSize)
+			}
 			if frames := len(a.PCM) / 320; frames < n+1-26 {
 				t.Fatalf("after frame %d the file holds %d: more than half a second is in memory", n+1, frames)
 			}

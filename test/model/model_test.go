@@ -280,10 +280,10 @@ func flat(s string) string {
 	return strings.Join(out, " ")
 }
 
-var declines = regexp.MustCompile(`(?i)\b(do not (have|know)|cannot say|not sure that I understood|did not understand)\b`)
+var declines = regexp.MustCompile(`(?i)\b(do not (have|know)|cannot say|not sure that I understood|did not understand|have no information)\b`)
 
 func TestUnseenAgents(t *testing.T) {
-	for _, name := range []string{"insurer", "leisure", "broadband"} {
+	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college"} {
 		t.Run(name, func(t *testing.T) {
 			var e exam
 			read(t, name+".questions", &e)
@@ -321,7 +321,7 @@ func TestUnseenAgents(t *testing.T) {
 
 // The exam asks nothing that is not in the knowledge.
 func TestTheExamIsFair(t *testing.T) {
-	for _, name := range []string{"insurer", "leisure", "broadband"} {
+	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college"} {
 		d := open(t, name)
 		raw, err := os.ReadFile("testdata/" + name + ".yaml")
 		require.NoError(t, err)
@@ -341,7 +341,7 @@ func TestTheExamIsFair(t *testing.T) {
 }
 
 func TestDialogues(t *testing.T) {
-	for _, name := range []string{"insurer", "leisure", "broadband"} {
+	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college"} {
 		var e exam
 		read(t, name+".questions", &e)
 		for _, dl := range e.Dialogues {

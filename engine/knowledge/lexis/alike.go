@@ -53,6 +53,9 @@ func Alike(a, b string) bool {
 	if long-short > 4 {
 		return false
 	}
+	if a == "re"+b || b == "re"+a {
+		return true // refuel, resend
+	}
 	p := prefix(a, b)
 	if p >= 5 && p*4 >= long*3 {
 		return true

@@ -60,32 +60,48 @@ func New() *Lexicon {
 		words := strings.Fields(phrase)
 		l.idioms[words[0]] = append(l.idioms[words[0]], idiom{words, plain})
 	}
-	for line := range strings.SplitSeq(strings.TrimSpace(relatedWords+moreRelated), "\n") {
+	l.mutual(env, sameWords, nearSame)
+	l.mutual(env, relatedWords+moreRelated, nearLoose)
+	for line := range strings.SplitSeq(strings.TrimSpace(partWords), "\n") {
 		stems := l.stems(env, strings.Fields(line))
-		for _, a := range stems {
-			for _, b := range stems {
-				l.link(a, b, 1)
-			}
+		for _, s := range stems[1:] {
+			l.link(s, stems[0], nearLoose)
 		}
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(kindWords), "\n") {
 		stems := l.stems(env, strings.Fields(line))
 		for _, s := range stems[1:] {
-			l.link(stems[0], s, ofKind)
-			l.link(s, stems[0], ofKind)
+			l.link(stems[0], s, nearKind)
+			l.link(s, stems[0], nearKind)
 		}
 	}
 	return l
 }
 
+// mutual makes the words of each line neighbours of each other.
+func (l *Lexicon) mutual(env *snowballstem.Env, table string, near float64) {
+	for line := range strings.SplitSeq(strings.TrimSpace(table), "\n") {
+		stems := l.stems(env, strings.Fields(line))
+		for _, a := range stems {
+			for _, b := range stems {
+				l.link(a, b, near)
+			}
+		}
+	}
+}
+
 // Link is a word that may stand for another.
 type Link struct {
 	Stem string
-	Near float64 // 1 for a word that means nearly the same
+	Near float64 // 0..1
 }
 
-// ofKind is Link.Near of a thing and its kind.
-const ofKind = 0.85
+// The values of Link.Near.
+const (
+	nearSame  = 0.95
+	nearLoose = 0.7
+	nearKind  = 0.65
+)
 
 func (l *Lexicon) stems(env *snowballstem.Env, words []string) []string {
 	out := make([]string, len(words))
@@ -130,6 +146,9 @@ func (l *Lexicon) Weight(word string) float64 {
 	return Content
 }
 
+// Soft reports whether a stem is of an everyday word that may stand for another.
+func (l *Lexicon) Soft(stem string) bool { return l.soft[stem] }
+
 // Related are the stems that mean nearly the same as stem. The caller must not
 // change them.
 func (l *Lexicon) Related(stem string) []Link { return l.related[stem] }
@@ -139,7 +158,8 @@ type Term struct {
 	Stem   string
 	Word   string
 	Weight float64
-	Soft   bool // an everyday word that may stand for another
+	Soft   bool     // an everyday word that may stand for another
+	Also   []string // stems that are meant as well: of a turn of phrase
 }
 
 // Question are the terms of a question: Terms, with turns of phrase in plain words.
@@ -154,10 +174,8 @@ func (l *Lexicon) Question(text string) []Term {
 			i++
 			continue
 		}
-		for w := range strings.FieldsSeq(plain) {
-			out = l.term(env, out, w)
-			out[len(out)-1].Soft = true
-		}
+		stems := l.stems(env, strings.Fields(plain))
+		out = append(out, Term{Stem: stems[0], Word: plain, Weight: Content, Soft: true, Also: stems[1:]})
 		i += n
 	}
 	return out

@@ -145,13 +145,14 @@ func FactsOf(sentence string) Facts {
 	if strings.Contains(sentence, "@") {
 		f |= factContact
 	}
-	digits, figure, before := 0, false, ""
+	digits, figure, no := 0, false, 0
 	for w := range strings.FieldsFuncSeq(sentence, between) {
 		w = strings.ToLower(w)
-		if (before == "no" || before == "without" || before == "extra") && (strings.HasPrefix(w, "charge") || strings.HasPrefix(w, "cost") || strings.HasPrefix(w, "fee")) {
+		if no--; w == "no" || w == "without" {
+			no = 2 // no fee, no monthly fee
+		} else if no >= 0 && (strings.HasPrefix(w, "charge") || strings.HasPrefix(w, "cost") || strings.HasPrefix(w, "fee")) {
 			f |= factMoney
 		}
-		before = w
 		n := countDigits(w)
 		digits += n
 		if n > 0 || numeral(w) && len(w) > 2 {

@@ -100,7 +100,7 @@ begin began begun
 fall fell fallen
 hide hid hidden
 feed fed
-child children kid kids
+child children kids
 woman women
 man men
 person people

@@ -25,7 +25,7 @@ var (
 	actWant    = regexp.MustCompile(`\b(i want|i need|i( woul)?d like|i wish|i( a)?m (looking|calling|trying|ready|here|interested|going)|i have to|i must|lets|let me|please|can i|could i|can you|could you|would like|sign me|book me|i (lost|had|got|have|was)|my .+ (is|was|has|got|were) )\b`)
 	actAsk     = regexp.MustCompile(`^(so |and |but |well |ok |okay |then |also |um |uh |hi |hello |please |excuse me )*(how|what|whats|when|where|wheres|who|whos|whose|why|which|can|could|do|does|did|is|are|was|were|will|would|should|shall|may|must|am|has|have|isnt|arent|dont|doesnt|cant)\b`)
 	actAskIn   = regexp.MustCompile(`\b(what|how|where|when|why|which|who) (should|shall|do|does|did|can|could|is|are|was|were|will|would|must|may|happens|happened|much|many|long|about|if|now)\b|\b(can|could|may|should|must|do|does|will|would|am|are|is) (i|we|you|she|he|they|my|it|there|this)\b|.{8} why$`)
-	actAskSoft = regexp.MustCompile(`\b(tell me|like to know|want to know|need to know|wonder(ing)?|curious|question (about|on|regarding)|explain|information (about|on)|any idea|let me know|what about|how about|know (if|whether|how|what|when|where))\b`)
+	actAskSoft = regexp.MustCompile(`\b((tell|give|show) me|like to know|want to know|need to know|wonder(ing)?|curious|question (about|on|regarding)|explain|information (about|on)|any idea|let me know|what about|how about|know (if|whether|how|what|when|where))\b`)
 
 	fillWords = regexp.MustCompile(`^(um|uh|er|erm|hmm|mm|ah|oh|well|so|okay|ok|yes|yeah|sure|right|actually|basically|please|hello|hi|hey|and|it is|its|its a|thats|that is|that would be|that will be|i think|maybe|of course|certainly|no problem)\b[ ,.:!-]*`)
 )

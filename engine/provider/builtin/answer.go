@@ -16,7 +16,7 @@ import (
 // engine/knowledge/testdata.
 const (
 	answerLine    = 0.42 // a question
-	statementLine = 0.5  // something that was not asked: my card is gone
+	statementLine = 0.46 // something that was not asked: my card is gone
 	identityLine  = 0.5  // answered from the agent's own identity
 )
 

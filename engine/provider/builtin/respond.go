@@ -226,11 +226,8 @@ func (t *turn) understood(next string) string {
 			return ""
 		}
 		return "How can I help you?"
-	case t.pursued(t.last.text) || t.movedNow():
-		if goesOn {
-			return "I will gladly help you with that."
-		}
-		return "I will gladly help you with that. What would you like to know?"
+	case goesOn && (t.pursued(t.last.text) || t.movedNow()):
+		return "I will gladly help you with that."
 	}
 	return variant(len(t.said), "I am not sure that I understood you. Could you put it as a question?",
 		"I am sorry, I did not understand. What would you like to know?")

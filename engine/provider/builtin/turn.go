@@ -28,7 +28,7 @@ type turn struct {
 	fields                        []field
 	index                         *knowledge.Index
 	found                         []float64 // scores the passages came with, by source id; 0 for none
-	familiar                      string // the identity: its names are no strangers
+	familiar                      string    // the identity: its names are no strangers
 	tools                         []provider.Tool
 	voice                         bool
 

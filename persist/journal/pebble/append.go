@@ -46,7 +46,7 @@ func (p *requests) take(do func(*committer, *request) error, s event.Stream) *re
 	if !ok {
 		r = &request{reply: make(chan error, 1)}
 	}
-	r.do, r.of, r.stream = do, s, appendStream(r.stream[:0], s)
+	r.do, r.of, r.stream = do, s, appendStreamKey(r.stream[:0], s)
 	return r
 }
 
@@ -98,28 +98,30 @@ func (j *Journal) try(ctx context.Context, b journal.Batch) ([]event.Envelope, e
 		return nil, err
 	}
 	envs := r.envs
-	err := j.send(ctx, r)
-	switch {
-	case errors.Is(err, errStale):
-		for _, k := range r.seal.used {
-			j.keys.disown(k)
+	if err := j.send(ctx, r); err != nil {
+		if errors.Is(err, errStale) {
+			for _, k := range r.seal.used {
+				j.keys.disown(k)
+			}
 		}
-	case errors.Is(err, errAbandoned):
+		if !errors.Is(err, errAbandoned) {
+			j.idle.give(r)
+		}
 		return nil, err
 	}
 	j.idle.give(r)
-	if err != nil {
-		return nil, err
-	}
 	return envs, nil
 }
+
+// emptyHead is the room for a record's position and hash.
+var emptyHead [recordStored]byte //nolint:gochecknoglobals // Never written.
 
 // encode makes the records, one behind the other.
 func (r *request) encode() error {
 	b := r.memory[:0]
 	for i := range r.envs {
 		from := len(b)
-		b = append(b, make([]byte, recordStored)...)
+		b = append(b, emptyHead[:]...)
 		var err error
 		if b, err = wire.Append(b, r.envs[i], &r.seal); err != nil {
 			return fmt.Errorf("journal: event %d of the batch: %w", i, err)

@@ -268,6 +268,7 @@ func (c *committer) check(r *request, h *head) error {
 
 // checkNames checks Free, then Claim: a name can be given back and taken again.
 func (c *committer) checkNames(r *request, conflict *journal.Conflict) error {
+	name := streamName(r.of)
 	for _, list := range []struct {
 		condition string
 		keys      []journal.Key
@@ -277,13 +278,13 @@ func (c *committer) checkNames(r *request, conflict *journal.Conflict) error {
 			if err != nil {
 				return err
 			}
-			ours := len(v) > 8 && bytes.Equal(v[8:], r.stream)
+			ours := len(v) > 8 && bytes.Equal(v[8:], name)
 			if ours || (v == nil && list.condition == "claim") {
 				continue
 			}
 			conflict.Condition, conflict.Key = list.condition, k
 			if len(v) > 8 {
-				if conflict.Held, _, err = cutStream(v[8:]); err != nil {
+				if conflict.Held, err = parseStream(v[8:]); err != nil {
 					return fmt.Errorf("journal: holder of a name: %w: %w", err, fault.Bug)
 				}
 			}
@@ -364,7 +365,7 @@ func (c *committer) stageNames(r *request) {
 		c.remove(nameKey(tableClaim, t, k))
 	}
 	for _, k := range b.Claim {
-		c.set(nameKey(tableClaim, t, k), append(binary.BigEndian.AppendUint64(nil, c.meta.group+1), r.stream...))
+		c.set(nameKey(tableClaim, t, k), append(binary.BigEndian.AppendUint64(nil, c.meta.group+1), streamName(r.of)...))
 	}
 }
 

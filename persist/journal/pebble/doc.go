@@ -8,16 +8,17 @@
 //
 // All numbers are big-endian and every string but the last is terminated, so
 // that keys sort as what they name. The tenant comes first, so that one range
-// holds all of a tenant's rows of a kind.
+// holds all of a tenant's rows of a kind. A stream is 16 bytes of the hash of
+// its kind and id.
 //
-//	e|tenant|kind|id|seq   position, hash, stored bytes of an event
+//	e|tenant|stream|seq    position, hash, stored bytes of an event
 //	g|last position        e's keys of a group's events, from its first position on
-//	h|tenant|kind|id       what the events do not say: epoch, subjects
+//	h|tenant|stream        what the events do not say: epoch, subjects
 //	d|tenant|space|name    position of the batch that took the external id
 //	c|tenant|space|name    group, stream that claimed the name
 //	o|tenant|time|due      group, what is due
 //	i|tenant|due           time of the due row
-//	s|tenant|kind|id       newest snapshot, sealed with its people's keys
+//	s|tenant|stream        newest snapshot, sealed with its people's keys
 //	k|tenant|subject       wrapped key of a person; subject "" is the tenant's own
 //	m                      store id, group, position: written by every group
 //

@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"strings"
@@ -65,30 +66,43 @@ func cutText(b []byte) (s string, rest []byte, err error) {
 	}
 }
 
-// streamKey is the part of a key that names a stream: tenant|kind|id.
-func streamKey(s event.Stream) []byte {
-	return appendStream(make([]byte, 0, tenantSize+len(s.Kind)+len(s.ID)+4), s)
-}
+// streamKeySize is that of every streamKey.
+const streamKeySize = tenantSize + 16
 
-func appendStream(b []byte, s event.Stream) []byte {
+// streamKey stands for a stream in keys: tenant ‖ half of the SHA-256 of kind
+// and id. It is short and its length fixed, because comparing keys is the
+// larger part of inserting them; the whole name stands in the event.
+func streamKey(s event.Stream) []byte { return appendStreamKey(nil, s) }
+
+func appendStreamKey(b []byte, s event.Stream) []byte {
+	var room [128]byte
+	sum := sha256.Sum256(appendText(appendText(room[:0], string(s.Kind)), s.ID))
 	b = append(b, s.Tenant[:]...)
-	b = appendText(b, string(s.Kind))
-	return appendText(b, s.ID)
+	return append(b, sum[:streamKeySize-tenantSize]...)
 }
 
-// cutStream reads a stream's part and what follows it.
-func cutStream(b []byte) (s event.Stream, rest []byte, err error) {
+// streamName is how values name a stream: tenant ‖ kind ‖ id.
+func streamName(s event.Stream) []byte {
+	b := append(make([]byte, 0, tenantSize+len(s.Kind)+len(s.ID)+4), s.Tenant[:]...)
+	return appendText(appendText(b, string(s.Kind)), s.ID)
+}
+
+// parseStream is the reverse of streamName.
+func parseStream(b []byte) (s event.Stream, err error) {
 	if len(b) < tenantSize {
-		return s, nil, errKey
+		return s, errKey
 	}
 	s.Tenant = tenant.ID(b[:tenantSize])
 	kind, b, err := cutText(b[tenantSize:])
 	if err != nil {
-		return s, nil, err
+		return s, err
 	}
 	s.Kind = event.StreamKind(kind)
-	s.ID, rest, err = cutText(b)
-	return s, rest, err
+	id, b, err := cutText(b)
+	if s.ID = id; err == nil && len(b) > 0 {
+		err = errKey
+	}
+	return s, err
 }
 
 // row is a key of a table that starts with a stream.
@@ -103,7 +117,7 @@ func eventKey(stream []byte, seq uint64) []byte {
 
 // cutEventKey is the reverse of eventKey.
 func cutEventKey(k []byte) (stream []byte, seq uint64, err error) {
-	if len(k) < 1+tenantSize+4+8 || k[0] != tableEvent {
+	if len(k) != 1+streamKeySize+8 || k[0] != tableEvent {
 		return nil, 0, errKey
 	}
 	return k[1 : len(k)-8], binary.BigEndian.Uint64(k[len(k)-8:]), nil

@@ -140,7 +140,7 @@ func pointers(key, value []byte) (first uint64, keys [][]byte, err error) {
 // dueValue is group ‖ stream ‖ kind ‖ data.
 func dueValue(group uint64, d journal.Due) []byte {
 	b := binary.BigEndian.AppendUint64(nil, group)
-	b = appendField(b, string(streamKey(d.Stream)))
+	b = appendField(b, string(streamName(d.Stream)))
 	b = appendField(b, d.Kind)
 	return append(b, d.Data...)
 }
@@ -157,7 +157,7 @@ func parseDue(key, value []byte) (d journal.Due, group uint64, err error) {
 	if err != nil {
 		return d, 0, err
 	}
-	if d.Stream, _, err = cutStream([]byte(stream)); err != nil {
+	if d.Stream, err = parseStream([]byte(stream)); err != nil {
 		return d, 0, err
 	}
 	d.Kind, rest, err = cutField(rest)

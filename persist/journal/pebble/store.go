@@ -105,7 +105,7 @@ func (j *Journal) Holder(_ context.Context, t tenant.ID, k journal.Key) (s event
 	if binary.BigEndian.Uint64(v) > durable {
 		return s, false, nil // not synced yet
 	}
-	if s, _, err = cutStream(v[8:]); err != nil {
+	if s, err = parseStream(v[8:]); err != nil {
 		return s, false, fmt.Errorf("journal: holder of a name: %w: %w", err, fault.Bug)
 	}
 	return s, true, nil

@@ -158,17 +158,29 @@ func (v *verifier) event(key, value []byte) error {
 		if err := v.endStream(); err != nil {
 			return err
 		}
-		v.beginStream(stream)
+		v.stream, v.seq, v.hash = bytes.Clone(stream), 0, [32]byte{}
+		v.name = fmt.Sprintf("stream %x", stream)
+		v.report.Streams++
 	}
 	v.report.Events++
 	if v.progress != nil && v.report.Events%4096 == 0 {
 		v.progress(v.report.Events, v.last.position)
 	}
-	where := fmt.Sprintf("%s seq %d", v.name, seq)
 	r := record(value)
 	if !r.valid() {
-		v.report.add(where, "%v", errRecord)
+		v.report.add(fmt.Sprintf("%s seq %d", v.name, seq), "%v", errRecord)
 		return nil
+	}
+	env, err := wire.Decode(r.stored(), v.j.keys)
+	if err == nil {
+		v.name = nameOf(env.Stream)
+	}
+	where := fmt.Sprintf("%s seq %d", v.name, seq)
+	switch {
+	case err != nil:
+		v.report.add(where, "%v", err)
+	case env.Seq != seq || !bytes.Equal(streamKey(env.Stream), stream):
+		v.report.add(fmt.Sprintf("stream %x seq %d", stream, seq), "its envelope says seq %d of %s", env.Seq, v.name)
 	}
 	if seq != v.seq+1 {
 		v.report.add(where, "follows seq %d", v.seq)
@@ -176,23 +188,7 @@ func (v *verifier) event(key, value []byte) error {
 		v.report.add(where, "its hash does not follow from the event before it")
 	}
 	v.seq, v.hash = seq, r.hash()
-	env, err := wire.Decode(r.stored(), v.j.keys)
-	switch {
-	case err != nil:
-		v.report.add(where, "%v", err)
-	case env.Seq != seq || !bytes.Equal(streamKey(env.Stream), stream):
-		v.report.add(where, "its envelope says seq %d of %s", env.Seq, nameOf(env.Stream))
-	}
 	return nil
-}
-
-func (v *verifier) beginStream(stream []byte) {
-	v.stream, v.seq, v.hash = bytes.Clone(stream), 0, [32]byte{}
-	v.report.Streams++
-	v.name = fmt.Sprintf("stream %x", stream)
-	if s, _, err := cutStream(stream); err == nil {
-		v.name = nameOf(s)
-	}
 }
 
 // endStream makes sure that the stream has a row of its own.
