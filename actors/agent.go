@@ -50,6 +50,9 @@ func (f *Full) Error() string {
 	return fmt.Sprintf("the agent has its %d open sessions", f.Limit)
 }
 
+// RetryAfter is when it is worth trying again.
+func (f *Full) RetryAfter() time.Duration { return f.After }
+
 // Unwrap makes Full a fault.Exhausted.
 func (*Full) Unwrap() error { return fault.Exhausted }
 

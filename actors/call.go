@@ -258,6 +258,7 @@ func (c *Call) accepted(b *begun) {
 		c.leg.Record(rec)
 	}
 	sink := func(f Fact) { tell(&facted{f}) }
+	c.leg.Tune(c.cfg.VADStart, c.cfg.VADStop)
 	c.line.Start(sink)
 	c.leg.Hear(c.ears.gate.frame, 0)
 	c.leg.Start(sink)

@@ -49,6 +49,9 @@ type Fact struct {
 // goroutine and none but Play blocks. Times of playout count from the first
 // sample of a generation.
 type Leg interface {
+	// Tune sets how long speech and silence must last before FactVoiceOn and
+	// FactVoiceOff, for the agent that is called; 0 keeps what is set.
+	Tune(start, stop time.Duration)
 	// Start begins to send and to listen. Facts go to sink, in order, from the
 	// leg's own goroutines; sink must not block.
 	Start(sink func(Fact))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"flametree/cluster/node"
 	"flametree/engine/fault"
 	"flametree/engine/provider"
@@ -32,7 +34,7 @@ func (m model) Complete(ctx context.Context, _ provider.Request) iter.Seq2[provi
 	return func(yield func(provider.Delta, error) bool) {
 		words := strings.SplitAfter(m.script.Reply, " ")
 		first := min(firstDelta, len(words))
-		if !wait(ctx, m.script.FirstToken) {
+		if !precisely(ctx, time.Now().Add(m.script.FirstToken)) {
 			yield(provider.Delta{}, cancelled(ctx))
 			return
 		}
@@ -54,6 +56,24 @@ func (m model) Complete(ctx context.Context, _ provider.Request) iter.Seq2[provi
 
 // firstDelta is in words: "Here is what I found. The answer ".
 const firstDelta = 7
+
+// lastStretch is what Go's timers may be late by and more: they go through the
+// poller and its milliseconds.
+const lastStretch = 2 * time.Millisecond
+
+// precisely waits until a time, to within 0.1 ms, so that what is scripted can
+// be taken off what is measured: the answer of a real provider comes by a
+// socket, which is that quick. It reports false when ctx ended first.
+func precisely(ctx context.Context, until time.Time) bool {
+	if !wait(ctx, time.Until(until)-lastStretch) {
+		return false
+	}
+	for left := time.Until(until); left > 0; left = time.Until(until) {
+		ts := unix.NsecToTimespec(int64(left))
+		_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &ts, nil) // early is harmless: it looks again
+	}
+	return ctx.Err() == nil
+}
 
 // wait reports false when ctx ended first.
 func wait(ctx context.Context, d time.Duration) bool {

@@ -111,7 +111,7 @@ func (s *stream) Heard() iter.Seq2[provider.Hearing, error] {
 			h, ok, over := s.next()
 			switch {
 			case ok:
-				if !wait(s.ctx, time.Until(h.due)) || !yield(h.Hearing, nil) {
+				if !precisely(s.ctx, h.due) || !yield(h.Hearing, nil) {
 					return
 				}
 			case over:

@@ -100,7 +100,7 @@ func (s *speech) Audio() iter.Seq2[provider.Audio, error] {
 					return
 				}
 			}
-			if !wait(s.ctx, time.Until(c.due)) || !s.render(c, yield) {
+			if !precisely(s.ctx, c.due) || !s.render(c, yield) {
 				return
 			}
 		}

@@ -46,7 +46,7 @@ type called struct {
 	Setup         time.Duration `json:"setup"` // INVITE to answer
 	Talked        time.Duration `json:"talked"`
 	Turns         int           `json:"turns"`
-	Interruptions int           `json:"interruptions"`
+	Interruptions []int64       `json:"interruptions"` // when the first packet of each went out
 	Voiced        time.Duration `json:"voiced"`
 	Sent          int           `json:"sent"`
 	Received      int           `json:"received"`
@@ -192,7 +192,6 @@ func (t *talk) run(ctx context.Context) error {
 			if err := t.agentSpeaks(ctx, since); err != nil {
 				return fmt.Errorf("before interruption, turn %d: %w", n, err)
 			}
-			t.out.Interruptions++
 		} else if n > 1 {
 			if err := t.agentSilent(ctx, since); err != nil {
 				return fmt.Errorf("answer of turn %d: %w", n-1, err)
@@ -209,6 +208,9 @@ func (t *talk) run(ctx context.Context) error {
 		}
 		since = said.Last
 		t.out.Turns++
+		if interrupt {
+			t.out.Interruptions = append(t.out.Interruptions, said.First.UnixNano())
+		}
 		t.out.Voiced += t.voiced
 	}
 	return t.agentSilent(ctx, since)

@@ -12,8 +12,8 @@ import (
 
 // figures is everything measured about the calls of a run, in milliseconds.
 type figures struct {
-	overhead, silence, afterYield, pacing, setup, pacerWait []float64
-	stages                                                  map[string][]float64
+	overhead, silence, afterYield, interrupt, pacing, setup, pacerWait []float64
+	stages                                                             map[string][]float64
 
 	turnsSaid, turnsClosed, answered int
 	interruptions, yields            int
@@ -53,7 +53,7 @@ func judge(calls []called, journal map[string]*history, s rig.Script) figures {
 func (f *figures) caller(c called) {
 	f.setup = append(f.setup, millis(c.Setup))
 	f.turnsSaid += c.Turns
-	f.interruptions += c.Interruptions
+	f.interruptions += len(c.Interruptions)
 	f.sent += float64(c.Sent)
 	f.received += float64(c.Received)
 	f.lost += c.Lost
@@ -124,7 +124,7 @@ func firstSound(spurts []spurt, from, to int64) (int64, bool) {
 // silences measures, for each yield, how long the agent was still heard.
 func (f *figures) silences(c called, h *history) {
 	var paused time.Duration
-	isPaused := false
+	isPaused, n := false, 0
 	for i, d := range h.decisions {
 		switch d.kind {
 		case "pause":
@@ -141,6 +141,10 @@ func (f *figures) silences(c called, h *history) {
 			last := lastSound(c.Spurts, h.began+int64(nextCommit(h.decisions[i:])))
 			f.silence = append(f.silence, since(last, h.began+int64(decided)))
 			f.afterYield = append(f.afterYield, since(last, h.began+int64(d.at)))
+			if n < len(c.Interruptions) {
+				f.interrupt = append(f.interrupt, since(last, c.Interruptions[n]))
+			}
+			n++
 		}
 	}
 }

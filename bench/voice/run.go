@@ -166,6 +166,7 @@ func (o *Options) report(f figures, used usage) report.Report {
 	m.Add("overhead_ms", over)
 	m.Add("silence_ms", quiet)
 	m.Add("silence_after_yield_ms", report.Of(f.afterYield))
+	m.Add("interrupt_to_silence_ms", report.Of(f.interrupt))
 	m.Add("pacing_ms", pace)
 	m.Add("lost_packets", f.lost)
 	m.Add("cpu_percent_per_call", 100*used.cpu.Seconds()/used.took.Seconds()/float64(o.Calls))
@@ -189,7 +190,7 @@ func (o *Options) report(f figures, used usage) report.Report {
 	r.Notes = []string{
 		"Overhead: the agent's first packet with sound at the caller's socket (kernel time), less the instant the turn was due to be committed, " +
 			"less the scripted delays of model and voice, less the pacer's slot. Silence: the agent's last packet with sound, less the decision that silenced it: " +
-			"the pause, or the yield where none came first.",
+			"the pause, or the yield where none came first. Interrupt to silence: the agent's last packet with sound, less the caller's first one.",
 	}
 	return r
 }

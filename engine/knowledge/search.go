@@ -250,12 +250,8 @@ func (x *Index) ask(t lexis.Term) asked {
 	if exact && x.thing[known] {
 		a.weight *= x.w.thing
 	}
-	if t.Soft && t.Weight > lexis.Light {
-		if df == 0 {
-			a.weight *= x.w.soft
-		} else {
-			a.weight *= x.w.softSeen
-		}
+	if df == 0 && t.Soft && t.Weight > lexis.Light {
+		a.weight *= x.w.soft
 	}
 	return a
 }

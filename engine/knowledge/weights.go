@@ -6,7 +6,6 @@ type weights struct {
 	unseen      float64 // a word that stands nowhere, to the rarest possible one
 	soft        float64 // an everyday word that stands nowhere, to a strange one
 	thing       float64 // a name the knowledge writes with a capital: a product, a place
-	softSeen    float64 // an everyday word that stands somewhere, to any other
 	softMost    float64 // an everyday word that stands nowhere, at most, to the mean of those that do
 	floor       float64 // the commonest word, to the rarest possible one
 	lightUnseen float64 // an everyday word that stands nowhere
@@ -25,8 +24,8 @@ type weights struct {
 
 func standard() weights {
 	return weights{
-		unseen: 1, soft: 0.24, softSeen: 0.5, softMost: 0.7, thing: 1.5, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
-		title: 0.9, heading: 0.93, answer: 0.8, apart: 0.45,
-		fact: 0.82, noFact: 0.6, prose: 0.83, back: 0.19, indirect: 0.9, doubt: 0.5,
+		unseen: 1, soft: 0.26, softMost: 0.7, thing: 1.2, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
+		title: 0.95, heading: 0.9, answer: 0.8, apart: 0.4,
+		fact: 0.85, noFact: 0.65, prose: 0.82, back: 0.19, indirect: 0.9, doubt: 0.5,
 	}
 }

@@ -83,6 +83,9 @@ func (p *Pool) Open(ip netip.Addr) (*Conn, error) {
 		SequenceNumber: binary.BigEndian.Uint16(seed[8:]),
 	}
 	c.sending.ssrc = c.header.SSRC
+	// Armed from the start: an offer may name an address we cannot use, and
+	// the peer's first packet then shows where it is.
+	c.latch.arm(time.Now(), netip.AddrPort{})
 	return c, nil
 }
 

@@ -225,6 +225,20 @@ func TestNoAddressNoPacket(t *testing.T) {
 	}
 }
 
+// An offer with an address of another family names none we can use.
+func TestThePeersFirstPacketShowsWhereItIs(t *testing.T) {
+	a, b := open(t), open(t)
+	a.Expect(0, 0)
+	b.Expect(0, 0)
+	a.SetRemote(b.Local())
+	heard := listenTo(b)
+	a.Write(time.Now(), Head{}, []byte("here"))
+	wait(t, heard)
+	if b.Remote() != a.Local() {
+		t.Errorf("b sends to %v, want %v", b.Remote(), a.Local())
+	}
+}
+
 func TestPacketsCostNoMemory(t *testing.T) {
 	a, b := open(t), open(t)
 	a.Expect(0, 0)

@@ -88,6 +88,16 @@ func (d *Detector) Reset() {
 	d.least[0] = math.Inf(1)
 }
 
+// Tune changes Start and Stop; 0 or less keeps what is set.
+func (d *Detector) Tune(start, stop time.Duration) {
+	if start > 0 {
+		d.opt.Start = start
+	}
+	if stop > 0 {
+		d.opt.Stop = stop
+	}
+}
+
 // On reports whether debounced speech is under way.
 func (d *Detector) On() bool { return d.on }
 

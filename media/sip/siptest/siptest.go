@@ -148,6 +148,9 @@ func (*Leg) Played(uint64) time.Duration { return 0 }
 // Record implements actors.Leg.
 func (*Leg) Record(actors.Recorder) {}
 
+// Tune implements actors.Leg.
+func (*Leg) Tune(_, _ time.Duration) {}
+
 // Stats implements actors.Leg.
 func (*Leg) Stats() actors.LegStats { return actors.LegStats{} }
 
