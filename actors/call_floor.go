@@ -21,7 +21,6 @@ func (c *Call) fact(f Fact) {
 	case FactVoiceOn:
 		c.step(at, turn.Input{Kind: turn.VoiceOn})
 	case FactVoiceOff:
-		c.clock.voiceOff = f.At
 		c.step(at, turn.Input{Kind: turn.VoiceOff})
 	case FactPackets:
 		c.step(at, turn.Input{Kind: turn.Packets})
@@ -180,7 +179,6 @@ func (c *Call) heard(m any) {
 		kind := turn.Partial
 		if m.Final {
 			kind = turn.Final
-			c.clock.final = m.at
 		}
 		c.step(c.now(m.at), turn.Input{Kind: kind, Gen: c.ears.gen, Text: m.Text})
 		if m.EndOfTurn {

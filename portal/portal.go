@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"embed"
@@ -200,7 +201,7 @@ func (p *page) open(r *httpd.Request) (ticketView, error) {
 		return ticketView{}, err
 	}
 	t, err := p.o.Tickets.Issue(time.Now(), auth.Grant{Agent: agent, Session: s.ID})
-	return ticketView{Session: s.ID, Ticket: t, Greeting: s.Greeting}, err
+	return ticketView{Session: s.ID, Ticket: t, Greeting: cmp.Or(s.StartPhrase, s.Greeting)}, err
 }
 
 func (p *page) agent(ctx context.Context, id string) (auth.Agent, error) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,16 +34,25 @@ type House struct {
 	Journal journal.Journal
 	Cast    *actors.Cast
 	Model   *Model
+	Ears    *Ears
+	Voice   *Voice
+	Tapes   *Tapes
+	Trace   *Trace
 	Tenant  tenant.ID
 	sys     *actor.ActorSystem
 }
 
 // Model is a scripted completer. Reply is asked for each request; the zero
-// Model repeats what the human said.
+// Model repeats what the human said. Readings of results are answered at once,
+// by Read.
 type Model struct {
 	mu    sync.Mutex
 	Reply func(r provider.Request) []provider.Delta
-	Wait  chan struct{} // when set, each reply waits for one value
+	Read  func(ctx context.Context, r provider.Request) string // default {}
+	Wait  chan struct{}                                        // when set, each reply waits for one value
+	Pace  time.Duration                                        // before each delta
+	Fail  error                                                // instead of the reply's end
+	Trace *Trace
 	Asked []provider.Request
 }
 
@@ -51,17 +61,36 @@ func (m *Model) Complete(ctx context.Context, r provider.Request) iter.Seq2[prov
 	return func(yield func(provider.Delta, error) bool) {
 		m.mu.Lock()
 		m.Asked = append(m.Asked, r)
-		reply, wait := m.Reply, m.Wait
+		reply, read, wait, pace, fail := m.Reply, m.Read, m.Wait, m.Pace, m.Fail
 		m.mu.Unlock()
-		if wait != nil && r.Schema == nil {
+		if r.Schema != nil {
+			text := "{}"
+			if read != nil {
+				text = read(ctx, r)
+			}
+			_ = yield(provider.Delta{Text: text}, nil) && yield(provider.Delta{Finish: provider.FinishStop}, nil)
+			return
+		}
+		m.Trace.Add("ask model")
+		if wait != nil {
 			select {
 			case <-wait:
 			case <-ctx.Done():
-				yield(provider.Delta{}, fmt.Errorf("model: %w", fault.Cancelled))
-				return
 			}
 		}
 		for _, d := range answer(r, reply) {
+			if pace > 0 {
+				pause(ctx, pace)
+			}
+			if ctx.Err() != nil {
+				m.Trace.Add("cancel model")
+				yield(provider.Delta{}, fmt.Errorf("model: %w", fault.Cancelled))
+				return
+			}
+			if fail != nil && d.Finish != "" {
+				yield(provider.Delta{}, fail)
+				return
+			}
 			if !yield(d, nil) {
 				return
 			}
@@ -70,10 +99,7 @@ func (m *Model) Complete(ctx context.Context, r provider.Request) iter.Seq2[prov
 }
 
 func answer(r provider.Request, reply func(provider.Request) []provider.Delta) []provider.Delta {
-	switch {
-	case r.Schema != nil:
-		return []provider.Delta{{Text: "{}"}, {Finish: provider.FinishStop}}
-	case reply != nil:
+	if reply != nil {
 		return reply(r)
 	}
 	last := ""
@@ -83,6 +109,22 @@ func answer(r provider.Request, reply func(provider.Request) []provider.Delta) [
 		}
 	}
 	return []provider.Delta{{Text: "You said: "}, {Text: last}, {Finish: provider.FinishStop}}
+}
+
+// Says is a reply of plain text, a word a delta.
+func Says(text string) []provider.Delta {
+	var out []provider.Delta
+	for w := range strings.SplitAfterSeq(text, " ") {
+		out = append(out, provider.Delta{Text: w})
+	}
+	return append(out, provider.Delta{Finish: provider.FinishStop})
+}
+
+// Set changes the model while it is at work.
+func (m *Model) Set(change func(*Model)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(m)
 }
 
 // Requests is how often the model was asked for a reply.
@@ -127,8 +169,14 @@ func On(t testing.TB, j journal.Journal, idle time.Duration) *House {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &House{Journal: j, Model: &Model{}, Tenant: tenant.ID{1}}
-	h.Cast = &actors.Cast{Revision: rev, Knowledge: knowledge.Build(rev.Spec.Sources()), Thinks: h.Model}
+	trace := &Trace{}
+	h := &House{
+		Journal: j, Trace: trace, Model: &Model{Trace: trace}, Ears: &Ears{Trace: trace},
+		Voice: &Voice{Trace: trace, Chunk: 200 * time.Millisecond}, Tapes: &Tapes{Trace: trace}, Tenant: tenant.ID{1},
+	}
+	h.Cast = &actors.Cast{
+		Revision: rev, Knowledge: knowledge.Build(rev.Spec.Sources()), Thinks: h.Model, Hears: h.Ears, Speaks: h.Voice,
+	}
 	quiet := slog.New(slog.DiscardHandler)
 	h.sys = actor.NewActorSystemWithConfig(actor.Configure(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
@@ -139,7 +187,7 @@ func On(t testing.TB, j journal.Journal, idle time.Duration) *House {
 	}
 	late := &later{}
 	deps.Dir = late
-	h.Dir = actors.NewLocal(h.sys, actors.Kinds(deps, actors.CallDeps{Deps: deps}), quiet)
+	h.Dir = actors.NewLocal(h.sys, actors.Kinds(deps, actors.CallDeps{Deps: deps, Recorders: h.Tapes}), quiet)
 	late.Directory = h.Dir
 	t.Cleanup(func() { h.sys.Shutdown() })
 	return h
@@ -189,8 +237,13 @@ func (h *House) Begin(t testing.TB, name string) *actors.View {
 // Events reads a session's stream.
 func (h *House) Events(t testing.TB, name string) []event.Envelope {
 	t.Helper()
+	return h.read(t, h.Session(name))
+}
+
+func (h *House) read(t testing.TB, of actors.ID) []event.Envelope {
+	t.Helper()
 	var out []event.Envelope
-	for e, err := range h.Journal.Read(context.Background(), h.Session(name).Stream(), 1) {
+	for e, err := range h.Journal.Read(context.Background(), of.Stream(), 1) {
 		if err != nil {
 			t.Fatal(err)
 		}

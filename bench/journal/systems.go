@@ -86,7 +86,7 @@ func openPebble(size int) func(dir string, _ int) (appender, func() error, error
 	return func(dir string, _ int) (appender, func() error, error) {
 		cache := pdb.NewCache(64 << 20)
 		db, err := pdb.Open(dir, &pdb.Options{
-			Cache: cache, MemTableSize: 32 << 20, FormatMajorVersion: pdb.FormatNewest, Logger: quiet{},
+			Cache: cache, MemTableSize: 16 << 20, FormatMajorVersion: pdb.FormatNewest, Logger: quiet{},
 		})
 		if err != nil {
 			cache.Unref()

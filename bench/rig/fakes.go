@@ -65,7 +65,7 @@ const lastStretch = 2 * time.Millisecond
 // be taken off what is measured: the answer of a real provider comes by a
 // socket, which is that quick. It reports false when ctx ended first.
 func precisely(ctx context.Context, until time.Time) bool {
-	if !wait(ctx, time.Until(until)-lastStretch) {
+	if !wait(ctx, time.Until(until.Add(-lastStretch))) {
 		return false
 	}
 	for left := time.Until(until); left > 0; left = time.Until(until) {

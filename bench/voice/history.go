@@ -29,6 +29,7 @@ type decision struct {
 	at   time.Duration // since the call began, when it was due
 	kind string
 	why  string
+	deaf bool          // close_turn: no words were heard
 	end  time.Duration // of the caller's speech: close_turn
 }
 
@@ -46,6 +47,8 @@ func parse(spelled string) (decision, error) {
 	for _, f := range fields[2:] {
 		key, value, _ := strings.Cut(f, "=")
 		switch key {
+		case "unheard":
+			d.deaf = true
 		case "why":
 			d.why = value
 		case "ended":

@@ -15,13 +15,14 @@ type figures struct {
 	overhead, silence, afterYield, interrupt, pacing, setup, pacerWait []float64
 	stages                                                             map[string][]float64
 
-	turnsSaid, turnsClosed, answered int
-	interruptions, yields            int
-	sent, received, legSent, legSaw  float64
-	lost                             int
-	talked, recorded                 time.Duration
-	onLine, voiced                   time.Duration
-	faults                           []string
+	turnsSaid, turnsClosed          int
+	understood, answered            int
+	interruptions, yields           int
+	sent, received, legSent, legSaw float64
+	lost                            int
+	talked, recorded                time.Duration
+	onLine, voiced                  time.Duration
+	faults                          []string
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -92,6 +93,10 @@ func (f *figures) turns(c called, h *history, s rig.Script) {
 			continue
 		}
 		f.answered++
+		if d.deaf { // its answer needs no model
+			continue
+		}
+		f.understood++
 		wait := took(stages, "pacer")
 		over := time.Duration(first-from) - s.FirstToken - s.FirstByte - wait
 		f.overhead = append(f.overhead, millis(over))
@@ -193,6 +198,7 @@ func (f *figures) checks() []report.Check {
 		{Name: "seconds: recorded, talked", Left: f.recorded.Seconds(), Right: f.talked.Seconds()},
 		{Name: "turns: said, closed", Left: float64(f.turnsSaid), Right: float64(f.turnsClosed)},
 		{Name: "turns: closed, answered", Left: float64(f.turnsClosed), Right: float64(f.answered)},
+		{Name: "turns: answered, understood", Left: float64(f.answered), Right: float64(f.understood)},
 		{Name: "yields: interruptions, yields", Left: float64(f.interruptions), Right: float64(f.yields)},
 	}
 }

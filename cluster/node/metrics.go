@@ -78,18 +78,30 @@ func (m *meters) run(n *Node) {
 	}
 }
 
+func (m *meters) timed(t event.TurnTimed) {
+	var response, ours float64
+	for _, s := range t.Stages {
+		took := s.Took.Seconds()
+		m.stages.WithLabelValues(s.Name).Observe(took)
+		switch s.Name {
+		case "vad_stop", "eot", "stt_final": // before the commit
+		case "queue", "engine":
+			ours += took
+			response += took
+		default:
+			response += took
+		}
+	}
+	if t.Turn > 0 && response > 0 {
+		m.response.Observe(response)
+		m.overhead.Observe(ours)
+	}
+}
+
 func (m *meters) take(e event.Envelope) {
 	switch b := e.Body.(type) {
 	case event.TurnTimed:
-		for _, s := range b.Stages {
-			switch s.Name {
-			case "response":
-				m.response.Observe(s.Took.Seconds())
-			case "engine":
-				m.overhead.Observe(s.Took.Seconds())
-			}
-			m.stages.WithLabelValues(s.Name).Observe(s.Took.Seconds())
-		}
+		m.timed(b)
 	case event.ReplySpoken:
 		if b.Interrupted {
 			m.yields.Inc()

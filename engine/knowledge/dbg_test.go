@@ -25,13 +25,13 @@ func eval(ss []set, w weights, line float64) (first,above,below,q,u int) {
 func TestSweep(t *testing.T){
  ss:=sets(t)
  for _,s:=range ss { for _,l:=range []float64{.38,.42,.46,.5} { f,a,b,q,u:=eval([]set{s},standard(),l); fmt.Print(l,": ",f," ",a,"/",q," ",b,"/",u,"   ") }; fmt.Println() }
- for _,th:=range []float64{1,1.2,1.4,1.7} { w:=standard(); w.thing=th; for _,l:=range []float64{.4,.42,.44} {f,a,b,q,u:=eval(ss,w,l); fmt.Println("thing",th,l,f,a,q,b,u)} }
+ for _,th:=range []float64{.75,.8,.85,.9} { w:=standard(); w.answer=th; w.prose=th+.02; for _,l:=range []float64{.4,.42,.44} {f,a,b,q,u:=eval(ss,w,l); fmt.Println("thing",th,l,f,a,q,b,u)} }
  if os.Getenv("FULL")=="" { return }
  rng:=rand.New(rand.NewSource(3)); bw:=standard(); bl:=.42
  score:=func(w weights,l float64) (float64,string) { f,a,b,q,u:=eval(ss,w,l); return float64(a)/float64(q)*1.0+0.2*float64(f)/float64(q)+1.3*float64(b)/float64(u), fmt.Sprint(f," ",a,"/",q," ",b,"/",u) }
  best,_:=score(bw,bl)
  for i:=0;i<900;i++ { w:=bw; l:=bl
-  p:=[]*float64{&w.unseen,&w.soft,&w.floor,&w.lightUnseen,&w.indirect,&w.softMost,&w.thing,&w.title,&w.heading,&w.answer,&w.apart,&w.fact,&w.noFact,&w.back,&w.doubt,&w.prose,&l}
+  p:=[]*float64{&w.unseen,&w.soft,&w.floor,&w.lightUnseen,&w.indirect,&w.twice,&w.softMost,&w.thing,&w.title,&w.heading,&w.answer,&w.apart,&w.fact,&w.noFact,&w.back,&w.doubt,&w.prose,&l}
   for k:=0;k<2;k++ { j:=rng.Intn(len(p)); *p[j]*=0.8+0.4*rng.Float64(); if *p[j]>1.6 {*p[j]=1.6}; if p[j]!=&w.unseen && p[j]!=&w.thing && *p[j]>1 {*p[j]=1} }
   s,r:=score(w,l)
   if s>best+1e-9 { fmt.Printf("%.4f line %.3f %s %+v\n",s,l,r,w); best=s;bw=w;bl=l }

@@ -18,11 +18,50 @@ func (x *Index) fit(c *chunk, terms []asked, need lexis.Need) float64 {
 	if sum == 0 || hit == 0 {
 		return 0
 	}
+	hit -= x.shared(c, terms)
 	score := hit / sum * hit / (hit + x.w.doubt)
 	if !c.says(terms) {
 		score *= x.w.indirect
 	}
 	return score
+}
+
+// shared is what was counted twice: when one word of a passage stands for two of
+// a question (phone for mobile phone), the second proves nothing.
+func (x *Index) shared(c *chunk, terms []asked) float64 {
+	var used []int32
+	lost := 0.0
+	for _, exact := range [2]bool{true, false} {
+		for _, a := range terms {
+			if len(a.any) == 0 || (a.any[0].fit == 1 && c.holds(a.any[0].term)) != exact {
+				continue
+			}
+			for _, o := range a.any {
+				if !c.holds(o.term) {
+					continue
+				}
+				if o.fit < 1 && slices.Contains(used, o.term) {
+					lost += x.w.twice * a.weight * o.fit
+				}
+				used = append(used, o.term)
+				break
+			}
+		}
+	}
+	return lost
+}
+
+// holds reports whether a term stands anywhere in a passage.
+func (c *chunk) holds(t int32) bool {
+	if slices.Contains(c.question, t) || slices.Contains(c.title, t) {
+		return true
+	}
+	for _, s := range c.sentences {
+		if slices.Contains(s.own, t) || slices.Contains(s.heading, t) {
+			return true
+		}
+	}
+	return false
 }
 
 // says reports whether a passage has a telling word of the question itself, not
@@ -32,14 +71,8 @@ func (c *chunk) says(terms []asked) bool {
 		if !a.content || len(a.any) == 0 || a.any[0].fit < 0.9 {
 			continue
 		}
-		t := a.any[0].term
-		if slices.Contains(c.question, t) || slices.Contains(c.title, t) {
+		if c.holds(a.any[0].term) {
 			return true
-		}
-		for _, s := range c.sentences {
-			if slices.Contains(s.own, t) || slices.Contains(s.heading, t) {
-				return true
-			}
 		}
 	}
 	return false

@@ -245,7 +245,8 @@ func code(prev, s string) (int, string) {
 func codeWord(prev string) bool {
 	switch prev {
 	case "ending", "number", "code", "pin", "account", "order", "digits", "extension", "id", "ticket",
-		"reference", "booking", "invoice", "room", "flight", "phone", "call", "dial", "postcode", "zip", "iban", "cvv":
+		"reference", "booking", "invoice", "room", "flight", "phone", "call", "calling", "called",
+		"dial", "dialling", "ring", "ringing", "telephone", "postcode", "zip", "iban", "cvv":
 		return true
 	}
 	return false

@@ -148,7 +148,7 @@ func (k *talk) check(t *testing.T, s *session) {
 	}
 	require.LessOrEqual(t, len(s.heard), len(said), "%s: invented messages", k.session)
 	require.GreaterOrEqual(t, len(s.heard), known, "%s: acknowledged messages are missing", k.session)
-	require.Equal(t, said[:len(s.heard)], s.heard, "%s: order of messages", k.session)
+	require.Equal(t, said[:len(s.heard)], append([]string{}, s.heard...), "%s: order of messages", k.session)
 	for _, l := range k.lines[:known] {
 		require.Equal(t, l.text, s.texts[l.id], "%s: text of %s", k.session, l.id)
 		got := s.replies[s.turns[l.id]]

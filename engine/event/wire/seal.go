@@ -36,25 +36,36 @@ type Opener interface {
 	OpenKey(t tenant.ID, subject string, id uint64) (aead cipher.AEAD, ok bool, err error)
 }
 
+// place is where a sealed text stands and whose it is.
+type place struct {
+	stream  event.Stream
+	seq     uint64
+	subject string
+}
+
+func placeOf(env *event.Envelope) place {
+	return place{stream: env.Stream, seq: env.Seq, subject: env.Subject}
+}
+
 // aad binds a sealed text to its place: it opens nowhere else.
-func aad(b []byte, env *event.Envelope) []byte {
-	b = append(b, env.Stream.Tenant[:]...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(env.Stream.Kind)))
-	b = append(b, env.Stream.Kind...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(env.Stream.ID)))
-	b = append(b, env.Stream.ID...)
-	return binary.BigEndian.AppendUint64(b, env.Seq)
+func (p *place) aad(b []byte) []byte {
+	b = append(b, p.stream.Tenant[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(p.stream.Kind)))
+	b = append(b, p.stream.Kind...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(p.stream.ID)))
+	b = append(b, p.stream.ID...)
+	return binary.BigEndian.AppendUint64(b, p.seq)
 }
 
 // sealing seals the fields of one event. It keeps the first error, so that the
 // mapping reads like a list of fields.
 type sealing struct {
-	env  *event.Envelope
+	place
 	keys Sealer
-	key  Key // found at the first text that needs it
-	aad  []byte
+	key  Key    // found at the first text that needs it
+	data []byte // what aad gives
 	err  error
-	room [96]byte // for aad
+	room [96]byte // for data
 }
 
 func (s *sealing) text(p event.Private) *pb.Sealed {
@@ -71,11 +82,11 @@ func (s *sealing) text(p event.Private) *pb.Sealed {
 	b := make([]byte, nonceSize, nonceSize+len(p.Text)+s.key.AEAD.Overhead())
 	s.keys.Nonce(b)
 	nonce, text := b, append(b, p.Text...)[nonceSize:]
-	return &pb.Sealed{Nonce: nonce, Bytes: s.key.AEAD.Seal(text[:0], nonce, text, s.aad)}
+	return &pb.Sealed{Nonce: nonce, Bytes: s.key.AEAD.Seal(text[:0], nonce, text, s.data)}
 }
 
 func (s *sealing) find() bool {
-	if s.env.Subject == "" {
+	if s.subject == "" {
 		s.err = fmt.Errorf("private text without a subject: %w", fault.Invalid)
 		return false
 	}
@@ -83,8 +94,8 @@ func (s *sealing) find() bool {
 		s.err = fmt.Errorf("private text but nothing to seal it with: %w", fault.Bug)
 		return false
 	}
-	s.key, s.err = s.keys.SealKey(s.env.Stream.Tenant, s.env.Subject)
-	s.aad = aad(s.room[:0], s.env)
+	s.key, s.err = s.keys.SealKey(s.stream.Tenant, s.subject)
+	s.data = s.aad(s.room[:0])
 	return s.err == nil
 }
 
@@ -123,14 +134,14 @@ func (s *sealing) pairs(ps []event.PrivatePair) []*pb.SealedPair {
 
 // opening is sealing the other way round.
 type opening struct {
-	env   *event.Envelope
+	place
 	key   uint64
 	keys  Opener
 	aead  cipher.AEAD
-	aad   []byte
+	data  []byte // what aad gives
 	asked bool
 	err   error
-	room  [96]byte // for aad
+	room  [96]byte // for data
 }
 
 func (o *opening) text(m *pb.Sealed) event.Private {
@@ -154,7 +165,7 @@ func (o *opening) text(m *pb.Sealed) event.Private {
 	case o.aead == nil:
 		return event.Private{Erased: true}
 	}
-	plain, err := o.aead.Open(nil, m.Nonce, m.Bytes, o.aad)
+	plain, err := o.aead.Open(nil, m.Nonce, m.Bytes, o.data)
 	if err != nil {
 		o.err = errors.Join(errors.New("sealed text does not open at its place"), err, fault.Invalid)
 		return event.Private{}
@@ -167,11 +178,11 @@ func (o *opening) find() {
 	if o.keys == nil {
 		return
 	}
-	aead, ok, err := o.keys.OpenKey(o.env.Stream.Tenant, o.env.Subject, o.key)
+	aead, ok, err := o.keys.OpenKey(o.stream.Tenant, o.subject, o.key)
 	if err != nil {
 		o.err = err
 	} else if ok {
-		o.aead, o.aad = aead, aad(o.room[:0], o.env)
+		o.aead, o.data = aead, o.aad(o.room[:0])
 	}
 }
 

@@ -32,7 +32,7 @@ func Encode(env event.Envelope, s Sealer) ([]byte, error) { return Append(nil, e
 
 // Append is Encode behind what is in b already.
 func Append(b []byte, env event.Envelope, s Sealer) ([]byte, error) {
-	seal := sealing{env: &env, keys: s}
+	seal := sealing{place: placeOf(&env), keys: s}
 	body, err := bodyOf(env.Body, &seal)
 	if err != nil {
 		return nil, err
@@ -40,8 +40,9 @@ func Append(b []byte, env event.Envelope, s Sealer) ([]byte, error) {
 	if seal.err != nil {
 		return nil, fmt.Errorf("seal %s: %w", env.Body.Kind(), seal.err)
 	}
+	kind := env.Body.Kind()
 	m := pb.Envelope{
-		Id: env.ID[:], Kind: string(env.Body.Kind()),
+		Id: env.ID[:], Kind: string(kind),
 		Tenant: env.Stream.Tenant[:], StreamKind: string(env.Stream.Kind), StreamId: env.Stream.ID,
 		Seq: env.Seq, TimeUs: env.Time.UnixMicro(), Epoch: env.Epoch,
 		Cause: env.Cause[:], Subject: env.Subject, Key: seal.key.ID,
@@ -50,27 +51,21 @@ func Append(b []byte, env event.Envelope, s Sealer) ([]byte, error) {
 	// no memory of its own.
 	head, tail := m.SizeVT(), body.SizeVT()
 	b = slices.Grow(b, head+tail+1+binary.MaxVarintLen64)
-	b, err = marshal(b, &m, head)
+	b = b[:len(b)+head]
+	_, err = m.MarshalToSizedBufferVT(b[len(b)-head:])
 	if err == nil && tail > 0 {
 		b = binary.AppendUvarint(append(b, bodyTag), uint64(tail))
-		b, err = marshal(b, body, tail)
+		b = b[:len(b)+tail]
+		_, err = body.MarshalToSizedBufferVT(b[len(b)-tail:])
 	}
 	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", env.Body.Kind(), err)
+		return nil, fmt.Errorf("encode %s: %w", kind, err)
 	}
 	return b, nil
 }
 
 // bodyTag is field 12, length-delimited.
 const bodyTag = 12<<3 | 2
-
-// marshal writes m, of a known size, behind b, which has room for it.
-func marshal(b []byte, m message, size int) ([]byte, error) {
-	n := len(b)
-	b = b[:n+size]
-	_, err := m.MarshalToSizedBufferVT(b[n:])
-	return b, err
-}
 
 // Decode reads what Encode wrote. Position and Hash stay zero. Fields whose key
 // is gone read as Erased. Bytes that Encode cannot have written are
@@ -91,7 +86,7 @@ func Decode(b []byte, o Opener) (event.Envelope, error) {
 	copy(env.ID[:], m.Id)
 	copy(env.Cause[:], m.Cause)
 	copy(env.Stream.Tenant[:], m.Tenant)
-	open := opening{env: &env, key: m.Key, keys: o}
+	open := opening{place: placeOf(&env), key: m.Key, keys: o}
 	body, err := eventOf(event.Kind(m.Kind), m.Body, &open)
 	if err != nil {
 		return event.Envelope{}, err

@@ -3,6 +3,273 @@ package lexis
 // sameWords: each line holds words that people use one for the other in nearly
 // every sentence a caller says.
 const sameWords = `
+phone call
+call ring dial
+complain dissatisfied unhappy
+satisfied happy
+apply application
+approve accept
+reject refuse decline deny
+confirm confirmation
+proof confirmation
+verify check
+check inspect
+track trace locate
+status progress
+arrive come
+depart leave
+departure leave
+arrival arrive
+land arrive
+carry transport
+allowance limit
+maximum most
+minimum smallest
+speed fast
+speed slow
+height tall high
+depth deep
+width wide
+weight heavy
+distance far
+temperature warm
+temperature cold
+temperature hot
+price expensive
+size big
+size large
+age old
+length long
+strong strength
+strike walkout
+boss supervisor
+headquarters headoffice
+founder founded
+partner companion
+together accompany
+accompany bring
+toddler infant
+grandparent grandmother grandfather
+pensioner senior old
+veteran soldier
+immigrant foreigner
+citizen resident inhabitant local
+resident live
+town city
+suburb outskirts
+countryside rural
+vacate leave
+evict eviction
+landlord owner
+tenant renter
+rent rental
+deposit bond
+utility electricity
+meter reading
+plumber pipe
+electrician electric
+socket plug outlet
+charger cable
+charger charge
+broken damage
+broken fault
+outage blackout failure
+interrupt outage
+restore repair
+reboot restart reset
+sync synchronise synchronize
+freeze hang stuck
+stuck jam
+blocked block
+block suspend freeze
+fraud scam
+phishing scam
+stolen theft
+hack breach
+privacy data
+newsletter mailing
+unsubscribe cancel
+spam junk
+attachment file
+scan photograph
+signature sign
+original copy
+translate translation
+notary certified
+visa permit
+passport document
+birthday birth
+anniversary celebration
+ceremony wedding
+catering food
+buffet meal
+dessert sweet cake
+spicy hot
+gluten wheat coeliac celiac
+lactose milk dairy
+vegan vegetarian
+nut peanut
+allergen allergy
+kosher halal
+takeaway takeout
+dinein table
+table reservation
+waiter staff
+tip gratuity
+dress outfit
+dresscode outfit
+coat cloakroom
+cloakroom wardrobe
+locker cupboard
+stroller pram pushchair buggy
+nursing breastfeed
+playground play
+playroom play
+babysitter babysitting childcare
+nursery kindergarten daycare
+pupil schoolchild
+grade mark
+homework assignment
+timetable schedule
+term semester
+semester term
+holiday break
+tuition fee
+scholarship grant bursary
+grant subsidy
+subsidy support
+benefit welfare
+unemployed benefit
+disabled benefit
+pregnant maternity
+maternity birth
+vaccine vaccination jab
+vaccination injection shot
+blood sample
+xray radiology
+scan mri
+surgery operation
+anaesthetic anesthetic
+physiotherapy physio
+psychologist therapist counsellor
+counselling therapy
+pharmacy chemist drugstore
+pill tablet
+ambulance emergency
+insurer insurance
+premium rate
+excess deductible
+deductible excess
+payout compensation
+compensation payout
+inherit inheritance
+beneficiary heir
+mileage kilometre mile
+mile kilometre
+speeding speed
+parking park
+toll road
+trailer tow
+tow recovery breakdown
+breakdown recovery
+recovery rescue
+puncture flat
+brake stop
+automatic transmission gearbox
+manual gearbox
+seatbelt belt
+child booster
+seat booster
+roof rack
+luggage boot
+key locked
+runway airport
+layover stopover
+stopover connection
+boarding board
+gate terminal
+cabin hand
+handluggage carryon
+carryon hand
+overweight heavy
+oversize bulky
+bulky large
+fragile breakable
+liquid fluid
+customs border
+currency money
+exchange rate
+atm machine
+overdraft negative
+balance amount
+statement balance
+standing recurring
+debit direct
+cheque check
+loyalty bonus
+points miles
+bonus reward
+prize draw
+lottery draw
+match game
+referee umpire
+stadium arena
+court field pitch
+lane pool
+lifeguard supervisor
+sauna spa
+massage spa
+haircut hairdresser
+manicure nail
+makeup cosmetic
+tattoo piercing
+photo camera
+drone film
+film shoot
+loudspeaker speaker
+microphone mic
+projector beamer
+whiteboard board
+conference meeting
+seminar workshop
+keynote speech
+lecture talk
+panel discussion
+recording record
+livestream stream
+stream broadcast
+broadcast air
+podcast audio
+ebook reader
+magazine journal
+archive record
+exhibit display
+statue sculpture
+guide audioguide
+donate give
+donation gift
+volunteer help
+charity nonprofit
+sponsor support
+member supporter
+vote ballot
+permit authorisation authorization
+fine penalty
+inspection inspector
+recycle waste
+compost garden
+bin waste container
+bulky furniture
+tree plant
+dog leash
+noise complaint
+pothole road
+streetlight lamp
+water supply
+sewage drain
+flood water
+fire smoke
+alarm siren
 join enrol enroll register signup subscribe
 register sign
 cancel terminate quit withdraw
@@ -19,11 +286,9 @@ refund reimburse repay
 discount reduction rebate concession
 discount cheap
 cheap affordable inexpensive
-deposit security
 instalment installment
 salary wage
 pay settle
-phone call ring dial
 phone mobile cellphone smartphone
 contact reach
 email message
@@ -31,9 +296,7 @@ letter post
 post mail
 parcel package packet
 deliver ship dispatch
-deliver bring
 send post mail ship
-send forward
 collect pickup fetch
 return back
 exchange swap
@@ -137,7 +400,6 @@ holiday vacation
 abroad foreign overseas
 country abroad
 country nation
-airport terminal
 plane aircraft airplane
 flight plane
 luggage baggage
@@ -159,7 +421,6 @@ breakfast meal
 food meal dish
 eat food
 eat meal dine
-restaurant diner
 cafe coffee
 canteen cafeteria
 canteen restaurant food
@@ -186,10 +447,8 @@ exam test
 exam assessment
 certificate diploma
 certificate qualification degree
-pass succeed
 fail flunk
 repeat retake resit
-learn study
 teach instruct
 study university
 textbook book
@@ -289,7 +548,7 @@ income salary earnings
 poor income
 unemployed jobless income
 job work employment
-job vacancy position
+
 company firm business
 company enterprise corporate
 boss manager
@@ -310,7 +569,6 @@ cold freezing chilly
 warm heat
 weather forecast
 rain wet
-snow ice
 winter snow
 swimsuit swimwear trunks
 towel bathrobe
@@ -326,11 +584,9 @@ size dimension
 tall height
 wide width
 empty vacant
-free vacant available
+vacant available
 full busy crowded
-full sold
 private personal
-public general
 new recent
 old used secondhand
 spare extra additional
@@ -340,7 +596,6 @@ together joint
 alone single
 single individual
 double two
-half part
 whole entire complete
 weekly week
 monthly month
@@ -358,8 +613,6 @@ difference compare comparison
 difference distinguish
 recommend suggest advise
 prefer favourite favorite
-like enjoy
-name title
 language speak
 translate interpreter
 vegetarian meatless
@@ -376,7 +629,7 @@ garden yard
 balcony terrace patio
 window glass
 door entrance gate
-door lock open
+door lock
 stairs steps
 step stair
 floor storey level
@@ -389,11 +642,9 @@ key keycard fob
 light lamp
 power electricity
 electric electricity
-water leak
 heat heating
 cool cooling
 gas heating
-noise disturb
 neighbour neighbor
 visitor tourist
 tourist traveller

@@ -192,31 +192,44 @@ licence license
 // relatedWords: each line holds words a caller may use one for the other. They
 // match with less weight than the word itself.
 const relatedWords = `
-cost price fee charge tariff pay expensive cheap rate
+cost price fee charge tariff expensive cheap rate
+cost pay
+pay cash
+discount cheap concession saving coupon voucher promo promotional
+card debit credit
+hours open
+timetable schedule hours
+wait queue
+phone contact
+member card
+ticket card
+fine penalty
+mother parent
+father parent
+mum mother
+dad father
+return send
+swim pool
+withdraw cash
 cost free
 free complimentary included
-fee fine penalty surcharge
 pay payment bill invoice settle
 bill invoice statement
-pay card cash debit credit
 bank iban transfer
 money cash amount sum
 money refund reimburse reimbursement repay
 refund return
-cheap discount reduced reduction concession concessionary offer saving coupon voucher promo promotional
 discount student senior
 old age senior elderly pensioner retired
 age minimum adult child
 child baby toddler family minor
 young teenager teen youth
 teenager child
-parent guardian adult family mother father mum dad
 family household
 kid child
 boy girl child son daughter
 husband wife spouse partner
 friend guest visitor companion
-phone call telephone ring contact dial
 phone mobile cell cellphone smartphone handset
 email message
 email contact
@@ -232,23 +245,16 @@ break damage fault faulty defect defective crack repair
 repair fix mend
 broken malfunction
 problem issue trouble fault difficulty error
-problem complain
 complaint feedback unhappy dissatisfied
 cancel terminate end stop quit
-cancel withdraw
-cancel leave
 change modify amend alter switch update edit adjust
-change move reschedule
 postpone reschedule delay
 swap exchange switch replace
-replace replacement substitute new
-replace lost
 renew extend extension prolong
 extend longer
 upgrade improve switch
 downgrade switch
 buy purchase order get
-buy sell shop
 order book
 book reserve appointment schedule arrange
 book ticket
@@ -256,8 +262,6 @@ appointment visit slot
 sign register join enrol enroll subscribe signup
 join member
 open start begin commence
-open hours
-hours open close schedule timetable
 close shut closed closure
 finish complete end
 begin start
@@ -265,13 +269,9 @@ start launch
 enter entry entrance admission access
 admission ticket
 exit leave
-visit come
-arrive reach come
 arrive deliver
 late overdue
 late after
-early before
-wait queue
 quick fast speed rapid soon urgent express
 slow speed
 deliver ship shipping dispatch courier post send
@@ -312,9 +312,7 @@ trip travel journey holiday vacation
 travel abroad
 abroad foreign overseas international country worldwide
 country abroad
-holiday bank public
 christmas holiday
-holiday closed
 weekend saturday
 weekend sunday
 week weekly
@@ -380,7 +378,6 @@ device equipment gadget
 equipment kit gear
 signal connection
 outage interruption disruption down
-down outage
 speed mbps
 tv television channel
 channel station
@@ -388,7 +385,6 @@ film movie video
 video record
 photo picture camera image
 music audio
-game play
 play sport
 gym fitness exercise
 sport ski
@@ -401,20 +397,13 @@ group party team
 group school class
 party birthday celebrate
 meeting conference
-room hire rent
 hire rent rental lease
-borrow lend loan rent
 loan mortgage credit
-interest rate
-save deposit
 deposit advance upfront
 instalment installment monthly
-limit maximum cap restriction allowance
 limit exceed
 maximum limit most
 minimum least
-amount much
-number quantity many
 weigh heavy
 size big large dimension
 heavy weigh
@@ -448,9 +437,7 @@ notice period
 expire valid validity
 valid expire
 warranty guarantee
-return send back
 gift present voucher
-gift card
 reward points loyalty
 staff employee worker personnel team
 technician engineer installer
@@ -461,9 +448,6 @@ try trial test
 check examine inspect control
 result outcome
 collect pick pickup fetch
-drop leave
-bring carry take
-carry hold
 allow permit permission forbidden prohibited ban
 rule regulation
 smoke smoking cigarette
@@ -475,7 +459,6 @@ help support
 advice consult consultation
 job work vacancy career employ
 business company corporate firm
-company firm
 student school university
 school education
 language english translate
@@ -487,17 +470,10 @@ newspaper press
 privacy personal data
 data personal
 delete remove erase
-remove cancel
-add extra additional
 extra additional more
-another second additional
 choose select pick
 difference compare
 prefer choose
-plan package tariff
-basic standard
-premium best
-withdraw cash atm
 atm cash machine
 transfer send
 abroad currency
@@ -505,25 +481,17 @@ currency exchange
 tax vat
 invoice receipt
 receipt proof
-reach contact
-where location address
 opening hours
-swim pool
 swim bathe bathing
 lady woman
 cheap cheaper
-pass ticket card
-member card
 eat cafe snack
 donate donation give
 period duration term length
 invoice bill
-borrow keep
 delay late
-water pool
 sauna steam spa
 child playground
-glasses lens
 dirty clean
 trash waste rubbish garbage recycle
 environment green
@@ -531,9 +499,6 @@ light lamp electricity power
 power electricity
 battery charge
 gas fuel petrol
-sick cancel
-miss late
-late miss
 snow ski winter
 winter summer season seasonal
 `

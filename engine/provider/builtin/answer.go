@@ -153,12 +153,37 @@ func (t *turn) answer(q ask) string {
 // when it was given for this very question.
 func (t *turn) find(q knowledge.Query) []knowledge.Hit {
 	hits := t.index.Find(q)
-	if len(parts(t.last.text)) > 1 || knowledge.Leans(t.lex, q.Text) {
+	if knowledge.Leans(t.lex, q.Text) {
+		return t.stay(hits)
+	}
+	if len(parts(t.last.text)) > 1 {
 		return hits
 	}
 	for i, h := range hits {
 		if n, err := strconv.Atoi(h.ID); err == nil && n < len(t.found) && t.found[n] > 0 {
 			hits[i].Score = (h.Score + math.Min(1, t.found[n])) / 2
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b knowledge.Hit) int { return cmp.Compare(b.Score, a.Score) })
+	return hits
+}
+
+// stay prefers the passage that the agent has just answered from: a follow-up
+// mostly asks for more of the same.
+func (t *turn) stay(hits []knowledge.Hit) []knowledge.Hit {
+	said := ""
+	if ss := lexis.Sentences(t.last.prev); len(ss) > 0 {
+		said = ss[0]
+	}
+	if _, after, ok := strings.Cut(said, ": "); ok {
+		said = after // the heading it was said under
+	}
+	if len(strings.Fields(said)) < 3 {
+		return hits
+	}
+	for i, h := range hits {
+		if t.contained(said, h.Text) >= 0.9 {
+			hits[i].Score = math.Min(1, h.Score*1.25)
 		}
 	}
 	slices.SortStableFunc(hits, func(a, b knowledge.Hit) int { return cmp.Compare(b.Score, a.Score) })

@@ -125,7 +125,7 @@ func TestEverydayTalk(t *testing.T) {
 		"how are you":          {"How are you?", "I am fine, thank you. How can I help you?"},
 		"goodbye without tool": {"that's all, goodbye", "Thank you for talking to us. Goodbye!"},
 		"a person":             {"can I talk to a real person", "I am sorry, I cannot put you through to a person. But I can note your details so that somebody gets back to you. May I have your full name, please?"},
-		"from the core":        {"how many participants can an event have?", "Each event has a limited number of seats (100 participants). May I have your full name, please?"},
+		"from the core":        {"how many seats does an event have?", "Each event has a limited number of seats (100 participants). May I have your full name, please?"},
 		"a list":               {"which events are coming up?", "There are AI Basics for Beginners, Time Management Masterclass and Introduction to Data Analytics. May I have your full name, please?"},
 		"unknown":              {"do you also repair washing machines?", "I am sorry, I do not have any information about that. May I have your full name, please?"},
 		"two questions":        {"is it free and what if the event is full", "Participation in events is free, but registration is required. If an event reaches the limit of 100 participants, you can join the waiting list. If a spot becomes available, you will receive an email invitation to register. May I have your full name, please?"},

@@ -14,7 +14,7 @@ import (
 
 const (
 	blockCache   = 64 << 20
-	memTableSize = 32 << 20
+	memTableSize = 16 << 20
 	// Events are never overwritten, so merging tables early saves no space, and
 	// what it costs is taken from those who append.
 	tablesToMerge = 8

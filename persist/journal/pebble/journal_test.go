@@ -92,6 +92,51 @@ func TestItKeepsTheContractOnDiskWithTinyCaches(t *testing.T) {
 	})
 }
 
+func TestMoreStreamsThanTheCachesHold(t *testing.T) {
+	opt := options(vfs.NewMem())
+	opt.Heads, opt.Keys = 1, 1 // at least 1,024 heads are kept
+	j := open(t, "/data", opt)
+	const streams, writers = 3000, 16
+	var work sync.WaitGroup
+	for w := range writers {
+		work.Go(func() {
+			for round := range uint64(2) {
+				for n := w; n < streams; n += writers {
+					b := batch(n, round, "x")
+					b.Subject = fmt.Sprint("person ", n%50)
+					if _, err := j.Append(t.Context(), b); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	work.Wait()
+	requireSound(t, j, 2*streams)
+	for n := range 50 {
+		for env, err := range j.Read(t.Context(), session(n), 1) {
+			require.NoError(t, err)
+			require.Equal(t, said("x"), env.Body)
+		}
+	}
+}
+
+func TestAStreamOfManyPeopleKeepsNoNewSnapshot(t *testing.T) {
+	j := open(t, "/data", options(vfs.NewMem()))
+	for i := range uint64(9) {
+		b := batch(1, i, "x")
+		b.Subject = fmt.Sprint("person ", i)
+		_, err := j.Append(t.Context(), b)
+		require.NoError(t, err)
+		require.NoError(t, j.Save(t.Context(), session(1), journal.Snapshot{Seq: i + 1, Data: []byte("x")}))
+		snap, ok, err := j.Restore(t.Context(), session(1))
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, min(i+1, 8), snap.Seq, "the ninth person is one too many")
+	}
+}
+
 func TestEverythingIsThereAfterClosing(t *testing.T) {
 	dir := t.TempDir()
 	j, err := pebble.Open(dir, options(nil))

@@ -166,26 +166,27 @@ func (v *verifier) event(key, value []byte) error {
 	if v.progress != nil && v.report.Events%4096 == 0 {
 		v.progress(v.report.Events, v.last.position)
 	}
-	r := record(value)
-	if !r.valid() {
-		v.report.add(fmt.Sprintf("%s seq %d", v.name, seq), "%v", errRecord)
+	problem := func(what string, args ...any) error {
+		v.report.add(fmt.Sprintf("%s seq %d", v.name, seq), what, args...)
 		return nil
 	}
-	env, err := wire.Decode(r.stored(), v.j.keys)
-	if err == nil {
-		v.name = nameOf(env.Stream)
+	r := record(value)
+	if !r.valid() {
+		return problem("%v", errRecord)
 	}
-	where := fmt.Sprintf("%s seq %d", v.name, seq)
+	env, err := wire.Decode(r.stored(), v.j.keys)
 	switch {
 	case err != nil:
-		v.report.add(where, "%v", err)
+		_ = problem("%v", err)
 	case env.Seq != seq || !bytes.Equal(streamKey(env.Stream), stream):
-		v.report.add(fmt.Sprintf("stream %x seq %d", stream, seq), "its envelope says seq %d of %s", env.Seq, v.name)
+		_ = problem("its envelope says seq %d of %s", env.Seq, nameOf(env.Stream))
+	case v.seq == 0 || seq != v.seq+1:
+		v.name = nameOf(env.Stream)
 	}
 	if seq != v.seq+1 {
-		v.report.add(where, "follows seq %d", v.seq)
+		_ = problem("follows seq %d", v.seq)
 	} else if !r.chained(v.hash) {
-		v.report.add(where, "its hash does not follow from the event before it")
+		_ = problem("its hash does not follow from the event before it")
 	}
 	v.seq, v.hash = seq, r.hash()
 	return nil

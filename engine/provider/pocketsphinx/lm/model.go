@@ -15,7 +15,7 @@ const (
 	doubt        = 20.0    // weight of a history at which it has half of that share
 	keepBigram   = 2e-6    // least gain in likelihood that pays for an n-gram
 	keepTrigram  = 2e-6
-	topWords     = 900 // of general English, beside the words of the agent
+	topWords     = 1500 // of general English, beside the words of the agent
 )
 
 // Options of Build. The zero value builds from the agent's sentences alone.
