@@ -62,6 +62,9 @@ func (a *appender) append(events ...event.Event) bool {
 	}
 }
 
+// wait queues events and waits for room. It is not for actors.
+func (a *appender) wait(events ...event.Event) { a.in <- events }
+
 // close ends the appender after what is queued. It is called once.
 func (a *appender) close() { close(a.in) }
 

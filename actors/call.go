@@ -81,16 +81,18 @@ type Call struct {
 	reply *reply // the one that has or will have the voice
 	dead  uint64 // generations up to this one have yielded
 	up    bool   // the line is: the caller hears what is sent
+	early []any  // what the session said before that
 	clock stopwatch
+	taken bool // the offer was accepted: call.answered is written
 	over  bool
 	rec   Recorder
-	saved chan struct{}
 }
 
 type ears struct {
 	n      uint64 // how often opened
 	gen    uint64 // the machine's name for the stream
 	replay time.Duration
+	since  time.Time // when it was asked for: what comes in meanwhile is replayed, too
 	stream provider.Transcription
 	gate   gate
 	cancel context.CancelFunc
@@ -113,6 +115,7 @@ type utter struct {
 type (
 	ticked  struct{}
 	beaten  struct{}
+	resaid  struct{ mouth uint64 } // it is time to open another voice
 	written struct{ err error }
 	begun   struct {
 		answer any
@@ -155,6 +158,7 @@ func (c *Call) handle(m any, reply func(any)) {
 		return
 	}
 	if c.offer == nil || c.over {
+		reply(fmt.Errorf("call %q: %w", c.id.Name, fault.NotFound))
 		if c.offer == nil {
 			c.stay.Leave(c.id, c.self)
 		}
@@ -165,7 +169,7 @@ func (c *Call) handle(m any, reply func(any)) {
 		c.fact(m.Fact)
 	case *hearing, *earsOpen, *earsGone:
 		c.heard(m)
-	case *rendered, *mouthOpen, *mouthGone:
+	case *rendered, *placed, *mouthOpen, *mouthGone, *resaid:
 		c.spoken(m)
 	case *Opened, *Say, *Said, *Over:
 		c.told(m)
@@ -177,9 +181,12 @@ func (c *Call) handle(m any, reply func(any)) {
 		c.beatOn()
 	case *HangUp:
 		c.finish(m.Status, string(m.Status), "agent")
+		reply(nil)
 	case *written:
 		c.Log.Error("call's journal failed", "err", m.err, "call", c.id.Name)
 		c.finish(event.Failed, "journal", "system")
+	default:
+		reply(fmt.Errorf("call got %T: %w", m, fault.Bug))
 	}
 }
 
@@ -241,6 +248,7 @@ func (c *Call) accepted(b *begun) {
 		b.reply(fmt.Errorf("call is over: %w", fault.Cancelled))
 		return
 	}
+	c.taken = true
 	stats := c.leg.Stats()
 	c.log.append(event.CallAnswered{
 		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: c.seed, Began: c.born.UnixNano(), //nolint:gosec // a sample rate
@@ -251,6 +259,7 @@ func (c *Call) accepted(b *begun) {
 	if c.cast.Revision.Settings.Record && c.Recorders != nil {
 		rec, err := c.Recorders.Open(c.id.Name, stats.RateHz)
 		if err != nil {
+			c.toSession(&LegGone{Status: event.Failed}) // it has begun already
 			c.refuse(fmt.Errorf("record call: %w", err), b.reply)
 			return
 		}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"flametree/engine/event"
@@ -39,7 +40,7 @@ func (c *Call) fact(f Fact) {
 		c.drained(f.Gen, f.Played)
 	case FactLineUp:
 		c.step(at, turn.Input{Kind: turn.LineUp})
-		c.startSpeaking()
+		c.lineUp()
 	case FactLineHeld:
 		c.write(event.CallHeld{Offset: at})
 		c.step(at, turn.Input{Kind: turn.LineHeld})
@@ -109,11 +110,8 @@ func (c *Call) do(o turn.Output) {
 // closeTurn gives the caller's turn to the session; the reply will speak as o.Gen.
 func (c *Call) closeTurn(o turn.Output) {
 	c.clock.commitAt(c.born.Add(o.At), o)
-	text := o.Text
-	if o.Digits != "" {
-		text = "[digits: " + o.Digits + "]"
-	}
-	c.toSession(&Spoke{Gen: o.Gen, Text: text, Digits: o.Digits != "", Unheard: o.Unheard, Offset: o.Ended})
+	text := strings.TrimSpace(o.Text + " " + o.Digits)
+	c.toSession(&Spoke{Gen: o.Gen, Text: text, Digits: text != "" && text == o.Digits, Unheard: o.Unheard, Offset: o.Ended})
 	c.flush()
 }
 
@@ -141,7 +139,7 @@ func (c *Call) openEars(gen uint64, replay time.Duration) {
 	c.ears.gate.shut()
 	ctx, cancel := context.WithCancel(c.life)
 	c.ears.n++
-	c.ears.gen, c.ears.replay, c.ears.cancel, c.ears.stream = gen, replay, cancel, nil
+	c.ears.gen, c.ears.replay, c.ears.cancel, c.ears.stream, c.ears.since = gen, replay, cancel, nil, time.Now()
 	if c.cast.Hears == nil {
 		return
 	}
@@ -167,7 +165,7 @@ func (c *Call) heard(m any) {
 		}
 		c.ears.stream = m.stream
 		c.ears.gate.open(m.stream)
-		c.leg.Hear(c.ears.gate.frame, c.ears.replay)
+		c.leg.Hear(c.ears.gate.frame, c.ears.replay+time.Since(c.ears.since))
 		if c.ears.n > 1 { // what is replayed is written by now
 			c.step(c.now(time.Now()), turn.Input{Kind: turn.STTRestored, Gen: c.ears.gen})
 		}
@@ -226,8 +224,8 @@ func (c *Call) finish(status event.Status, reason, by string) {
 	if err := c.leg.Close(); err != nil && fault.KindOf(err) != fault.Cancelled {
 		c.Log.Warn("leg not closed", "err", err, "call", c.id.Name)
 	}
-	if len(c.inputs) > 0 {
-		c.log.append(event.CallInputs{Inputs: c.inputs})
+	if len(c.inputs) > 0 && c.taken { // without call.answered nobody could replay them
+		c.write(event.CallInputs{Inputs: c.inputs})
 	}
 	c.toSession(&LegGone{Status: status})
 	c.keep(event.CallEnded{
@@ -247,10 +245,10 @@ func (c *Call) keep(end event.CallEnded) {
 			if e, err := archive(ctx, rec, recs, id, subject); err != nil {
 				out.Error("recording not kept", "err", err, "call", id.Name)
 			} else {
-				log.append(e)
+				log.wait(e)
 			}
 		}
-		log.append(end)
+		log.wait(end)
 		log.close()
 		<-log.done
 		stay.Leave(id, self)

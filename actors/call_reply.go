@@ -2,11 +2,11 @@ package actors
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"flametree/engine/dialog"
 	"flametree/engine/event"
+	"flametree/engine/fault"
 	"flametree/engine/provider"
 	"flametree/engine/spoken"
 	"flametree/engine/turn"
@@ -37,11 +37,21 @@ type clause struct {
 	words  []provider.Word
 	start  time.Duration // in the reply's audio
 	length time.Duration // rendered so far
-	whole  bool
+	placed time.Duration // of that, in the playout ring
+	known  bool          // all of it is rendered
+	whole  bool          // and in the ring
 }
 
-// told handles what the session says.
+// told handles what the session says. Before the line is up nothing of it is
+// begun: the machine would miss a sign of life while the peer's ACK is awaited.
 func (c *Call) told(m any) {
+	if _, over := m.(*Over); !over && !c.up {
+		if _, newer := m.(*Opened); newer {
+			c.early = nil // the caller spoke first: the session dropped its greeting
+		}
+		c.early = append(c.early, m)
+		return
+	}
 	switch m := m.(type) {
 	case *Opened:
 		c.opened(m)
@@ -76,32 +86,40 @@ func (c *Call) say(r *reply, id uint64, text string) {
 	if r.clock.said.IsZero() {
 		r.clock.said = time.Now()
 	}
-	r.clauses = append(r.clauses, clause{id: id, text: text})
+	l := clause{id: id, text: text}
+	r.clauses = append(r.clauses, l)
 	c.step(c.now(time.Now()), turn.Input{Kind: turn.SayQueued, Gen: r.gen, Clause: id, Text: text})
 	if r.done { // the caller has the floor: the machine yielded at once
 		return
 	}
-	c.utter(utter{text: spoken.Words(text, c.cast.Revision.Settings.Language), gen: r.gen, id: id})
+	c.utter(c.voiced(r, l))
 }
 
-// utter gives a clause to the voice, or keeps it until there is one and the
-// line is up.
+// utter gives a clause to the voice, or keeps it until there is one.
 func (c *Call) utter(u utter) {
-	if c.mouth.speech == nil || !c.up {
+	if c.mouth.speech == nil {
 		c.mouth.waiting = append(c.mouth.waiting, u)
 		return
 	}
-	if err := c.mouth.speech.Speak(u.text, u.gen, u.id); err != nil {
+	err := c.mouth.speech.Speak(u.text, u.gen, u.id)
+	if err != nil && fault.KindOf(err) != fault.Cancelled { // a voice that has ended says so by itself
 		c.Log.Warn("voice refused a clause", "err", err, "call", c.id.Name)
 		c.step(c.now(time.Now()), turn.Input{Kind: turn.TTSFailed, Gen: u.gen})
 	}
 }
 
-func (c *Call) startSpeaking() {
+// lineUp lets the session's first words through.
+func (c *Call) lineUp() {
 	c.up = true
-	if c.mouth.speech == nil {
-		return
+	early := c.early
+	c.early = nil
+	for _, m := range early {
+		c.told(m)
 	}
+}
+
+// speakOn gives the voice what waited for it.
+func (c *Call) speakOn() {
 	waiting := c.mouth.waiting
 	c.mouth.waiting = nil
 	for _, u := range waiting {
@@ -165,12 +183,16 @@ func (c *Call) spoken(m any) {
 			return
 		}
 		c.mouth.speech = m.speech
-		if c.up {
-			c.startSpeaking()
-		}
+		c.speakOn()
 	case *rendered:
 		c.mouth.tries = 0
 		c.render(m)
+	case *placed:
+		c.place(m)
+	case *resaid:
+		if m.mouth == c.mouth.n {
+			c.openMouth()
+		}
 	case *mouthGone:
 		if m.mouth == c.mouth.n {
 			c.mute(m.err)
@@ -198,8 +220,22 @@ func (c *Call) render(m *rendered) {
 			l.words = m.words
 		}
 		l.length += m.length
-		l.whole = m.last
+		l.known = m.last
 		break
+	}
+}
+
+func (c *Call) place(m *placed) {
+	r := c.reply
+	if r == nil || r.gen != m.gen || r.done {
+		return
+	}
+	for i := range r.clauses {
+		if l := &r.clauses[i]; l.id == m.clause && !l.whole {
+			l.placed += m.length
+			l.whole = m.last
+			break
+		}
 	}
 	c.maybeEnd(r)
 }
@@ -253,7 +289,10 @@ func (c *Call) interrupted(r *reply, played time.Duration) {
 	r.done = true
 	lines := make([]dialog.Spoken, len(r.clauses))
 	for i, l := range r.clauses {
-		lines[i] = dialog.Spoken{Text: l.text, Words: l.words, Length: l.length}
+		lines[i] = dialog.Spoken{Text: l.text, Words: l.words}
+		if l.known {
+			lines[i].Length = l.length
+		}
 	}
 	lines = dialog.Position(lines, max(0, played-wayToEar))
 	c.toSession(&Played{
@@ -262,11 +301,13 @@ func (c *Call) interrupted(r *reply, played time.Duration) {
 }
 
 func (r *reply) text() string {
-	parts := make([]string, len(r.clauses))
-	for i, l := range r.clauses {
-		parts[i] = l.text
+	var parts []string
+	for _, l := range r.clauses {
+		if l.text != "" {
+			parts = append(parts, l.text)
+		}
 	}
-	return strings.Join(parts, " ")
+	return dialog.Join(parts)
 }
 
 // openMouth opens the agent's voice.
@@ -285,24 +326,63 @@ func (c *Call) openMouth() {
 	go func() { speak(ctx, s, provider.Voice{Name: set.TTSVoice, Language: set.Language}, leg, n, tell) }()
 }
 
-// maxMouths bounds how often a voice is opened again in a row.
-const maxMouths = 3
+// maxMouths bounds how often a voice is opened again in a row, and mouthPace
+// how quickly: the second time at once.
+const (
+	maxMouths = 3
+	mouthPace = 300 * time.Millisecond
+)
 
+// mute opens another voice for what the last one left unsaid.
 func (c *Call) mute(err error) {
 	c.Log.Warn("voice gone", "err", err, "call", c.id.Name)
 	c.mouth.speech = nil
 	c.mouth.tries++
 	if c.mouth.tries > maxMouths {
+		if c.reply != nil && !c.reply.done {
+			c.step(c.now(time.Now()), turn.Input{Kind: turn.TTSFailed, Gen: c.reply.gen})
+		}
 		c.finish(event.Failed, "voice", "system")
 		return
 	}
-	if c.reply != nil && !c.reply.done {
-		c.step(c.now(time.Now()), turn.Input{Kind: turn.TTSFailed, Gen: c.reply.gen})
+	c.again()
+	if c.mouth.tries == 1 {
+		c.openMouth()
+		return
 	}
-	c.openMouth()
+	tell, n := teller(c.root, c.self), c.mouth.n
+	time.AfterFunc(time.Duration(c.mouth.tries-1)*mouthPace, func() { tell(&resaid{mouth: n}) })
+}
+
+// again has the next voice say what is not in the playout ring yet. A clause
+// that broke off is said anew; what was heard of it stays as a stretch without text.
+func (c *Call) again() {
+	c.mouth.waiting = nil
+	r := c.reply
+	if r == nil || r.done {
+		return
+	}
+	var clauses []clause
+	for _, l := range r.clauses {
+		if !l.whole {
+			if l.placed > 0 {
+				clauses = append(clauses, clause{id: l.id, start: l.start, length: l.placed, placed: l.placed, known: true, whole: true})
+			}
+			l = clause{id: l.id, text: l.text}
+			c.mouth.waiting = append(c.mouth.waiting, c.voiced(r, l))
+		}
+		clauses = append(clauses, l)
+	}
+	r.clauses = clauses
+}
+
+// voiced is a clause as the voice is to say it.
+func (c *Call) voiced(r *reply, l clause) utter {
+	return utter{text: spoken.Words(l.text, c.cast.Revision.Settings.Language), gen: r.gen, id: l.id}
 }
 
 func (c *Call) prompt(o turn.Output) {
+	c.clock = stopwatch{} // it answers nothing
 	c.toSession(&Nudge{Gen: o.Gen, Text: c.cast.Revision.Settings.NoInputText})
 }
 

@@ -33,13 +33,19 @@ type (
 		speech provider.Speech
 		err    error
 	}
-	// rendered says that a stretch of a clause went into the playout ring.
+	// rendered says that a stretch of a clause came from the voice.
 	rendered struct {
 		gen, clause uint64
 		words       []provider.Word
 		length      time.Duration
 		first, last bool
 		at          time.Time
+	}
+	// placed says that it is in the playout ring.
+	placed struct {
+		gen, clause uint64
+		length      time.Duration
+		last        bool
 	}
 	mouthGone struct {
 		mouth uint64
@@ -74,34 +80,38 @@ func speak(ctx context.Context, s provider.Synthesizer, v provider.Voice, leg Le
 	if err != nil {
 		return
 	}
+	defer func() { _ = speech.Close() }()
 	var last error
 	var unmarked time.Duration
+	var gen, clause uint64 // being played
 	first := true
 	for a, err := range speech.Audio() {
 		if err != nil {
 			last = err
 			break
 		}
-		if err := leg.Play(ctx, a.Gen, a.PCM, a.RateHz); err != nil {
-			if errors.Is(err, fault.Cancelled) && ctx.Err() == nil {
-				first = true // flushed: the clause is gone, a later one may come
-				continue
-			}
-			last = err
-			break
+		if first = first || a.Gen != gen || a.ID != clause; first { // the one before may have been cancelled half-way
+			gen, clause, unmarked = a.Gen, a.ID, 0
 		}
 		length := time.Duration(0)
 		if a.RateHz > 0 {
 			length = time.Duration(len(a.PCM)) * time.Second / time.Duration(a.RateHz)
 		}
-		tell(&rendered{gen: a.Gen, clause: a.ID, words: a.Words, length: length, first: first, last: a.Last, at: time.Now()})
-		if first {
-			unmarked = 0
-		}
+		// Told before it is played: while the ring is full, playing lasts as long as
+		// the sound, and an interruption must know its words.
+		tell(&rendered{gen: gen, clause: clause, words: a.Words, length: length, first: first, last: a.Last, at: time.Now()})
 		first = a.Last
+		if err := leg.Play(ctx, gen, a.PCM, a.RateHz); err != nil {
+			if errors.Is(err, fault.Cancelled) && ctx.Err() == nil {
+				continue // flushed: the clause is gone, a later one may come
+			}
+			last = err
+			break
+		}
+		tell(&placed{gen: gen, clause: clause, length: length, last: a.Last})
 		if unmarked += length; a.Last || unmarked >= markEvery {
 			unmarked = 0
-			leg.Mark(a.Gen, markOf(a.ID, a.Last))
+			leg.Mark(gen, markOf(clause, a.Last))
 		}
 	}
 	tell(&mouthGone{mouth: id, err: last})

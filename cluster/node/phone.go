@@ -32,7 +32,7 @@ func startPhone(n *Node) (*phone, error) {
 	if p.ports, err = rtp.NewPool(int(n.cfg.RTPLow), int(n.cfg.RTPHigh)); err != nil {
 		return nil, err
 	}
-	p.wheel = pacer.New(pacer.Options{})
+	p.wheel = pacer.New(pacer.Options{RealTime: true}) // where the system grants it
 	p.endpoint, err = sip.Listen(n.life, sip.Options{
 		UDP: n.cfg.SIP, TCP: n.cfg.SIP, PublicIP: n.cfg.PublicIP, Answer: p.answer,
 		NewMedia: line.Maker{Ports: p.ports, Wheel: p.wheel, Log: n.log}.New, Log: n.log,
@@ -141,13 +141,18 @@ func (p *phone) offer(ctx context.Context, inv sip.Invite, a readmodel.Agent, re
 	return err
 }
 
+// fewCalls are always taken: packets that are late with so few calls are late
+// because of somebody else's work, and refusing a call would not help.
+const fewCalls = 10
+
 // room admits calls by measured lateness, not by a guess of how many fit.
 func (p *phone) room() error {
 	n := p.n
-	if most := n.cfg.MaxCalls; most > 0 && len(n.calls()) >= most {
+	running := len(n.calls())
+	if most := n.cfg.MaxCalls; most > 0 && running >= most {
 		return &sip.RetryAfter{Err: fmt.Errorf("%d calls are running: %w", most, fault.Unavailable), After: 30 * time.Second}
 	}
-	if _, late := p.wheel.Late(); late > n.cfg.PacerLate {
+	if _, late := p.wheel.Late(); late > n.cfg.PacerLate && running >= fewCalls {
 		return &sip.RetryAfter{Err: fmt.Errorf("packets are %v late: %w", late, fault.Unavailable), After: 10 * time.Second}
 	}
 	if n.journal.LowOnSpace() {

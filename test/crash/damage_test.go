@@ -32,16 +32,24 @@ func TestDamagedLog(t *testing.T) {
 		used--
 	}
 	require.Greater(t, used, 4096)
-	damages := map[string]func(name string){}
-	for i := range 8 {
+	damages := map[string]func(t *testing.T, name string){}
+	for i := range 20 {
 		at, bit := draw.IntN(used), draw.IntN(8)
 		if i == 0 {
 			at = used - 1
 		}
-		damages[fmt.Sprintf("bit %d of byte %d of %d flipped", bit, at, used)] = func(name string) { flip(t, name, int64(at), bit) }
+		damages[fmt.Sprintf("flip %02d", i)] = func(t *testing.T, name string) {
+			t.Helper()
+			t.Logf("bit %d of byte %d of %d", bit, at, used)
+			flip(t, name, int64(at), bit)
+		}
 	}
 	for i, to := range []int{0, 1, draw.IntN(used), used - 1} {
-		damages[fmt.Sprintf("%d: cut to %d of %d bytes", i, to, used)] = func(name string) { require.NoError(t, os.Truncate(name, int64(to))) }
+		damages[fmt.Sprintf("cut %d", i)] = func(t *testing.T, name string) {
+			t.Helper()
+			t.Logf("to %d of %d bytes", to, used)
+			require.NoError(t, os.Truncate(name, int64(to)))
+		}
 	}
 	refused, whole := 0, 0
 	var mu sync.Mutex
@@ -65,17 +73,18 @@ func TestDamagedLog(t *testing.T) {
 }
 
 // damaged starts a server on a damaged copy and reports whether it came up.
-func damaged(t *testing.T, data, log string, damage func(string), told map[string][]house.Reply) bool {
+func damaged(t *testing.T, data, log string, damage func(*testing.T, string), told map[string][]house.Reply) bool {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	out, err := exec.Command("cp", "-a", data, dir).CombinedOutput() // modes matter: keys are secret
 	require.NoError(t, err, "%s", out)
 	rel, err := filepath.Rel(data, log)
 	require.NoError(t, err)
-	damage(filepath.Join(dir, rel))
+	damage(t, filepath.Join(dir, rel))
 	s, err := house.Start(t, house.Options{Data: dir, Agents: []string{agentFile(t, "ferry")}})
 	var ended *house.Ended
 	if errors.As(err, &ended) {
+		t.Log(ended.Err)
 		require.NotContains(t, ended.Err, "panic:", "a damaged disk is no bug")
 		require.NotZero(t, ended.Code)
 		require.Regexp(t, regexp.MustCompile(regexp.QuoteMeta(dir)+`.*(position|event|mark|\.log|store)`), ended.Err, "it says what and where")

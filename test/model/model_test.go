@@ -283,7 +283,7 @@ func flat(s string) string {
 var declines = regexp.MustCompile(`(?i)\b(do not (have|know)|cannot say|not sure that I understood|did not understand|have no information)\b`)
 
 func TestUnseenAgents(t *testing.T) {
-	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college"} {
+	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college", "garden"} {
 		t.Run(name, func(t *testing.T) {
 			var e exam
 			read(t, name+".questions", &e)
@@ -321,7 +321,7 @@ func TestUnseenAgents(t *testing.T) {
 
 // The exam asks nothing that is not in the knowledge.
 func TestTheExamIsFair(t *testing.T) {
-	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college"} {
+	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college", "garden"} {
 		d := open(t, name)
 		raw, err := os.ReadFile("testdata/" + name + ".yaml")
 		require.NoError(t, err)
@@ -341,7 +341,7 @@ func TestTheExamIsFair(t *testing.T) {
 }
 
 func TestDialogues(t *testing.T) {
-	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college"} {
+	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college", "garden"} {
 		var e exam
 		read(t, name+".questions", &e)
 		for _, dl := range e.Dialogues {
