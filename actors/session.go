@@ -45,6 +45,7 @@ type Session struct {
 	life    context.Context    // ends with the actor
 	end     context.CancelFunc // ends life
 	thought thought
+	gens    uint64 // of thoughts and guesses: no two have the same
 	queue   []*pending
 	asking  *pending // whose reply is being made
 	guess   *guess
@@ -346,6 +347,9 @@ func (s *Session) fail(err error) {
 	s.Log.Error("session stopped", "err", err, "session", s.id.Name)
 	s.broken = fmt.Errorf("session is not available: %w: %w", fault.Unavailable, err)
 	s.hush()
+	if s.callOn { // nobody would answer the caller
+		s.toCall(&Over{Status: event.Failed})
+	}
 	s.stay.Leave(s.id, s.self)
 }
 

@@ -11,6 +11,7 @@ import (
 func (s *Session) call(m any) bool {
 	switch m := m.(type) {
 	case *Spoke:
+		s.callOn = true // also after a failure, from which the actor woke in the middle of its call
 		s.heard(m)
 	case *Guess:
 		s.prepare(m.Text)
@@ -28,8 +29,7 @@ func (s *Session) call(m any) bool {
 
 // greet speaks the greeting: a reply that needs no model.
 func (s *Session) greet() {
-	s.hush()
-	s.thought = thought{gen: s.thought.gen + 1, asked: time.Now(), cutter: new(dialog.Cutter)}
+	s.anew(time.Now())
 	s.toCall(&Opened{})
 	for _, clause := range s.thought.cutter.Push(s.state.Born.Greeting) {
 		s.say(clause)
@@ -67,8 +67,7 @@ func (s *Session) heard(m *Spoke) {
 
 // repeat asks the caller to say it again: no model is needed for that.
 func (s *Session) repeat() {
-	s.hush()
-	s.thought = thought{gen: s.thought.gen + 1, asked: time.Now(), cutter: new(dialog.Cutter)}
+	s.anew(time.Now())
 	for _, clause := range s.thought.cutter.Push(s.cast.Revision.Settings.Rephrase) {
 		s.say(clause)
 	}
@@ -80,8 +79,7 @@ func (s *Session) nudge(m *Nudge) {
 	if s.thought.open || s.commit(s.state.Nudge(s.NewID(time.Now()).String()), nil, nil) != nil || s.state.Open == nil {
 		return
 	}
-	s.hush()
-	s.thought = thought{gen: s.thought.gen + 1, asked: time.Now(), cutter: new(dialog.Cutter)}
+	s.anew(time.Now())
 	s.toCall(&Opened{Gen: m.Gen, Turn: s.state.Open.Turn})
 	for _, clause := range s.thought.cutter.Push(m.Text) {
 		s.say(clause)
@@ -136,11 +134,14 @@ func (s *Session) played(m *Played) {
 
 // hushReply ends the reply but lets the reading of results go on.
 func (s *Session) hushReply() {
-	if s.thought.reading {
-		s.thought.open = false
+	if !s.thought.reading {
+		s.hush()
 		return
 	}
-	s.hush()
+	if s.thought.open {
+		s.thought.quiet()
+		s.thought.open = false
+	}
 }
 
 // legGone ends the session with its call.
@@ -150,11 +151,15 @@ func (s *Session) legGone(status event.Status) {
 		return
 	}
 	s.hush()
-	events := s.state.Lose()
-	if end, err := s.state.End(status); err == nil {
-		events = append(events, end...)
+	if open := s.state.Open; open != nil { // the call never began to speak it, or it would have said how far it came
+		unheard := event.ReplySpoken{Turn: open.Turn, Interrupted: true}
+		if s.commit(s.state.Spoke(unheard), nil, nil) != nil {
+			return
+		}
 	}
-	_ = s.commit(events, nil, nil)
+	if end, err := s.state.End(status); err == nil {
+		_ = s.commit(end, nil, nil)
+	}
 }
 
 func (s *Session) toCall(m any) {

@@ -35,8 +35,7 @@ func (s *Session) prepare(text string) {
 	hits := s.cast.Knowledge.Find(dialog.Ask(&ahead, s.cast.Revision))
 	req := dialog.Compose(&ahead, s.cast.Revision, hits, now)
 	ctx, cancel := context.WithTimeout(s.life, s.patience())
-	s.thought.gen++
-	s.guess = &guess{text: text, seq: s.state.Seq, gen: s.thought.gen, cancel: cancel}
+	s.guess = &guess{text: text, seq: s.state.Seq, gen: s.gen(), cancel: cancel}
 	t := thinker{root: s.root, self: s.self, gen: s.guess.gen, model: s.cast.Thinks}
 	answer := s.answerTo(ahead.Open, req.Model, hits)
 	go func() { t.run(ctx, req, answer) }()
@@ -92,8 +91,9 @@ func (s *Session) adopt(text string, seq uint64, now time.Time) bool {
 		s.unguess()
 		return false
 	}
-	s.guess = nil
-	s.thought = thought{gen: g.gen, cancel: g.cancel, asked: now, cutter: new(dialog.Cutter), open: true}
+	s.guess = nil // or hush would end it
+	s.anew(now)
+	s.thought.gen, s.thought.quiet, s.thought.open = g.gen, g.cancel, true
 	ctx, cancel := context.WithTimeout(s.life, s.patience())
 	s.thought.cancel = func() { cancel(); g.cancel() }
 	s.read(ctx)

@@ -19,9 +19,10 @@ import (
 // thought is the reply that is being made, as far as it is not in the journal.
 type thought struct {
 	gen     uint64
-	cancel  context.CancelFunc
-	open    bool           // the model is at work
-	reading bool           // results are being read out of the conversation
+	cancel  context.CancelFunc // of all of it
+	quiet   context.CancelFunc // of the model alone
+	open    bool               // the model is at work
+	reading bool               // results are being read out of the conversation
 	cutter  *dialog.Cutter // voice: text → clauses
 	clauses uint64         // sent to the call
 	asked   time.Time      // when the turn was opened
@@ -131,11 +132,23 @@ func (s *Session) next() {
 // compose starts the thought about the open turn: the reply, and beside it the
 // reading of results.
 func (s *Session) compose(now time.Time) {
-	s.hush()
+	s.anew(now)
 	ctx, cancel := context.WithTimeout(s.life, s.patience())
-	s.thought = thought{gen: s.thought.gen + 1, cancel: cancel, asked: now, cutter: new(dialog.Cutter)}
+	s.thought.cancel = cancel
 	s.read(ctx)
 	s.step(ctx)
+}
+
+// anew begins a thought in place of the last one.
+func (s *Session) anew(now time.Time) {
+	s.hush()
+	s.thought = thought{gen: s.gen(), asked: now, cutter: new(dialog.Cutter)}
+}
+
+// gen names a thought or a guess.
+func (s *Session) gen() uint64 {
+	s.gens++
+	return s.gens
 }
 
 // read starts to read results out of the conversation.
@@ -163,6 +176,7 @@ func (s *Session) patience() time.Duration {
 // step asks the model once.
 func (s *Session) step(ctx context.Context) {
 	s.thought.open = true
+	ctx, s.thought.quiet = context.WithCancel(ctx)
 	hits := s.cast.Knowledge.Find(dialog.Ask(&s.state, s.cast.Revision))
 	req := dialog.Compose(&s.state, s.cast.Revision, hits, time.Now())
 	answer := s.answerTo(s.state.Open, req.Model, hits)
@@ -365,6 +379,7 @@ func (s *Session) hush() {
 	if s.thought.cancel != nil {
 		s.thought.cancel()
 	}
-	s.thought.gen++
+	s.unguess()
+	s.thought.gen = s.gen()
 	s.thought.open, s.thought.reading, s.thought.cancel = false, false, nil
 }

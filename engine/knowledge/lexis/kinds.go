@@ -4,6 +4,37 @@ package lexis
 // such things. A thing may stand for its kind and the kind for a thing, one
 // thing never for another.
 const kindWords = `
+plant rose tulip tree shrub hedge cactus fern orchid herb bush lawn palm bonsai seedling
+flower rose tulip daffodil lily orchid sunflower bouquet
+tree oak apple pine fir birch maple
+vegetable tomato carrot potato cucumber lettuce onion pepper cabbage spinach bean pea
+fruit apple banana orange strawberry cherry grape pear plum lemon berry
+herb basil parsley mint thyme rosemary
+insect bee wasp ant fly mosquito greenfly aphid
+pest aphid greenfly snail slug mouse rat ant bug
+fish salmon tuna trout shrimp
+meat chicken beef pork lamb ham sausage
+bread roll bun toast baguette
+dessert cake icecream pudding pie cookie
+cheese cheddar mozzarella
+drink juice lemonade smoothie cocoa
+payment method paypal transfer invoice
+city berlin london paris madrid rome vienna munich hamburg
+degree bachelor master doctorate diploma
+subject maths physics chemistry biology history geography
+science physics chemistry biology
+craft pottery woodwork sewing knitting painting
+profession teacher nurse doctor lawyer engineer carpenter baker butcher
+official mayor minister president
+metal gold silver copper iron steel
+material wood metal plastic glass leather cotton wool
+toy doll puzzle lego
+bed cot mattress bunk crib
+seat chair bench sofa
+bath shower tub
+screen tv monitor
+print poster flyer brochure leaflet
+publication book magazine newspaper brochure
 illness diabetes asthma cancer flu fever infection covid epilepsy migraine allergy stroke heart pneumonia virus cough cold measles
 medical diabetes asthma cancer surgery operation treatment therapy x-ray xray vaccination injection bandage physiotherapy
 condition diabetes asthma epilepsy

@@ -32,11 +32,77 @@ place spot town city village street road corner area side part piece end top bot
 trouble problem issue mistake error reason cause purpose chance luck hope help difference choice thought opinion feeling mood story news word sense point example sort kind amount number total half quarter rest pair couple dozen set list step stage level rate
 home house place stuff item object tool size shape colour color weight height length width depth speed price money cash value
 thousand hundred million dozen once twice eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
+method methods means procedure process manner requirement detail purpose content basis condition variety selection range possibility alternative suggestion preference favourite situation circumstance occasion item article product brand model version series device gadget stuff unit member visitor somebody public private people crowd team department staff hotline sign note notes list menu overview summary conversation half third year old
 lot lots plenty enough loads tons couple few
 `
 
 // idioms are turns of phrase and what they ask for in plain words.
 const idioms = `
+gift card = voucher gift
+gift certificate = voucher gift
+put aside = reserve hold
+set aside = reserve hold
+keep for me = reserve hold
+put it aside = reserve hold
+ring me back = call
+call me back = call
+help out = help
+hand over = give
+hurry up = fast
+speed up = fast
+slow down = slow
+turn down = refuse
+cut off = interrupt block
+cut out = interrupt
+pass away = die
+passed away = die
+look forward = wait
+throw away = waste
+throw out = waste
+run late = late
+wake up = alarm
+eat out = restaurant
+check out = checkout leave
+check in = checkin arrive
+drop by = visit
+come by = visit
+stop by = visit
+come over = visit
+come along = accompany
+take along = bring accompany
+bring along = bring accompany
+tag along = accompany
+top up = charge load
+add on = extra
+add something = change add extra
+due date = deadline due
+last name = surname
+family name = surname
+maiden name = surname
+date of birth = birthday age
+credit card = card
+debit card = card
+opening hours = open hours
+opening times = open hours
+business hours = open hours
+office hours = open hours
+closing time = close hours
+phone number = phone call contact
+telephone number = phone call contact
+email address = email contact
+customer service = support contact service
+lost and found = lost found
+home page = website
+web site = website
+e mail = email
+wi fi = wifi
+first aid = injury medical
+ground floor = floor
+next door = neighbour
+public transport = bus train tram
+swimming pool = pool swim
+movie theater = cinema
+how often = often every
 cannot find = lost
 cant find = lost
 can not find = lost

@@ -62,6 +62,60 @@ exactly roughly approximately
 
 // irregularForms: the base, then the forms no stemmer reaches.
 const irregularForms = `
+cactus cacti
+fungus fungi
+leaf leaves
+loaf loaves
+shelf shelves
+half halves
+thief thieves
+medium media
+analysis analyses
+criterion criteria
+goose geese
+ox oxen
+louse lice
+die dies dying
+dig dug
+bite bitten bit
+blow blown blew
+draw drawn drew
+feel felt
+fight fought
+freeze frozen froze
+hear heard
+hurt hurts
+keep kept
+lean leaned leant
+learn learned learnt
+let lets
+light lit
+mean meant
+ring rang rung
+rise risen
+run ran
+sew sewn sewed
+shake shook shaken
+shine shone
+shoot shot
+shrink shrunk shrank
+sing sang sung
+sink sank sunk
+slide slid
+smell smelt
+spill spilt
+spoil spoilt
+spread spreads
+stick stuck
+sting stung
+strike struck
+swear swore sworn
+sweep swept
+tear torn tore
+think thought
+understand understood
+wake woke woken
+weep wept
 buy bought
 pay paid payment payments payable
 lose lost losing loses loss losses

@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	nameStrong = regexp.MustCompile(`(?i)\b(?:my (?:full |first |last )?name(?: is|'s|’s|s)?|names? is|the name is|call me|name:)\s+(?:is\s+)?(.+)`)
-	nameWeak   = regexp.MustCompile(`(?i)\b(?:this is|i am|i'm|i’m|im|it's|it’s|it is|here is|speaking is)\s+(.+)`)
+	nameStrong = regexp.MustCompile(`(?i)\b(?:my (?:full |first |last )?name(?: is|'s|’s|s)?|names? is|the name is|name:)\s+(?:is\s+)?(.+)`)
+	nameWeak   = regexp.MustCompile(`(?i)\b(?:call me|this is|i am|i'm|i’m|im|it's|it’s|it is|here is|speaking is)\s+(.+)`)
 	nameAnd    = regexp.MustCompile(`(?i)\b([\p{L}'’-]+(?: [\p{L}'’-]+)?) (?:speaking|on the (?:phone|line))\b`)
 	speaking   = regexp.MustCompile(`(?i)\b(?:speaking|talking) (?:with|to) ((?:\p{Lu}[\p{L}'’-]+ ?){1,3})`)
 

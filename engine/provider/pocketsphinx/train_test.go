@@ -30,7 +30,7 @@ func TestTrain(t *testing.T){
    frames++ } } }
  fmt.Println("frames",frames,m8,m16)
  B0:=make([][]float64,n); for i:=range B{B0[i]=append([]float64(nil),B[i]...)}
- for i:=0;i<L;i++{A[i][i]+=float64(frames)*0.02}
+ for i:=0;i<L;i++{A[i][i]+=float64(frames)*envf("RIDGE",0.02)}
  solve(A,B)
  for c:=0;c<25;c++{ fmt.Printf("band %d rms diff 8k-16k %.2f\n",c,math.Sqrt(lowdiff[c]/float64(frames))) }
  var sb strings.Builder
