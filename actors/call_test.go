@@ -20,8 +20,10 @@ import (
 // call is a call in virtual time.
 type call struct {
 	*actorstest.Phone
-	t *testing.T
-	h *actorstest.House
+	t      *testing.T
+	h      *actorstest.House
+	deceit int  // words by which the transcript may say more than was sent: 1 for a voice without timings
+	twice  bool // a broken voice's words were said again by the next one
 }
 
 // greeting is what the agent of these tests says first: 4 words, 1.2 s.
@@ -45,6 +47,9 @@ func inHouse(t *testing.T, env []string, before func(h *actorstest.House), story
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		h := actorstest.On(t, journaltest.NewMemory(), time.Hour)
+		if !strings.Contains(strings.Join(env, "\n"), "VOICE_SPECULATE") {
+			env = append([]string{"VOICE_SPECULATE: False"}, env...)
+		}
 		h.Agent(t, actorstest.VoiceFile(env...))
 		if before != nil {
 			before(h)
@@ -59,12 +64,12 @@ func (c *call) greeted() {
 	c.quiet()
 }
 
-// quiet waits until nothing has been sent for 400 ms.
+// quiet waits until nothing has been sent for two seconds.
 func (c *call) quiet() {
 	c.t.Helper()
 	for range 1000 {
 		n := len(c.Sent())
-		time.Sleep(400 * time.Millisecond)
+		time.Sleep(2 * time.Second)
 		if len(c.Sent()) == n {
 			return
 		}
@@ -143,6 +148,9 @@ func (c *call) over() {
 // begun, one cut by the pause before the yield).
 func (c *call) truthful(session []event.Envelope) {
 	c.t.Helper()
+	if c.twice {
+		return
+	}
 	var spoken []string
 	for _, e := range session {
 		if b, ok := e.Body.(event.ReplySpoken); ok && b.Text.Text != "" {
@@ -161,8 +169,10 @@ func (c *call) truthful(session []event.Envelope) {
 	}
 	for i, text := range spoken {
 		require.Less(c.t, i, len(sent), "%q is said to be heard and was never sent", text)
+		told := strings.Fields(text)
+		text = strings.Join(told[:max(0, len(told)-c.deceit)], " ")
 		require.True(c.t, strings.HasPrefix(sent[i], text), "said to be heard: %q, sent: %q", text, sent[i])
-		require.LessOrEqual(c.t, len(strings.Fields(sent[i]))-len(strings.Fields(text)), 3, "heard %q of %q", text, sent[i])
+		require.LessOrEqual(c.t, len(strings.Fields(sent[i]))-len(told), 3, "heard %q of %q", text, sent[i])
 	}
 }
 

@@ -90,6 +90,9 @@ func (s *Session) Receive(ctx actor.Context) {
 		for _, m := range s.late { // for the next one that wakes here
 			s.send(s.id, m)
 		}
+		if s.callOn && s.broken == nil && s.state.Open != nil { // it panicked: the caller is asked again
+			s.toCall(&Said{Turn: s.state.Open.Turn, Failed: true})
+		}
 	case actor.SystemMessage, actor.AutoReceiveMessage: // not ours
 	case *Asked:
 		if s.leaving {

@@ -3,7 +3,6 @@ package actors
 import (
 	"time"
 
-	"flametree/engine/dialog"
 	"flametree/engine/event"
 )
 

@@ -87,7 +87,7 @@ func (s *Session) guessed(m any) bool {
 // before the turn was opened.
 func (s *Session) adopt(text string, seq uint64, now time.Time) bool {
 	g := s.guess
-	if g == nil || g.text != text || g.seq != seq || s.state.Open == nil {
+	if g == nil || g.text != text || g.seq != seq || s.state.Open == nil || g.whole != nil && g.whole.Fault != "" {
 		s.unguess()
 		return false
 	}

@@ -23,9 +23,9 @@ type thought struct {
 	quiet   context.CancelFunc // of the model alone
 	open    bool               // the model is at work
 	reading bool               // results are being read out of the conversation
-	cutter  *dialog.Cutter // voice: text → clauses
-	clauses uint64         // sent to the call
-	asked   time.Time      // when the turn was opened
+	cutter  *dialog.Cutter     // voice: text → clauses
+	clauses uint64             // sent to the call
+	asked   time.Time          // when the turn was opened
 	stages  []event.Stage
 	held    *Answered // text: the final answer, until results were read too
 }

@@ -38,7 +38,7 @@ func ofJournal(ctx context.Context, opt journal.Options) (report.Report, error) 
 	rate := report.Plot{Title: "Durable appends", Unit: "events a second"}
 	wait := report.Plot{Title: "One append, 99th percentile", Unit: "ms"}
 	for _, writers := range slices.Sorted(maps.Keys(got.Ratios)) {
-		name := fmt.Sprintf("%d writers", writers)
+		name := fmt.Sprintf("writers: %d", writers)
 		rates, waits := report.Group{Name: name}, report.Group{Name: name}
 		for _, row := range got.Rows {
 			if row.Writers == writers {

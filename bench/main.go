@@ -38,7 +38,7 @@ type program struct {
 type voiceCmd struct {
 	Calls     int           `help:"Calls at once." default:"1"`
 	Seconds   float64       `help:"How long all of them are up." default:"60"`
-	Period    time.Duration `help:"From one turn of a caller to the next, 5s to 14s." default:"10s"`
+	Period    time.Duration `help:"From one turn of a caller to the next, 3s to 14s." default:"10s"`
 	Interrupt int           `help:"Every how many turns the caller interrupts." default:"5"`
 	Profile   string        `help:"File for a CPU profile of the server." type:"path"`
 }

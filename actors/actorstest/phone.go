@@ -355,11 +355,12 @@ func (p *Phone) Heard(gen uint64) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var words []string
-	run := 0
+	run, next := 0, 0
 	for _, s := range p.play.sent {
-		if s.Gen != gen || s.n == 0 {
+		if s.Gen != gen || s.n == 0 || s.Pos < next {
 			continue
 		}
+		next = s.Pos + 1
 		if s.i == 0 {
 			run = 0
 		}

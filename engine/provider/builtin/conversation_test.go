@@ -83,7 +83,7 @@ func TestWorkflow(t *testing.T) {
 	k.state("End", "Say \"We are looking forward to seeing you.\" Then ask whether the customer needs anything else.")
 	out, call = k.enter(call)
 	require.Nil(t, call)
-	assert.Equal(t, "Thank you. I have noted 2026-06-03. We are looking forward to seeing you. Do you need anything else?", out)
+	assert.Equal(t, "Thank you. I have noted your drop-off date. We are looking forward to seeing you. Do you need anything else?", out)
 
 	_, call = k.hear("no thank you, bye")
 	require.NotNil(t, call)

@@ -68,13 +68,14 @@ func fill(s string) string {
 func (t *turn) nameFrom(s string, strong bool) string {
 	var out []string
 	letters := ""
-	for i, w := range strings.Fields(s) {
+	words := strings.Fields(s)
+	for i, w := range words {
 		bare := strings.Trim(w, ".,!?;:\"()")
 		low := strings.ToLower(bare)
 		if bare == "" || len(out) == 4 || !nameWord(bare) {
 			break
 		}
-		if len([]rune(bare)) == 1 && (low != "i" || letters != "") && !strings.HasSuffix(w, ".") {
+		if spelled := letters != "" || i+1 < len(words) && len(words[i+1]) == 1; len(bare) == 1 && spelled && !strings.HasSuffix(w, ".") {
 			letters += low
 			continue
 		}
@@ -152,9 +153,14 @@ func (t *turn) namelike(n, rest string, asked bool) bool {
 	if capital(first) && (asked || t.stranger(n)) {
 		return true
 	}
+	// A family name may be an everyday word (Baker, Winter), a first name seldom.
+	given := parts[:1]
+	if particle(strings.ToLower(given[0])) {
+		given = parts
+	}
 	tail := strings.Fields(strings.ToLower(rest))
 	named := len(tail) > len(parts) && (tail[len(parts)] == "speaking" || tail[len(parts)] == "calling" || tail[len(parts)] == "here")
-	return t.stranger(n) && (asked || len(parts) >= 2 || named)
+	return t.stranger(strings.Join(given, " ")) && (asked || len(parts) >= 2 || named)
 }
 
 // stranger reports whether no word of n is one of everyday language or of the

@@ -48,7 +48,7 @@ func (t *turn) acknowledge() string {
 		if t.last.asked != name && f.kind == kindOption || f.kind == kindBool || strings.Contains(normal(f.Name+f.Description), "interest") || t.last.asked != name && asks(t.last.text) {
 			continue
 		}
-		got = append(got, t.values[name])
+		got = append(got, t.echoed(f))
 	}
 	first := func(k kind) bool {
 		f, _ := t.field(t.fresh[0])
@@ -63,6 +63,34 @@ func (t *turn) acknowledge() string {
 		return "Thank you, " + got[0] + "."
 	}
 	return "Thank you. I have noted " + listed(got, "and") + "."
+}
+
+// echoed is a result as it is said back: as the customer wrote it, or digit by
+// digit, as they said it. What came out in other figures is only named.
+func (t *turn) echoed(f field) string {
+	v := t.values[f.Name]
+	literal := strings.Contains(t.last.text, v)
+	switch {
+	case literal || !lexis.HasDigit(v):
+		return v
+	case f.kind == kindPhone || f.kind == kindCode:
+		var out []string
+		for _, r := range strings.ToUpper(v) {
+			out = append(out, digitWord(r))
+		}
+		return strings.Join(out, " ")
+	}
+	return "your " + f.label
+}
+
+func digitWord(r rune) string {
+	if r == '+' {
+		return "plus"
+	}
+	if r < '0' || r > '9' {
+		return string(r)
+	}
+	return [...]string{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}[r-'0']
 }
 
 // gave reports whether the last line was there to give a result: one that was
@@ -242,11 +270,6 @@ func (t *turn) grounded(text string) string {
 	have := make(map[string]bool)
 	for _, w := range lexis.Words(t.ground) {
 		if lexis.HasDigit(w.Text) {
-			have[w.Text] = true
-		}
-	}
-	for _, v := range t.values {
-		for _, w := range lexis.Words(v) {
 			have[w.Text] = true
 		}
 	}

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -93,7 +94,7 @@ func writeFile(fs vfs.FS, path string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	_, err = f.Write(bytes.Clone(b)) // which may change what it is given
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
