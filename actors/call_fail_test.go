@@ -105,18 +105,18 @@ func TestAReplyWhoseVoiceDiedIsInterrupted(t *testing.T) {
 	inCall(t, nil, func(c *call) {
 		t := c.t
 		c.h.Model.Reply = says(tale)
-		c.h.Voice.Chunk = 100 * time.Millisecond
+		c.h.Voice.Chunk, c.h.Voice.Every = 100*time.Millisecond, 95*time.Millisecond
 		c.twice = true
 		c.greeted()
 		c.Say("tell me something")
-		c.talking(0) // some words are in the ring; they are said again by the next voice
+		c.talking(440 * time.Millisecond) // half a second is in the ring; the next voice says it again
 		c.h.Voice.Die()
-		time.Sleep(1600 * time.Millisecond)
+		time.Sleep(900 * time.Millisecond)
 		c.h.Model.Set(func(m *actorstest.Model) { m.Reply = says("Fine.") })
 		c.Say("no no stop")
 		c.quiet()
-		require.Equal(t, "AI: There was a man [interrupted]", c.lines()[2], "what broke off is not told twice")
-		require.Equal(t, "There was There was a man", c.Heard(2))
+		require.Equal(t, "AI: There was a [interrupted]", c.lines()[2], "what broke off is not told twice")
+		require.Contains(t, c.Heard(2), "There was There was a", "although it was heard twice")
 	})
 }
 

@@ -44,6 +44,7 @@ func (c Clerk) Run(ctx context.Context) {
 type key struct {
 	stream event.Stream
 	id     journal.DueID
+	at     int64 // a timer that was set anew is another one
 }
 
 func (c Clerk) look(ctx context.Context, now time.Time, told map[key]time.Time) {
@@ -60,7 +61,7 @@ func (c Clerk) look(ctx context.Context, now time.Time, told map[key]time.Time) 
 		}
 	}
 	for _, d := range rows {
-		k := key{stream: d.Stream, id: d.ID}
+		k := key{stream: d.Stream, id: d.ID, at: d.At.UnixNano()}
 		if _, recently := told[k]; recently {
 			continue
 		}

@@ -86,7 +86,7 @@ func TestAGuessDisturbsNoReadingOfResults(t *testing.T) {
 		t := c.t
 		c.h.Model.Read = func(ctx context.Context, _ provider.Request) string {
 			select {
-			case <-time.After(4 * time.Second):
+			case <-time.After(3600 * time.Millisecond):
 			case <-ctx.Done():
 			}
 			return `{"HumanFullName":"Ann Lee"}`
@@ -103,6 +103,7 @@ func TestAGuessDisturbsNoReadingOfResults(t *testing.T) {
 		c.h.Model.Set(func(m *actorstest.Model) { m.Read = nil })
 		c.quiet()
 		c.quiet()
+		dump(t, c)
 		require.Equal(t, "Ann Lee", c.look().State.Value("HumanFullName"))
 	})
 }

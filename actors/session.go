@@ -339,7 +339,7 @@ func (s *Session) append(b journal.Batch) error {
 // to whoever asked; after anything else the actor no longer knows what is
 // true, and ends, to be woken from the journal.
 func (s *Session) refused(err error) error {
-	if s.state.Seq == 0 && errors.Is(err, fault.Exhausted) {
+	if s.state.Seq == 0 && errors.Is(err, fault.Unavailable) {
 		return err
 	}
 	s.fail(err)

@@ -254,7 +254,7 @@ func feed(turns iter.Seq2[Turn, error], c *ws.Conn) error {
 			panic(err) // a Turn always marshals
 		}
 		if c.Push(b) != nil {
-			return nil //nolint:nilerr // the page left or was told why it may not stay
+			return nil
 		}
 	}
 	c.Close(ws.CloseNormal, "no more")

@@ -181,8 +181,10 @@ func TestWhoIsNotThePageItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := hosted(t, s, "POST", "/demo/ticket", header)
 			assert.Equal(t, 403, a, "ticket")
-			up := append([]string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
-				"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}, header...)
+			up := append([]string{
+				"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+				"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
+			}, header...)
 			assert.Equal(t, 403, hosted(t, s, "GET", "/demo/live", up), "live")
 		})
 	}

@@ -1,6 +1,7 @@
 package actorstest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -17,6 +18,7 @@ import (
 type Voice struct {
 	First time.Duration // to the first audio of a clause; default 40 ms
 	Chunk time.Duration // of audio that comes at once; 0 = a whole clause
+	Every time.Duration // between chunks; default 5 ms
 	Mute  bool          // tells no word timings
 	Trace *Trace
 
@@ -161,11 +163,7 @@ func (s *speech) render(c provider.Audio, yield func(provider.Audio, error) bool
 	if s.v.Chunk > 0 {
 		chunk = int(s.v.Chunk / FrameTime)
 	}
-	first := s.v.First
-	if first == 0 {
-		first = 40 * time.Millisecond
-	}
-	if !pause(s.ctx, first) {
+	if !pause(s.ctx, cmp.Or(s.v.First, 40*time.Millisecond)) {
 		return true
 	}
 	words := timed(text)
@@ -190,7 +188,7 @@ func (s *speech) render(c provider.Audio, yield func(provider.Audio, error) bool
 		if a.Last {
 			return true
 		}
-		if !pause(s.ctx, 5*time.Millisecond) {
+		if !pause(s.ctx, cmp.Or(s.v.Every, 5*time.Millisecond)) {
 			return true
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"flametree/bench/report"
@@ -68,6 +70,7 @@ func (o *Options) plan(target string) plan {
 type usage struct {
 	cpu, took     time.Duration
 	before, after int64 // bytes resident
+	disk          []float64
 }
 
 // Run makes the calls and judges them. A report comes also with an error of
@@ -131,24 +134,38 @@ func (o *Options) call(ctx context.Context, s rig.Server) (calls []called, used 
 			return nil, used, err
 		}
 	}
-	from := time.Now()
-	cpu, err := rig.CPU(server.PID())
-	if err != nil {
-		return nil, used, err
-	}
-	if err := callers.Hear(&closing); err != nil {
-		return nil, used, err
-	}
-	used.took = time.Since(from)
-	if used.cpu, err = rig.CPU(server.PID()); err != nil {
-		return nil, used, err
-	}
-	used.cpu -= cpu
-	if used.after, err = rig.RSS(server.PID()); err != nil {
+	if err := used.watch(ctx, server.PID(), s.Data, func() error { return callers.Hear(&closing) }); err != nil {
 		return nil, used, err
 	}
 	err = callers.Hear(&end)
 	return end.Calls, used, err
+}
+
+// watch sees what the server uses, and what the disk takes, until all is over.
+func (u *usage) watch(ctx context.Context, pid int, dir string, over func() error) error {
+	begun := time.Now()
+	cpu, err := rig.CPU(pid)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var probing sync.WaitGroup
+	var probed error
+	probing.Go(func() { u.disk, probed = rig.Probe(ctx, dir) })
+	err = over()
+	stop()
+	probing.Wait()
+	if err = errors.Join(err, probed); err != nil {
+		return err
+	}
+	u.took = time.Since(begun)
+	if u.cpu, err = rig.CPU(pid); err != nil {
+		return err
+	}
+	u.cpu -= cpu
+	u.after, err = rig.RSS(pid)
+	return err
 }
 
 func (o *Options) report(f figures, used usage) report.Report {
@@ -160,22 +177,36 @@ func (o *Options) report(f figures, used usage) report.Report {
 	r.Params.Add("stt_final_ms", millis(o.Script.Final))
 	r.Params.Add("llm_first_ms", millis(o.Script.FirstToken))
 	r.Params.Add("tts_first_ms", millis(o.Script.FirstByte))
+	r.Metrics = o.metrics(f, used)
+	r.Checks = f.checks()
+	r.Gates = o.gates(f)
+	r.Plots = o.plots(f)
+	r.Notes = []string{
+		"Overhead: the agent's first packet with sound at the caller's socket (kernel time), less the instant the turn was due to be committed, " +
+			"less the scripted delays of model and voice, less the pacer's slot.",
+		"Silence: the agent's last packet with sound, less the decision that silenced it: the pause, or the yield where none came first. " +
+			"Interrupt to silence: the same packet, less the caller's first one.",
+		"Disk sync: a small append and fsync beside the run, ten times a second. A turn waits for at least one before it may be heard.",
+	}
+	return r
+}
 
-	over, quiet, pace := report.Of(f.overhead), report.Of(f.silence), report.Of(f.pacing)
-	m := &r.Metrics
-	m.Add("overhead_ms", over)
-	m.Add("silence_ms", quiet)
+func (o *Options) metrics(f figures, used usage) report.Values {
+	var m report.Values
+	m.Add("overhead_ms", report.Of(f.overhead))
+	m.Add("silence_ms", report.Of(f.silence))
 	m.Add("silence_after_yield_ms", report.Of(f.afterYield))
 	m.Add("interrupt_to_silence_ms", report.Of(f.interrupt))
-	m.Add("pacing_ms", pace)
+	m.Add("pacing_ms", report.Of(f.pacing))
 	m.Add("lost_packets", f.lost)
 	m.Add("cpu_percent_per_call", 100*used.cpu.Seconds()/used.took.Seconds()/float64(o.Calls))
 	m.Add("rss_bytes_per_call", (used.after-used.before)/int64(o.Calls))
 	m.Add("rss_bytes", used.after)
 	m.Add("setup_ms", report.Of(f.setup))
+	m.Add("disk_sync_ms", report.Of(used.disk))
 	m.Add("pacer_wait_ms", report.Of(f.pacerWait))
 	var stages report.Values
-	for _, name := range []string{"eot", "stt_final", "queue", "llm_ttft", "llm_first_clause", "tts_ttfb", "engine", "response"} {
+	for _, name := range slices.Sorted(maps.Keys(f.stages)) {
 		stages.Add(name, report.Of(f.stages[name]))
 	}
 	m.Add("stages_ms", stages)
@@ -184,15 +215,7 @@ func (o *Options) report(f figures, used usage) report.Report {
 	m.Add("interruptions", f.yields)
 	m.Add("packets", f.received+f.sent)
 	m.Add("recorded_s", f.recorded.Seconds())
-	r.Checks = f.checks()
-	r.Gates = o.gates(f, over, quiet)
-	r.Plots = o.plots(f)
-	r.Notes = []string{
-		"Overhead: the agent's first packet with sound at the caller's socket (kernel time), less the instant the turn was due to be committed, " +
-			"less the scripted delays of model and voice, less the pacer's slot. Silence: the agent's last packet with sound, less the decision that silenced it: " +
-			"the pause, or the yield where none came first. Interrupt to silence: the agent's last packet with sound, less the caller's first one.",
-	}
-	return r
+	return m
 }
 
 // wanted is the overhead that was promised, in milliseconds: for a single call,
@@ -204,8 +227,10 @@ func (o *Options) wanted() (p50, p99 float64) {
 	return 10, 60
 }
 
-func (o *Options) gates(f figures, over, quiet report.Dist) []report.Gate {
+// gates are the promises beside what was measured.
+func (o *Options) gates(f figures) []report.Gate {
 	p50, p99 := o.wanted()
+	over, quiet := report.Of(f.overhead), report.Of(f.silence)
 	g := []report.Gate{
 		{Name: "overhead p50", Want: p50, Got: over.P50, Unit: "ms"},
 		{Name: "overhead p99", Want: p99, Got: over.P99, Unit: "ms"},

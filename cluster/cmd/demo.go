@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,6 @@ import (
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/replay"
-	"flametree/engine/tenant"
 )
 
 type demoCmd struct {
@@ -134,11 +134,9 @@ func (d *demoCmd) settings(e *Env) (config.Config, func() error, error) {
 			cleanup = func() error { return os.RemoveAll(dir) }
 		}
 	}
-	for key, v := range map[string]string{
+	maps.Copy(e.Flags, map[string]string{
 		"http": "127.0.0.1:0", "sip": "127.0.0.1:0", "rtp": "0-0", "metrics": "off", "disk.low": "64MB", "disk.ballast": "1MB",
-	} {
-		e.Flags[key] = v
-	}
+	})
 	c, err := e.settings()
 	return c, cleanup, err
 }
@@ -185,7 +183,7 @@ func (d *demoCmd) read(ctx context.Context, n *node.Node, heard callerReport) (d
 		return out, err
 	}
 	out.Silence = silence(call, heard.Voice)
-	if out.Recording, err = d.keep(ctx, n, s.Tenant, s.Call, s.ID, call); err != nil {
+	if out.Recording, err = d.keep(ctx, n, actors.ID{Kind: event.CallStream, Tenant: s.Tenant, Name: s.Call}, s.ID, call); err != nil {
 		return out, err
 	}
 	report, err := again(ctx, j, s.ID, nil)
@@ -263,13 +261,13 @@ func yielded(in event.TurnInput) (time.Duration, bool) {
 }
 
 // keep opens the sealed recording and copies it to where the user wants it.
-func (d *demoCmd) keep(ctx context.Context, n *node.Node, t tenant.ID, call, session string, events []event.Envelope) (string, error) {
+func (d *demoCmd) keep(ctx context.Context, n *node.Node, call actors.ID, session string, events []event.Envelope) (string, error) {
 	for _, e := range events {
 		b, ok := e.Body.(event.RecordingClosed)
 		if !ok {
 			continue
 		}
-		r, c, err := n.Recording(ctx, actors.ID{Kind: event.CallStream, Tenant: t, Name: call}, session, b.Blob)
+		r, c, err := n.Recording(ctx, call, session, b.Blob)
 		if err != nil {
 			return "", err
 		}

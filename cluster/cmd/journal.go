@@ -12,6 +12,7 @@ import (
 	"flametree/cluster/config"
 	"flametree/cluster/node"
 	"flametree/engine/event"
+	"flametree/engine/fault"
 	"flametree/persist/journal/pebble"
 	"flametree/persist/readmodel"
 )
@@ -81,6 +82,9 @@ func (verifyCmd) Run(ctx context.Context, e *Env) error {
 		return err
 	}
 	b, err := json.Marshal(report)
+	if err == nil && report.Found > 0 {
+		return fmt.Errorf("the journal is damaged: %s: %w", b, fault.Unavailable)
+	}
 	e.printf("the journal is whole: %s\n", b)
 	return err
 }
@@ -122,10 +126,11 @@ func (t *tailCmd) lines(ctx context.Context, e *Env, r io.Reader) error {
 		}
 		t.print(e, l)
 	}
-	if ctx.Err() != nil {
-		return nil
+	err := sc.Err()
+	if ctx.Err() != nil { // the user has seen enough
+		err = nil
 	}
-	return sc.Err()
+	return err
 }
 
 func (t *tailCmd) offline(ctx context.Context, e *Env, c config.Config) error {

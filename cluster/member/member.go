@@ -115,7 +115,7 @@ func (alone) StartMember(c *cluster.Cluster) error {
 		return fmt.Errorf("own address: %w: %w", fault.Bug, err)
 	}
 	c.MemberList.UpdateClusterTopology(cluster.Members{{
-		Host: host, Port: int32(port), Id: c.ActorSystem.ID, Kinds: c.GetClusterKinds(), //nolint:gosec // a port fits
+		Host: host, Port: int32(port), Id: c.ActorSystem.ID, Kinds: c.GetClusterKinds(),
 	}})
 	return nil
 }

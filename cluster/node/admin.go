@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"flametree/engine/fault"
-	"flametree/persist/journal"
 	"flametree/persist/readmodel"
 )
 
@@ -107,7 +106,7 @@ func (a *admin) tail(w http.ResponseWriter, r *http.Request) {
 	if !follow && (last == 0 || from > last) {
 		return
 	}
-	for e, err := range a.node.journal.Subscribe(ctx, journal.Position(from)) {
+	for e, err := range a.node.journal.Subscribe(ctx, from) {
 		if err != nil {
 			return
 		}

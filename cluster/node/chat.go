@@ -114,7 +114,7 @@ func (c chat) born(ctx context.Context, a auth.Agent, n api.NewSession, id strin
 	}
 	set := cast.Revision.Settings
 	born := event.SessionCreated{
-		Agent: a.ID, Conversation: id, Channel: cmp.Or(n.Type, "web"), UserID: event.P(n.UserID), Name: event.P(n.Name),
+		Agent: a.ID, Revision: cast.Revision.Number, Conversation: id, Channel: cmp.Or(n.Type, "web"), UserID: event.P(n.UserID), Name: event.P(n.Name),
 		Email: event.P(n.Email), Phone: event.P(n.Phone), Language: cmp.Or(n.Language, set.Language),
 		Kwargs: pairs(n.Kwargs), UserInfo: pairs(n.UserInfo), Greeting: cast.Revision.Greeting(),
 		Timeout: min(set.SessionTimeout, c.n.cfg.SessionTimeout), MaxDuration: set.SessionMax, IdempotencyKey: n.IdempotencyKey,

@@ -65,7 +65,7 @@ type Node struct {
 	httpAddr, sipAddr, metricsAddr string
 	installed                      []DemoAgent
 
-	life   context.Context //nolint:containedctx // ends with the node
+	life   context.Context
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }

@@ -162,8 +162,7 @@ func (p *phone) room() error {
 }
 
 func retry(err error) error {
-	var full *actors.Full
-	if errors.As(err, &full) {
+	if full, ok := errors.AsType[*actors.Full](err); ok {
 		return &sip.RetryAfter{Err: err, After: full.After}
 	}
 	return err

@@ -135,7 +135,7 @@ func (n *Node) recoverSpool(ctx context.Context, path, call string) error {
 	return actors.Close(ctx, n.journal, id, []event.Event{
 		event.CallEnded{Reason: "crash", By: "system"},
 		event.RecordingClosed{
-			Blob: blob, RateHz: uint32(rec.RateHz), Length: rec.Length, Bytes: uint64(rec.Bytes), Cut: true, //nolint:gosec // sizes
+			Blob: blob, RateHz: uint32(rec.RateHz), Length: rec.Length, Bytes: uint64(rec.Bytes), Cut: true,
 		},
 	})
 }

@@ -33,7 +33,7 @@ func golden(t *testing.T, name string, v any) {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
 	}
-	want, err := os.ReadFile(path) //nolint:gosec // a file beside the test
+	want, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, string(want), b.String(), "go test -update rewrites %s", path)
 }

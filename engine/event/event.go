@@ -4,6 +4,7 @@
 package event
 
 import (
+	"slices"
 	"time"
 
 	"flametree/engine/tenant"
@@ -19,7 +20,11 @@ type Kind string
 // neither they nor their slices change.
 //
 //sumtype:decl
-type Event interface{ Kind() Kind }
+type Event interface {
+	// Kind is the event's name on disk.
+	Kind() Kind
+	event()
+}
 
 // ID is an event's ULID: 48 bits of milliseconds, 80 of chance.
 type ID [16]byte
@@ -119,10 +124,5 @@ func Statuses() []Status {
 
 // Valid reports whether s is one of Statuses.
 func (s Status) Valid() bool {
-	for _, k := range Statuses() {
-		if s == k {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(Statuses(), s)
 }

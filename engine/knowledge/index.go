@@ -134,8 +134,7 @@ func (b *builder) add(s Source, text string) {
 		heading := b.read(sec.Heading)
 		for _, t := range sec.Sentences {
 			c.facts |= lexis.FactsOf(t)
-			b.spell(t)
-			c.sentences = append(c.sentences, reading{text: t, head: sec.Heading, own: b.read(t), heading: heading, facts: lexis.FactsOf(t)})
+			c.sentences = append(c.sentences, reading{text: t, head: sec.Heading, own: b.prose(t), heading: heading, facts: lexis.FactsOf(t)})
 		}
 		if len(sec.Sentences) == 0 && len(heading) > 0 {
 			c.sentences = append(c.sentences, reading{text: sec.Heading, own: heading})
@@ -145,38 +144,30 @@ func (b *builder) add(s Source, text string) {
 	b.chunks = append(b.chunks, c)
 }
 
-// read turns a text into the numbers of its terms.
+// read turns a title, heading or question into the numbers of its terms.
 func (b *builder) read(text string) []int32 {
-	if text == "" {
-		return nil
-	}
 	words := lexis.Words(text)
 	out := make([]int32, 0, len(words)/2)
 	for _, w := range words {
-		n, ok := b.stems[w.Text]
-		if !ok {
-			n = b.number(w.Text)
-			b.stems[w.Text] = n
-		}
-		if n >= 0 {
+		if n := b.term(w.Text); n >= 0 {
 			out = append(out, n)
 		}
 	}
 	return out
 }
 
-// spell counts how often the words inside a sentence are written with a capital.
-func (b *builder) spell(sentence string) {
-	for i, w := range lexis.Words(sentence) {
-		if i == 0 {
+// prose is read for a sentence; it counts as well how often the words inside it
+// are written with a capital.
+func (b *builder) prose(sentence string) []int32 {
+	words := lexis.Words(sentence)
+	out := make([]int32, 0, len(words)/2)
+	for i, w := range words {
+		n := b.term(w.Text)
+		if n < 0 {
 			continue
 		}
-		n, ok := b.stems[w.Text]
-		if !ok {
-			n = b.number(w.Text)
-			b.stems[w.Text] = n
-		}
-		if n < 0 {
+		out = append(out, n)
+		if i == 0 {
 			continue
 		}
 		b.inside[n]++
@@ -184,6 +175,17 @@ func (b *builder) spell(sentence string) {
 			b.capital[n]++
 		}
 	}
+	return out
+}
+
+// term is the number of a word's stem, -1 for an empty word.
+func (b *builder) term(word string) int32 {
+	n, ok := b.stems[word]
+	if !ok {
+		n = b.number(word)
+		b.stems[word] = n
+	}
+	return n
 }
 
 func (b *builder) number(word string) int32 {

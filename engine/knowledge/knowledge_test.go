@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"flametree/engine/knowledge/lexis"
 )
 
 func TestChunk(t *testing.T) {
@@ -63,8 +66,11 @@ func TestChunksHoldTheWholeText(t *testing.T) {
 	})
 }
 
+// lexicon is one for all tests: its tables take time to read.
+var lexicon = sync.OnceValue(lexis.New)
+
 func small() *Index {
-	return Build([]Source{
+	return BuildWith(lexicon(), []Source{
 		{ID: "a", Kind: FAQ, Title: "Limits", Question: "How much baggage may I take?", Text: "Two bags of 20 kilograms each."},
 		{ID: "b", Kind: FAQ, Question: "How can I reach you by telephone?", Text: "Call 0800 555 0101."},
 		{ID: "c", Kind: Text, Title: "Tickets", Text: "A day ticket costs €8.\nChildren\nUnder six they travel free."},
@@ -136,7 +142,7 @@ func TestSearchIsDeterministic(t *testing.T) {
 
 func TestScoresKeepTheirOrderAndBounds(t *testing.T) {
 	b := load(t, "parcel")
-	x := Build(b.sources())
+	x := BuildWith(lexicon(), b.sources())
 	vocabulary := strings.Fields("parcel how much is the delivery to a lost label insurance xylophone and 5 kilos sunday when where")
 	rapid.Check(t, func(t *rapid.T) {
 		q := strings.Join(rapid.SliceOfN(rapid.SampledFrom(vocabulary), 0, 40).Draw(t, "query"), " ")
@@ -165,7 +171,7 @@ func FuzzBuild(f *testing.F) {
 	f.Add("#", "##", "# \n#\n:\n", "# what about")
 	f.Add("\xff", "\xc3", "a\x00b. C", "\xffhow much")
 	f.Fuzz(func(t *testing.T, title, question, text, query string) {
-		x := Build([]Source{{Kind: FAQ, Question: question, Text: text}, {Kind: Text, Title: title, Text: text}, {Kind: Core, Text: title}})
+		x := BuildWith(lexicon(), []Source{{Kind: FAQ, Question: question, Text: text}, {Kind: Text, Title: title, Text: text}, {Kind: Core, Text: title}})
 		for _, h := range x.Find(Query{Text: query, Before: question, Familiar: title, K: 5}) {
 			_ = x.Pick(Query{Text: query, Before: question}, h, 30)
 		}
@@ -194,7 +200,7 @@ func many(n int) (*Index, []string) {
 	for i := range queries {
 		queries[i] = "how much is the " + word() + " " + word() + " for my " + word() + " " + word()
 	}
-	return Build(sources), queries
+	return BuildWith(lexicon(), sources), queries
 }
 
 func BenchmarkSearch10k(b *testing.B) {
@@ -211,6 +217,6 @@ func BenchmarkBuild(b *testing.B) {
 	src := load(b, "hotel").sources()
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = Build(src)
+		_ = BuildWith(lexicon(), src)
 	}
 }

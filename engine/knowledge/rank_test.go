@@ -43,7 +43,7 @@ func TestScoresSeparate(t *testing.T) {
 	above, asked, below, strange := 0, 0, 0, 0
 	for _, name := range []string{"hotel", "parcel"} {
 		b := load(t, name)
-		x := Build(b.sources())
+		x := BuildWith(lexicon(), b.sources())
 		for _, q := range b.Questions {
 			hits := x.Search(q.Q, 3, 0)
 			asked++

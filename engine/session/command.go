@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"flametree/engine/event"
@@ -77,8 +78,8 @@ func (s *State) Retry() []event.Event {
 	if _, done := s.Said(s.Turn); done {
 		return nil
 	}
-	for i := len(s.Lines) - 1; i >= 0; i-- {
-		if l := s.Lines[i]; l.Turn == s.Turn && l.Role == RoleHuman {
+	for _, v := range slices.Backward(s.Lines) {
+		if l := v; l.Turn == s.Turn && l.Role == RoleHuman {
 			return []event.Event{event.ReplyStarted{Turn: s.Turn, Message: ReplyID(l.Message), Revision: s.Born.Revision}}
 		}
 	}

@@ -4,6 +4,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"flametree/engine/event"
@@ -246,8 +247,7 @@ func (s *State) Taken(external string) (Line, bool) {
 
 // Said finds the finished reply to a turn.
 func (s *State) Said(turn uint64) (Line, bool) {
-	for i := len(s.Lines) - 1; i >= 0; i-- {
-		l := s.Lines[i]
+	for _, l := range slices.Backward(s.Lines) {
 		if l.Turn == turn && len(l.Calls) == 0 && (l.Role == RoleAI || l.Role == RoleOperator) {
 			return l, true
 		}

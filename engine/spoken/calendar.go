@@ -2,6 +2,7 @@ package spoken
 
 import "strings"
 
+//nolint:gochecknoglobals // a table that nobody changes
 var months = [...]string{
 	"January", "February", "March", "April", "May", "June", "July",
 	"August", "September", "October", "November", "December",

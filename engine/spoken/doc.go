@@ -31,7 +31,7 @@ func english(lang string) bool {
 func squeeze(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
-	for _, w := range strings.Fields(s) {
+	for w := range strings.FieldsSeq(s) {
 		if b.Len() > 0 && !strings.Contains(",.;:!?", w) {
 			b.WriteByte(' ')
 		}

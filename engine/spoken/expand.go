@@ -125,6 +125,8 @@ func lastWord(s string) string {
 }
 
 // abbreviation says what a shortened word stands for. rest is what follows it.
+//
+//nolint:funlen // a table
 func abbreviation(word, rest string) (string, bool) {
 	if len(word) > 12 {
 		return "", false

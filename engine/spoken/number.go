@@ -4,13 +4,16 @@ import (
 	"strings"
 )
 
+//nolint:gochecknoglobals // a table that nobody changes
 var small = [...]string{
 	"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
 	"eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 }
 
+//nolint:gochecknoglobals // a table that nobody changes
 var tens = [...]string{"", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"}
 
+//nolint:gochecknoglobals // a table that nobody changes
 var scales = [...]string{"", "thousand", "million", "billion", "trillion"}
 
 // maxCardinal is the longest whole number said as a number; beyond it the

@@ -38,13 +38,14 @@ func number(_, s string) (int, string) {
 	}
 	// Dotted numbers such as 1.2.3 are versions: each dot is said.
 	end := len(n)
-	words := decimal(n)
+	var words strings.Builder
+	words.WriteString(decimal(n))
 	for end+1 < len(s) && s[end] == '.' && isDigit(s[end+1]) {
 		next := digitRun(s[end+1:])
-		words += " point " + digitByDigit(next)
+		words.WriteString(" point " + digitByDigit(next))
 		end += 1 + len(next)
 	}
-	return end, words
+	return end, words.String()
 }
 
 func digitRun(s string) string {

@@ -126,6 +126,8 @@ func signOf(w string, signs []string) string {
 
 // dayAt reads "february fifteenth [twenty twenty six]" and "the fifteenth of
 // february".
+//
+//nolint:gocognit // one table of cases
 func dayAt(t []string, i int) (int, string) {
 	m, j := monthNamed(t[i]), i+1
 	day, n := 0, 0

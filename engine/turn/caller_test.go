@@ -82,8 +82,16 @@ func TestLine(t *testing.T) {
 		in   Input
 		want Line
 	}{
-		{is(LineUp), Up}, {is(LineDraining), Draining}, {of(STTFailed, 1), Deaf}, {is(LineTransferring), Transferring}, {is(LineHeld), Held},
-		{is(LineResumed), Transferring}, {is(LineTransferFailed), Deaf}, {of(STTRestored, 2), Draining}, {is(LineEnded), Over}, {is(LineUp), Over},
+		{is(LineUp), Up},
+		{is(LineDraining), Draining},
+		{of(STTFailed, 1), Deaf},
+		{is(LineTransferring), Transferring},
+		{is(LineHeld), Held},
+		{is(LineResumed), Transferring},
+		{is(LineTransferFailed), Deaf},
+		{of(STTRestored, 2), Draining},
+		{is(LineEnded), Over},
+		{is(LineUp), Over},
 	} {
 		if m.Step(0, s.in); m.Line() != s.want {
 			t.Errorf("step %d: line %d, want %d", i, m.Line(), s.want)

@@ -22,8 +22,10 @@ func TestRuleA_WhatCanStartATurnCanEndIt(t *testing.T) {
 			{0, final("yes"), "open_turn"}, {150, is(Tick), "close_turn:eot_finished=yes"},
 		},
 		"a hypothesis without voice, settled before the turn closes": {
-			{0, partial("yes"), "open_turn"}, {100, partial("yes please"), ""},
-			{250, is(Tick), "finalize_stt"}, {300, final("yes please"), "close_turn:eot_finished=yes please"},
+			{0, partial("yes"), "open_turn"},
+			{100, partial("yes please"), ""},
+			{250, is(Tick), "finalize_stt"},
+			{300, final("yes please"), "close_turn:eot_finished=yes please"},
 		},
 		"a hypothesis that nobody settles": {
 			{0, partial("yes please"), "open_turn"}, {2000, is(Tick), "finalize_stt@150 close_turn:eot_finished=yes please@950"},
@@ -37,28 +39,52 @@ func TestRuleA_WhatCanStartATurnCanEndIt(t *testing.T) {
 func TestRuleB_NoTurnIsCommittedWhileTheVADSaysSpeech(t *testing.T) {
 	playAll(t, plain(), map[string][]step{
 		"words alone do not close it": {
-			{0, is(VoiceOn), "open_turn"}, {1000, final("thank you"), ""}, {2000, Input{Kind: EndOfTurnHint, Hint: HintFinished}, ""},
-			{5900, is(RawOff), ""}, {6000, is(RawOn), ""}, {9000, is(VoiceOff), "finalize_stt"}, {9010, final(""), ""}, {9150, is(Tick), "close_turn:eot_finished=thank you"},
+			{0, is(VoiceOn), "open_turn"},
+			{1000, final("thank you"), ""},
+			{2000, Input{Kind: EndOfTurnHint, Hint: HintFinished}, ""},
+			{5900, is(RawOff), ""},
+			{6000, is(RawOn), ""},
+			{9000, is(VoiceOff), "finalize_stt"},
+			{9010, final(""), ""},
+			{9150, is(Tick), "close_turn:eot_finished=thank you"},
 		},
 		"digits do not either": {
-			{0, is(VoiceOn), "open_turn"}, {100, press('4'), ""}, {200, press('#'), ""}, {3000, is(RawOff), ""},
-			{3200, is(VoiceOff), "finalize_stt"}, {3250, final(""), "close_turn:dtmf_terminator#4"},
+			{0, is(VoiceOn), "open_turn"},
+			{100, press('4'), ""},
+			{200, press('#'), ""},
+			{3000, is(RawOff), ""},
+			{3200, is(VoiceOff), "finalize_stt"},
+			{3250, final(""), "close_turn:dtmf_terminator#4"},
 		},
 		"nor when the wait ends in a sound too short to be voice yet": {
-			{0, is(VoiceOn), "open_turn"}, {500, is(VoiceOff), "finalize_stt"}, {520, final("block my card"), ""},
-			{950, is(RawOn), ""}, {1040, is(RawOff), "close_turn:eot=block my card"},
+			{0, is(VoiceOn), "open_turn"},
+			{500, is(VoiceOff), "finalize_stt"},
+			{520, final("block my card"), ""},
+			{950, is(RawOn), ""},
+			{1040, is(RawOff), "close_turn:eot=block my card"},
 		},
 		"which may become voice": {
-			{0, is(VoiceOn), "open_turn"}, {500, is(VoiceOff), "finalize_stt"}, {520, final("block my card"), ""},
-			{950, is(RawOn), ""}, {1070, is(VoiceOn), ""}, {1500, is(VoiceOff), "finalize_stt"},
+			{0, is(VoiceOn), "open_turn"},
+			{500, is(VoiceOff), "finalize_stt"},
+			{520, final("block my card"), ""},
+			{950, is(RawOn), ""},
+			{1070, is(VoiceOn), ""},
+			{1500, is(VoiceOff), "finalize_stt"},
 		},
 		"only the watchdog may": {
 			{0, is(VoiceOn), "open_turn"}, {1000, final("thank you"), ""}, {5999, is(Tick), ""}, {6000, is(Tick), "finalize_stt close_turn:watchdog=thank you"},
 		},
 		"and a voice it has set aside counts for nothing until it ends": {
-			{0, is(VoiceOn), "open_turn"}, {5000, is(Tick), "finalize_stt close_turn:watchdog! ask_repeat"},
-			{5100, say(1, 1, "Sorry?"), ""}, {5200, of(AudioStarted, 1), ""}, {5300, is(RawOn), ""}, {5400, is(VoiceOn), ""}, {6300, going(1), ""},
-			{6400, is(VoiceOff), ""}, {6500, is(RawOn), ""}, {6560, is(Tick), "duck"},
+			{0, is(VoiceOn), "open_turn"},
+			{5000, is(Tick), "finalize_stt close_turn:watchdog! ask_repeat"},
+			{5100, say(1, 1, "Sorry?"), ""},
+			{5200, of(AudioStarted, 1), ""},
+			{5300, is(RawOn), ""},
+			{5400, is(VoiceOn), ""},
+			{6300, going(1), ""},
+			{6400, is(VoiceOff), ""},
+			{6500, is(RawOn), ""},
+			{6560, is(Tick), "duck"},
 		},
 		"a noise without words ends as well, however lively": noise(),
 	})
@@ -102,12 +128,19 @@ func TestRuleD_SpeechWithoutTranscriptAsksToRepeat(t *testing.T) {
 			{0, is(VoiceOn), "open_turn"}, {900, is(VoiceOff), "finalize_stt"}, {950, final(""), ""}, {1400, is(Tick), "close_turn:stt_empty! ask_repeat"},
 		},
 		"its final comes too late for the turn and for the next": {
-			{0, is(VoiceOn), "open_turn"}, {500, partial("block"), ""}, {900, is(VoiceOff), "finalize_stt"},
-			{1800, final("block my card"), "close_turn:eot=block@1700"}, {1900, of(ReplyEnded, 1), ""}, {2000, final("thank you"), "open_turn"},
+			{0, is(VoiceOn), "open_turn"},
+			{500, partial("block"), ""},
+			{900, is(VoiceOff), "finalize_stt"},
+			{1800, final("block my card"), "close_turn:eot=block@1700"},
+			{1900, of(ReplyEnded, 1), ""},
+			{2000, final("thank you"), "open_turn"},
 		},
 		"a late final is waited for no longer than for any words": {
-			{0, is(VoiceOn), "open_turn"}, {500, partial("block"), ""}, {900, is(VoiceOff), "finalize_stt"},
-			{1800, of(ReplyEnded, 1), "close_turn:eot=block@1700"}, {4701, final("my card"), "open_turn"},
+			{0, is(VoiceOn), "open_turn"},
+			{500, partial("block"), ""},
+			{900, is(VoiceOff), "finalize_stt"},
+			{1800, of(ReplyEnded, 1), "close_turn:eot=block@1700"},
+			{4701, final("my card"), "open_turn"},
 		},
 	})
 }
@@ -115,11 +148,16 @@ func TestRuleD_SpeechWithoutTranscriptAsksToRepeat(t *testing.T) {
 func TestRuleE_LostPacketsAreSilenceAndThenALostLeg(t *testing.T) {
 	playAll(t, plain(), map[string][]step{
 		"they end the voice": {
-			{0, is(VoiceOn), "open_turn"}, {900, is(NoPackets), "finalize_stt"}, {950, final("block my card"), ""},
+			{0, is(VoiceOn), "open_turn"},
+			{900, is(NoPackets), "finalize_stt"},
+			{950, final("block my card"), ""},
 			{1400, is(Tick), "close_turn:eot=block my card"},
 		},
 		"the voice goes on with them": {
-			{0, is(VoiceOn), "open_turn"}, {900, is(NoPackets), "finalize_stt"}, {1000, is(Packets), ""}, {1200, final("block my card"), ""},
+			{0, is(VoiceOn), "open_turn"},
+			{900, is(NoPackets), "finalize_stt"},
+			{1000, is(Packets), ""},
+			{1200, final("block my card"), ""},
 			{3000, is(VoiceOff), "finalize_stt"},
 		},
 		"a lost leg hangs up after 15 s": {
@@ -129,8 +167,13 @@ func TestRuleE_LostPacketsAreSilenceAndThenALostLeg(t *testing.T) {
 			{0, is(Packets), ""}, {1000, is(NoPackets), ""}, {2000, is(Packets), ""}, {16500, is(Tick), "prompt_no_input:1@15000"},
 		},
 		"before the first it is 30 s": {
-			{15000, is(Tick), "prompt_no_input:1"}, {15000, say(1, 1, "Hello?"), ""}, {15100, of(AudioStarted, 1), ""}, {15200, of(ReplyEnded, 1), ""}, {16000, heard(1, 1), ""},
-			{29999, is(Tick), ""}, {30000, is(Tick), "hang_up:media_lost"},
+			{15000, is(Tick), "prompt_no_input:1"},
+			{15000, say(1, 1, "Hello?"), ""},
+			{15100, of(AudioStarted, 1), ""},
+			{15200, of(ReplyEnded, 1), ""},
+			{16000, heard(1, 1), ""},
+			{29999, is(Tick), ""},
+			{30000, is(Tick), "hang_up:media_lost"},
 		},
 		"also on hold": {
 			{0, is(Packets), ""}, {100, is(LineHeld), ""}, {1000, is(NoPackets), ""}, {16000, is(Tick), "hang_up:media_lost"},
@@ -155,7 +198,10 @@ func TestRuleF_ADigitIsAnUtteranceThatMayInterrupt(t *testing.T) {
 			{0, press('x'), ""}, {0, press(0), ""}, {0, press('d'), "open_turn"}, {2500, is(Tick), "close_turn:dtmf_gap#D"},
 		},
 		"words and digits are one utterance": {
-			{0, is(VoiceOn), "open_turn"}, {500, press('7'), ""}, {600, is(VoiceOff), "finalize_stt"}, {650, final("number"), ""},
+			{0, is(VoiceOn), "open_turn"},
+			{500, press('7'), ""},
+			{600, is(VoiceOff), "finalize_stt"},
+			{650, final("number"), ""},
 			{3000, is(Tick), "close_turn:dtmf_gap=number#7"},
 		},
 	}
@@ -180,9 +226,14 @@ func TestRuleG_ADeadRecogniserIsReplacedAndHearsAgain(t *testing.T) {
 	on := func(k InputKind, gen uint64, text string) Input { return Input{Kind: k, Gen: gen, Text: text} }
 	playAll(t, plain(), map[string][]step{
 		"the utterance is replayed to the next": {
-			{0, is(VoiceOn), "open_turn"}, {3000, of(STTFailed, 1), "restart_stt:3s"}, {3200, of(STTRestored, 2), ""},
-			{3250, on(Final, 1, "ghost"), ""}, {3300, on(Partial, 2, "block my card"), ""}, {3500, is(VoiceOff), "finalize_stt"},
-			{3550, on(Final, 2, "block my card"), ""}, {4000, is(Tick), "close_turn:eot=block my card"},
+			{0, is(VoiceOn), "open_turn"},
+			{3000, of(STTFailed, 1), "restart_stt:3s"},
+			{3200, of(STTRestored, 2), ""},
+			{3250, on(Final, 1, "ghost"), ""},
+			{3300, on(Partial, 2, "block my card"), ""},
+			{3500, is(VoiceOff), "finalize_stt"},
+			{3550, on(Final, 2, "block my card"), ""},
+			{4000, is(Tick), "close_turn:eot=block my card"},
 		},
 		"not what is settled": {
 			{0, is(VoiceOn), "open_turn"}, {1000, final("block my card"), ""}, {3000, of(STTFailed, 1), "restart_stt:2s"},
@@ -191,7 +242,10 @@ func TestRuleG_ADeadRecogniserIsReplacedAndHearsAgain(t *testing.T) {
 			{9000, of(STTFailed, 1), "restart_stt:5s"},
 		},
 		"the last words are asked for anew": {
-			{0, is(VoiceOn), "open_turn"}, {1000, of(STTFailed, 1), "restart_stt:1s"}, {1500, is(VoiceOff), ""}, {2000, of(STTRestored, 2), "finalize_stt"},
+			{0, is(VoiceOn), "open_turn"},
+			{1000, of(STTFailed, 1), "restart_stt:1s"},
+			{1500, is(VoiceOff), ""},
+			{2000, of(STTRestored, 2), "finalize_stt"},
 			{2100, on(Final, 2, "block my card"), "close_turn:eot=block my card"},
 		},
 		"words prove that it hears": {

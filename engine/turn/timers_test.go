@@ -25,17 +25,27 @@ func recorded(cfg Config, seed uint64, steps []step) []event.TurnInput {
 
 func asked(hint Hint) []step {
 	return []step{
-		{0, is(Packets), ""}, {1120, is(VoiceOn), ""}, {1800, is(VoiceOff), ""}, {1820, final("block my card"), ""},
-		{1830, Input{Kind: EndOfTurnHint, Hint: hint}, ""}, {9000, is(Tick), ""},
+		{0, is(Packets), ""},
+		{1120, is(VoiceOn), ""},
+		{1800, is(VoiceOff), ""},
+		{1820, final("block my card"), ""},
+		{1830, Input{Kind: EndOfTurnHint, Hint: hint}, ""},
+		{9000, is(Tick), ""},
 	}
 }
 
 // withPause leaves a pause of ms after VAD stop within one turn.
 func withPause(ms int) []step {
 	return []step{
-		{0, is(Packets), ""}, {120, is(VoiceOn), ""}, {500, is(VoiceOff), ""}, {510, final("thank you"), ""},
+		{0, is(Packets), ""},
+		{120, is(VoiceOn), ""},
+		{500, is(VoiceOff), ""},
+		{510, final("thank you"), ""},
 		{510, Input{Kind: EndOfTurnHint, Hint: HintUnfinished}, ""},
-		{620 + ms, is(VoiceOn), ""}, {4000, is(VoiceOff), ""}, {4010, final("thank you"), ""}, {9000, is(Tick), ""},
+		{620 + ms, is(VoiceOn), ""},
+		{4000, is(VoiceOff), ""},
+		{4010, final("thank you"), ""},
+		{9000, is(Tick), ""},
 	}
 }
 
@@ -86,8 +96,13 @@ func TestEveryTimerMatters(t *testing.T) {
 		"filler_after":          {"800ms", "enable_filler_phrases=True", late},
 		"filler_repeat":         {"5s", "enable_filler_phrases=True", late},
 		"filler_off_below": {"2s", "enable_filler_phrases=True", []step{
-			{0, final("thank you"), ""}, {1150, say(1, 1, "Hi."), ""}, {1200, of(AudioStarted, 1), ""}, {1300, of(ReplyEnded, 1), ""}, {1400, heard(1, 1), ""},
-			{2000, final("thank you"), ""}, {4000, is(Tick), ""},
+			{0, final("thank you"), ""},
+			{1150, say(1, 1, "Hi."), ""},
+			{1200, of(AudioStarted, 1), ""},
+			{1300, of(ReplyEnded, 1), ""},
+			{1400, heard(1, 1), ""},
+			{2000, final("thank you"), ""},
+			{4000, is(Tick), ""},
 		}},
 		"llm_timeout":      {"8s", "", []step{{0, is(Packets), ""}, {0, final("thank you"), ""}, {30000, is(Tick), ""}}},
 		"watchdog":         {"4s", "", late},
@@ -108,7 +123,7 @@ func TestEveryTimerMatters(t *testing.T) {
 		}
 		t.Run(timer.Key, func(t *testing.T) {
 			cfg := Default()
-			for _, pair := range strings.Fields(tt.with) {
+			for pair := range strings.FieldsSeq(tt.with) {
 				k, v, _ := strings.Cut(pair, "=")
 				if err := cfg.Set(k, v); err != nil {
 					t.Fatal(err)
@@ -221,17 +236,29 @@ func TestSpeculation(t *testing.T) {
 	c.Speculate = true
 	playAll(t, c, map[string][]step{
 		"the same words are adopted": {
-			{0, is(VoiceOn), "open_turn"}, {400, partial("block my card"), ""}, {600, is(VoiceOff), "speculate finalize_stt"},
-			{650, final("block my card"), ""}, {1100, is(Tick), "adopt_speculation close_turn:eot=block my card"},
+			{0, is(VoiceOn), "open_turn"},
+			{400, partial("block my card"), ""},
+			{600, is(VoiceOff), "speculate finalize_stt"},
+			{650, final("block my card"), ""},
+			{1100, is(Tick), "adopt_speculation close_turn:eot=block my card"},
 		},
 		"other words are not": {
-			{0, is(VoiceOn), "open_turn"}, {400, partial("block my car"), ""}, {600, is(VoiceOff), "speculate finalize_stt"},
-			{650, final("block my card"), "drop_speculation"}, {1100, is(Tick), "speculate@850 adopt_speculation close_turn:eot=block my card"},
+			{0, is(VoiceOn), "open_turn"},
+			{400, partial("block my car"), ""},
+			{600, is(VoiceOff), "speculate finalize_stt"},
+			{650, final("block my card"), "drop_speculation"},
+			{1100, is(Tick), "speculate@850 adopt_speculation close_turn:eot=block my card"},
 		},
 		"three a turn": {
-			{0, is(VoiceOn), "open_turn"}, {100, partial("card"), ""}, {400, partial("card one"), "speculate@300 drop_speculation"},
-			{800, partial("card two"), "speculate@600 drop_speculation"}, {1200, partial("card three"), "speculate@1000 drop_speculation"},
-			{1900, is(Tick), ""}, {2000, is(VoiceOff), "finalize_stt"}, {2001, final("card three"), ""}, {2500, is(Tick), "close_turn:eot=card three"},
+			{0, is(VoiceOn), "open_turn"},
+			{100, partial("card"), ""},
+			{400, partial("card one"), "speculate@300 drop_speculation"},
+			{800, partial("card two"), "speculate@600 drop_speculation"},
+			{1200, partial("card three"), "speculate@1000 drop_speculation"},
+			{1900, is(Tick), ""},
+			{2000, is(VoiceOff), "finalize_stt"},
+			{2001, final("card three"), ""},
+			{2500, is(Tick), "close_turn:eot=card three"},
 		},
 		"not on half a sentence": {
 			{0, is(VoiceOn), "open_turn"}, {400, partial("block my"), ""}, {1000, is(Tick), ""},
@@ -293,10 +320,19 @@ func TestFillers(t *testing.T) {
 	c.Fillers = true
 	playAll(t, c, map[string][]step{
 		"a late reply is bridged twice": {
-			{0, is(Packets), ""}, {0, final("yes"), "open_turn"}, {1050, is(Tick), "close_turn:eot_finished=yes@150 filler:1"},
-			{1060, say(1, 0, "One moment."), ""}, {1100, of(AudioStarted, 1), ""}, {2000, heard(1, 0), ""},
-			{6150, is(Tick), "filler:2"}, {6160, say(1, 0, "Still looking."), ""}, {7000, heard(1, 0), ""}, {8000, say(1, 1, "Found it."), ""},
-			{8500, of(ReplyEnded, 1), ""}, {9000, heard(1, 1), ""}, {23999, is(Tick), ""},
+			{0, is(Packets), ""},
+			{0, final("yes"), "open_turn"},
+			{1050, is(Tick), "close_turn:eot_finished=yes@150 filler:1"},
+			{1060, say(1, 0, "One moment."), ""},
+			{1100, of(AudioStarted, 1), ""},
+			{2000, heard(1, 0), ""},
+			{6150, is(Tick), "filler:2"},
+			{6160, say(1, 0, "Still looking."), ""},
+			{7000, heard(1, 0), ""},
+			{8000, say(1, 1, "Found it."), ""},
+			{8500, of(ReplyEnded, 1), ""},
+			{9000, heard(1, 1), ""},
+			{23999, is(Tick), ""},
 		},
 		"a prompt one is not": {
 			{0, is(Packets), ""}, {0, final("yes"), "open_turn"}, {1000, say(1, 1, "Good."), "close_turn:eot_finished=yes@150"}, {5000, of(ReplyEnded, 1), ""},

@@ -167,8 +167,7 @@ func read(r *httpd.Request, p *multipart.Part, location string, limit int64) ([]
 
 // formError keeps a refusal of the body and calls the rest malformed.
 func formError(err error) error {
-	var p *httpd.Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*httpd.Problem](err); ok {
 		return p
 	}
 	return httpd.Invalid("body", "malformed multipart form: "+err.Error())

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -123,9 +124,7 @@ func refusals(statuses ...int) map[string]*huma.Response {
 
 // also adds refusals to an operation.
 func also(op huma.Operation, statuses ...int) huma.Operation {
-	for k, v := range refusals(statuses...) {
-		op.Responses[k] = v
-	}
+	maps.Copy(op.Responses, refusals(statuses...))
 	return op
 }
 

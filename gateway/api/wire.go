@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -146,9 +147,7 @@ func render(a auth.Agent, s Session) sessionBody {
 		EnvInfo: envInfo{CurrentDate: s.Created.Format("2006-01-02 Mon"), TenantID: a.Tenant.String()},
 		Kwargs:  object{}, VoiceName: null(s.Voice),
 	}
-	for k, v := range s.Kwargs {
-		b.Kwargs[k] = v
-	}
+	maps.Copy(b.Kwargs, s.Kwargs)
 	b.Kwargs["tenant_id"] = json.RawMessage(`"` + a.Tenant.String() + `"`)
 	if s.Timeout > 0 {
 		t := s.Timeout.Seconds()

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -186,9 +187,7 @@ func (h *House) Update(_ context.Context, a auth.Agent, id string, u api.Update)
 	}
 	merged := map[string]json.RawMessage{}
 	for _, m := range []map[string]json.RawMessage{r.session.Kwargs, u.Kwargs} {
-		for k, v := range m {
-			merged[k] = v
-		}
+		maps.Copy(merged, m)
 	}
 	r.session.Kwargs = merged
 	return r.session, nil

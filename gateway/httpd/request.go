@@ -22,7 +22,7 @@ type Request struct {
 	srv    *Server
 	route  *Route
 	raw    *fasthttp.RequestCtx
-	ctx    context.Context //nolint:containedctx // it is the request's own, and dies with it
+	ctx    context.Context
 	params map[string]string
 	trace  string
 	body   body

@@ -61,7 +61,7 @@ type Server struct {
 	conns  conns
 	budget atomic.Int64
 
-	life     context.Context //nolint:containedctx // ends when the server is closed by force
+	life     context.Context
 	kill     context.CancelFunc
 	draining atomic.Bool
 	started  atomic.Bool

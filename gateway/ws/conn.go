@@ -210,8 +210,7 @@ func (c *Conn) finish(writer *sync.WaitGroup) {
 		if err == nil {
 			continue
 		}
-		var said *websocket.CloseError
-		if !errors.As(err, &said) {
+		if _, ok := errors.AsType[*websocket.CloseError](err); !ok {
 			// What is left unread, such as the rest of a frame too large, would turn
 			// our close into a reset.
 			_, _ = io.CopyN(io.Discard, c.sock.NetConn(), lingering)

@@ -60,8 +60,10 @@ func TestAMessageIsAnsweredInChunksThenWhole(t *testing.T) {
 }
 
 func TestFramesOfTheDocumentedForm(t *testing.T) {
-	b, err := json.Marshal(ws.Frame{Seq: 7, Type: "message", Role: "AI", MessageID: "m", Text: "x", Options: []string{"a"},
-		Metadata: &ws.Metadata{Mode: "OPERATOR"}})
+	b, err := json.Marshal(ws.Frame{
+		Seq: 7, Type: "message", Role: "AI", MessageID: "m", Text: "x", Options: []string{"a"},
+		Metadata: &ws.Metadata{Mode: "OPERATOR"},
+	})
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"seq":7,"type":"message","role":"AI","message_id":"m","text":"x","options":["a"],"metadata":{"mode":"OPERATOR"}}`, string(b))
 }

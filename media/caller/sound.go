@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,7 +56,6 @@ type sound struct {
 	sent    int
 	reason  string
 	gone    bool
-	moved   time.Time // of the last packet that was sent
 }
 
 // Said is one utterance of ours, as it went out.
@@ -242,8 +242,8 @@ func (s *sound) WaitQuiet(ctx context.Context, since time.Time, d time.Duration)
 			return false
 		}
 		last := s.heard[len(s.heard)-1].At
-		for i := len(s.heard) - 1; i >= 0; i-- {
-			p := s.heard[i]
+		for _, p := range slices.Backward(s.heard) {
+
 			if p.At.Before(since) {
 				return false
 			}
@@ -257,8 +257,8 @@ func (s *sound) WaitQuiet(ctx context.Context, since time.Time, d time.Duration)
 
 func (s *sound) voice(since time.Time) time.Duration {
 	var begun, last time.Time
-	for i := len(s.heard) - 1; i >= 0; i-- {
-		p := s.heard[i]
+	for _, p := range slices.Backward(s.heard) {
+
 		if p.At.Before(since) {
 			break
 		}

@@ -91,11 +91,10 @@ func compound(now time.Time, s *sending, r *reception, name string, bye bool) ([
 	var packets []rtcp.Packet
 	if s.packets != s.before {
 		s.before = s.packets
-		rate := time.Duration(r.rateHz)
 		packets = append(packets, &rtcp.SenderReport{
 			SSRC:        s.ssrc,
 			NTPTime:     ntp(now),
-			RTPTime:     s.stamp + uint32(now.Sub(s.stampAt)*rate/time.Second),
+			RTPTime:     s.stamp + uint32(int64(now.Sub(s.stampAt))*int64(r.rateHz)/int64(time.Second)),
 			PacketCount: s.packets,
 			OctetCount:  s.octets,
 			Reports:     blocks,

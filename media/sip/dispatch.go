@@ -17,8 +17,7 @@ func (e *Endpoint) receive(ctx context.Context, l link, raw []byte) {
 	defer e.contain("message")
 	msg, err := guard.Parse(raw)
 	if err != nil {
-		var r *guard.Refusal
-		if errors.As(err, &r) {
+		if r, ok := errors.AsType[*guard.Refusal](err); ok {
 			e.refuseRaw(l, raw, r)
 		}
 		return
@@ -60,6 +59,7 @@ func (e *Endpoint) request(ctx context.Context, l link, req *sip.Request) {
 	case sip.CANCEL:
 		e.cancel(l, req)
 		return
+	default:
 	}
 	in, how := e.begin(l, req)
 	switch how {
@@ -119,7 +119,7 @@ func stamp(req *sip.Request, l link) link {
 	}
 	port := uint16(sip.DefaultUdpPort)
 	if via.Port > 0 {
-		port = uint16(via.Port) //nolint:gosec // the guard read it as 0 to 65535
+		port = uint16(via.Port)
 	}
 	return &udpLink{socket: u.socket, from: from, to: netip.AddrPortFrom(from.Addr(), port)}
 }

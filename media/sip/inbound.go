@@ -41,7 +41,7 @@ func (in *inbound) respond(code int, reason string, extra ...header) {
 }
 
 func (in *inbound) send(res *sip.Response) {
-	in.status.Store(int32(res.StatusCode)) //nolint:gosec // a status code has three digits
+	in.status.Store(int32(res.StatusCode))
 	if err := in.tx.Respond(res); err != nil {
 		in.e.log.Debug("sip response not sent", "err", err)
 	}

@@ -208,8 +208,7 @@ func (e *Endpoint) drainFrames(ctx context.Context, t *tcpLink, framer *guard.Fr
 	for {
 		frame, ready, err := framer.Next()
 		if err != nil {
-			var r *guard.Refusal
-			if errors.As(err, &r) {
+			if r, ok := errors.AsType[*guard.Refusal](err); ok {
 				e.refuseRaw(t, frame.Bytes, r)
 			}
 			return progress, false

@@ -157,8 +157,7 @@ func refuse(err error) answerTo {
 		a = answerTo{code: 491, reason: "Request Pending"}
 	case fault.Bug:
 	}
-	var retry *RetryAfter
-	if errors.As(err, &retry) {
+	if retry, ok := errors.AsType[*RetryAfter](err); ok {
 		a.retryAfter = retry.After
 	}
 	return a

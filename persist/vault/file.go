@@ -42,7 +42,7 @@ func SealFile(dst io.Writer, src io.Reader, k Key, name string) (int64, error) {
 		if failed(err) {
 			return total, fmt.Errorf("seal file: %w", err)
 		}
-		m, nextErr := 0, error(io.EOF)
+		m, nextErr := 0, io.EOF
 		if err == nil {
 			m, nextErr = io.ReadFull(src, next)
 			if failed(nextErr) {
@@ -124,7 +124,7 @@ func (r *fileReader) advance() {
 		r.end = fmt.Errorf("open sealed file: chunk %d: %w", r.chunk, r.err)
 		return
 	}
-	m, nextErr := 0, error(io.EOF)
+	m, nextErr := 0, io.EOF
 	if r.err == nil {
 		m, nextErr = io.ReadFull(r.src, r.next)
 		if failed(nextErr) {

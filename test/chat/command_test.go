@@ -64,12 +64,11 @@ func TestCommandsWithoutAServer(t *testing.T) {
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
-	free := []string{"FLAMETREE_HTTP", "FLAMETREE_SIP", "FLAMETREE_METRICS"}
-	args := []string{"doctor", "--config", settings(t, data, free)}
+	args := []string{"doctor", "--config", settings(t, data)}
 	checks := func(r house.Result) {
 		t.Helper()
 		require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-		for _, name := range []string{"clock", "disk", "journal", "recogniser", "voice"} {
+		for _, name := range []string{"clock", "disk", "fsync", "http", "sip", "metrics", "recogniser", "voice"} {
 			require.Contains(t, r.Out, name)
 		}
 	}
@@ -82,7 +81,7 @@ func TestDoctor(t *testing.T) {
 }
 
 // settings writes a file of settings with free ports.
-func settings(t *testing.T, data string, _ []string) string {
+func settings(t *testing.T, data string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "flametree.yaml")
 	text := "data: " + data + "\nhttp: 127.0.0.1:0\nsip: 127.0.0.1:0\nmetrics: 127.0.0.1:0\n"

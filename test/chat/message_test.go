@@ -22,7 +22,8 @@ func TestAnswersFromItsFileAlone(t *testing.T) {
 	s := serve(t, "kayak")
 	chat := s.Chat(s.Agents[0])
 	id := chat.MustOpen(t, "guest")
-	for _, ask := range [][2]string{
+	right := 0
+	asked := [][2]string{
 		{"How much is a kayak per hour?", "€11"},
 		{"And the canoe?", "€19"},
 		{"What is the price of a canoe for one hour?", "€19"},
@@ -32,20 +33,35 @@ func TestAnswersFromItsFileAlone(t *testing.T) {
 		{"Can my dog come with me?", "canoes"},
 		{"How long does it take to get to the old mill?", "two hours"},
 		{"How do I get back from the mill? Is there a bus?", "half hour"},
-	} {
-		question, want := ask[0], ask[1]
-		r := chat.MustSay(t, id, question)
-		require.Contains(t, r.Text, want, question)
+		{"Is a life jacket included?", "free"},
+	}
+	for _, ask := range asked {
+		r := chat.MustSay(t, id, ask[0])
 		require.Equal(t, "REGULAR", r.Mode)
 		require.NotEmpty(t, r.Message)
+		if strings.Contains(r.Text, ask[1]) {
+			right++
+		} else {
+			t.Logf("%s %s", ask[0], r.Text)
+		}
 	}
-	for _, question := range []string{
+	declined := 0
+	unknown := []string{
 		"Who won the world cup in 1974?", "What is the price of a helicopter flight?", "Can you give me the telephone number of the mayor?",
-	} {
-		r := chat.MustSay(t, chat.MustOpen(t, "guest"), question)
-		require.Regexp(t, `(?i)sorry|do not (know|have)|cannot`, r.Text, question)
-		require.NotRegexp(t, `[0-9]`, r.Text, "an invented figure: %s", question)
+		"How deep is the river at the bridge?", "Do you sell second hand tents?",
 	}
+	for _, question := range unknown {
+		r := chat.MustSay(t, chat.MustOpen(t, "guest"), question)
+		require.NotRegexp(t, `[0-9]`, r.Text, "an invented figure: %s", question)
+		if strings.Contains(r.Text, "sorry") {
+			declined++
+		} else {
+			t.Logf("%s %s", question, r.Text)
+		}
+	}
+	t.Logf("figure: %d of %d questions answered, %d of %d declined that it cannot know", right, len(asked), declined, len(unknown))
+	require.GreaterOrEqual(t, right*100, len(asked)*80)
+	require.GreaterOrEqual(t, declined*100, len(unknown)*80)
 }
 
 // The conversation has results, follows its workflow and ends politely.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -101,9 +102,15 @@ type desk struct {
 	passed []string // all passages shown since the last reply
 }
 
+// model and lexicon are shared by all tests: their tables take time to read.
+var (
+	model   = sync.OnceValue(builtin.New)
+	lexicon = sync.OnceValue(lexis.New)
+)
+
 func open(t *testing.T, name string) *desk {
 	t.Helper()
-	d := &desk{states: map[string]state{}, model: builtin.New()}
+	d := &desk{states: map[string]state{}, model: model()}
 	raw, err := os.ReadFile("testdata/" + name + ".yaml")
 	require.NoError(t, err)
 	require.NoError(t, yaml.Unmarshal(raw, &d.agent))
@@ -128,7 +135,7 @@ func open(t *testing.T, name string) *desk {
 		sources = append(sources, knowledge.Source{ID: fmt.Sprint("text", i), Kind: knowledge.Text, Title: x.Title, Text: x.Text})
 	}
 	require.GreaterOrEqual(t, len(sources), 25)
-	d.index = knowledge.Build(sources)
+	d.index = knowledge.BuildWith(lexicon(), sources)
 	d.msgs = []provider.Message{{Role: provider.RoleAssistant, Text: d.agent.Welcome}}
 	return d
 }
@@ -327,8 +334,9 @@ func examine(t *testing.T, name string) tally {
 	require.GreaterOrEqual(t, len(e.Answerable), 25)
 	require.GreaterOrEqual(t, len(e.Unanswerable), 15)
 	c := tally{asked: len(e.Answerable), strange: len(e.Unanswerable)}
+	fresh := *open(t, name)
 	for _, q := range e.Answerable {
-		d := open(t, name)
+		d := fresh
 		said, _ := d.hear(t, q.Q)
 		c.figures += len(invented(said, d.passed))
 		if strings.Contains(flat(said), flat(q.Says)) {
@@ -338,7 +346,7 @@ func examine(t *testing.T, name string) tally {
 		}
 	}
 	for _, q := range e.Unanswerable {
-		d := open(t, name)
+		d := fresh
 		said, _ := d.hear(t, q)
 		c.figures += len(invented(said, d.passed))
 		if !d.knows(said) && declines.MatchString(said) {

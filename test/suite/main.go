@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -186,8 +187,8 @@ func (t *tally) closePackage(l line, name string) {
 }
 
 func lastLine(lines []string) string {
-	for i := len(lines) - 1; i >= 0; i-- {
-		if s := strings.TrimSpace(lines[i]); s != "" && !strings.HasPrefix(s, "---") {
+	for _, line := range slices.Backward(lines) {
+		if s := strings.TrimSpace(line); s != "" && !strings.HasPrefix(s, "---") {
 			return s
 		}
 	}

@@ -184,7 +184,7 @@ func TestWhatIsPrivateIsNotReadable(t *testing.T) {
 }
 
 func eachPrivate(v reflect.Value, f func(event.Private)) {
-	if p, ok := v.Interface().(event.Private); ok {
+	if p, ok := reflect.TypeAssert[event.Private](v); ok {
 		f(p)
 		return
 	}
@@ -192,8 +192,8 @@ func eachPrivate(v reflect.Value, f func(event.Private)) {
 	case reflect.Pointer:
 		eachPrivate(v.Elem(), f)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			eachPrivate(v.Field(i), f)
+		for _, field := range v.Fields() {
+			eachPrivate(field, f)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
@@ -345,8 +345,8 @@ func reflectText(v reflect.Value) string {
 				walk(v.Elem())
 			}
 		case reflect.Struct:
-			for i := range v.NumField() {
-				walk(v.Field(i))
+			for _, field := range v.Fields() {
+				walk(field)
 			}
 		case reflect.Slice, reflect.Array:
 			for i := range v.Len() {

@@ -30,7 +30,7 @@ type idiom struct {
 	plain string
 }
 
-// New makes the lexicon. It costs about a millisecond; keep it.
+// New makes the lexicon. It costs a few milliseconds; keep it.
 func New() *Lexicon {
 	l := &Lexicon{
 		weight:  make(map[string]float64, 700),

@@ -120,6 +120,12 @@ func TestMatch(t *testing.T) {
 	assert.Less(t, Likeness("dog", "monthly"), 0.3)
 }
 
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		_ = New()
+	}
+}
+
 func FuzzWords(f *testing.F) {
 	for _, s := range []string{"", "a-b", "1,2,3", "don't’’", "\xff\xfe", "x'", "1.", "e-e-e-e"} {
 		f.Add(s)

@@ -57,6 +57,9 @@ func wordEnd(text string, i int) int {
 // normal writes a word as it is compared.
 func normal(w string) string {
 	w = fold(strings.ToLower(w))
+	if letters(w) {
+		return w
+	}
 	if i := strings.IndexAny(w, "'’"); i > 0 {
 		tail := strings.TrimLeft(w[i:], "'’")
 		switch tail {

@@ -44,9 +44,9 @@ func unheard(l line) bool {
 
 // yes and no report agreement and its contrary; a question is neither.
 func yes(l line) bool {
-	return actYes.MatchString(l.norm) && !asks(l.text) && !actNo.MatchString(l.norm)
+	return actYes.MatchString(l.norm) && !l.question && !actNo.MatchString(l.norm)
 }
-func no(l line) bool { return actNo.MatchString(l.norm) && !asks(l.text) }
+func no(l line) bool { return actNo.MatchString(l.norm) && !l.question }
 
 // asks reports whether a sentence is a question.
 func asks(s string) bool {

@@ -77,7 +77,7 @@ func (t *turn) earlier() string {
 	for i := len(t.lines) - 2; i >= 0 && i >= len(t.lines)-4; i-- {
 		l := t.lines[i]
 		n := len(t.content(l.text))
-		if n > 0 && (asks(l.text) || goesOn.MatchString(l.norm) || l.asked == "" && n > 1) {
+		if n > 0 && (l.question || goesOn.MatchString(l.norm) || l.asked == "" && n > 1) {
 			return l.text
 		}
 	}

@@ -158,7 +158,7 @@ func (t *turn) asks(f field) int {
 func (t *turn) put(f field) string {
 	tried := 0
 	for _, l := range t.lines {
-		if l.asked == f.Name && !asks(l.text) && !actWant.MatchString(l.norm) && !actRepeat.MatchString(l.norm) {
+		if l.asked == f.Name && !l.question && !actWant.MatchString(l.norm) && !actRepeat.MatchString(l.norm) {
 			tried++
 		}
 	}
@@ -187,7 +187,7 @@ func (t *turn) holds(when string) bool {
 	own = without(own, func(x lexis.Term) bool { return x.Weight < lexis.Content })
 	wish := regexpWish.MatchString(when)
 	for i, l := range t.lines {
-		if len(own) > 0 && t.whole(own, t.terms(l.text)) >= 0.5 && (!wish || !asks(l.text) || actWant.MatchString(l.norm)) {
+		if len(own) > 0 && t.whole(own, t.terms(l.text)) >= 0.5 && (!wish || !l.question || actWant.MatchString(l.norm)) {
 			return true
 		}
 		if wish && (yes(l) && l.asked == "" && i > 0 || strings.Contains(l.norm, "interested") && !strings.Contains(l.norm, "not interested")) {

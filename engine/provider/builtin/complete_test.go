@@ -20,7 +20,7 @@ func TestEqualRequestsGiveEqualReplies(t *testing.T) {
 	k.msgs = append(k.msgs, provider.Message{Role: provider.RoleUser, Text: "is it free and how long is an event?"})
 	r := k.request()
 	first, _ := collect(t, k.model, r)
-	for range 20 {
+	for range 3 {
 		again, _ := collect(t, New(), r)
 		require.Equal(t, first, again)
 	}
@@ -63,7 +63,7 @@ func FuzzComplete(f *testing.F) {
 	f.Add("You are", "If , say \"\".", "Human:\nAgent:", "[digits: ]", "double triple double", `{"fields":[{"name":"","options":[""]}]}`, `{"properties":{"x":{"enum":[null]}}}`)
 	f.Add("\xff", "collect contact info if \xff", "# \n- \n1.", "at dot at dot com at", "my name is", `{"fields":null}`, `{"type":["null"]}`)
 	f.Add("your your", "Ask whether the customer", "say that", "my  is", "and for the, and what,", `{"fields":[{"name":"HumanEmail"},{"name":"HumanPhoneNumber"},{"name":"Date","type":"date"}]}`, `{"type":"object","properties":{"HumanEmail":{"type":"string"},"Date":{"type":"array"}}}`)
-	m := New()
+	m := shared()
 	f.Fuzz(func(t *testing.T, identity, task, state, user, agent, results, schema string) {
 		r := provider.Request{
 			System: []provider.Part{
@@ -104,8 +104,8 @@ func TestWeirdTalkNeverPanics(t *testing.T) {
 		}
 		return b.String()
 	}
-	m := New()
-	for range 1500 {
+	m := shared()
+	for range 600 {
 		r := provider.Request{Voice: rng.IntN(2) == 0, MaxTokens: rng.IntN(3) * 5}
 		for _, k := range []provider.PartKind{provider.PartIdentity, provider.PartTask, provider.PartState, provider.PartCore, provider.PartKnowledge} {
 			r.System = append(r.System, provider.Part{Kind: k, Title: text(), Text: text(), Source: "faq:" + text()})

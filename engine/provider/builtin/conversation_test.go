@@ -12,7 +12,7 @@ import (
 
 // desk is a workflow of three states nobody else uses.
 func desk(t testing.TB) *talk {
-	k := &talk{t: t, model: New()}
+	k := &talk{t: t, model: shared()}
 	k.system = []provider.Part{
 		{Kind: provider.PartIdentity, Text: "You are Mia, the assistant of a bicycle workshop."},
 		{Kind: provider.PartTask, Text: "Help customers with repairs."},

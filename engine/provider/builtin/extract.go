@@ -249,7 +249,7 @@ func (t *turn) truth(f field, l line, asked bool) string {
 	if strings.Contains(l.norm, "not interested") || strings.Contains(l.norm, "no interest") || strings.Contains(l.norm, "dont want") {
 		return "false"
 	}
-	if asks(l.text) || actWant.MatchString(l.norm) {
+	if l.question || actWant.MatchString(l.norm) {
 		return "true"
 	}
 	return ""
@@ -258,7 +258,7 @@ func (t *turn) truth(f field, l line, asked bool) string {
 // stated reads a statement that repeats the field's own words.
 func (t *turn) stated(f field, l line) string {
 	own := t.terms(f.label)
-	if len(own) == 0 || asks(l.text) || t.whole(own, t.terms(l.text)) < 0.99 {
+	if len(own) == 0 || l.question || t.whole(own, t.terms(l.text)) < 0.99 {
 		return ""
 	}
 	if negated.MatchString(l.norm) {
@@ -381,14 +381,14 @@ func (t *turn) free(f field, l line, asked bool) string {
 	if tail := after(l.text, "my "+f.label); tail != "" {
 		return clean(tail, 12)
 	}
-	if !asked || asks(l.text) || no(l) && short(l.norm, 4) || actRefuse.MatchString(l.norm) || actDunno.MatchString(l.norm) || unheard(l) || actRepeat.MatchString(l.norm) || actHuman.MatchString(l.norm) {
+	if !asked || l.question || no(l) && short(l.norm, 4) || actRefuse.MatchString(l.norm) || actDunno.MatchString(l.norm) || unheard(l) || actRepeat.MatchString(l.norm) || actHuman.MatchString(l.norm) {
 		return ""
 	}
 	if social(l.norm) == "" {
 		return ""
 	}
 	rest := fill(l.text)
-	if rest == "" || len(strings.Fields(rest)) > 25 || yes(line{text: rest, norm: normal(rest)}) && short(normal(rest), 3) {
+	if rest == "" || len(strings.Fields(rest)) > 25 || yes(asLine(rest)) && short(normal(rest), 3) {
 		return ""
 	}
 	return clean(rest, 25)

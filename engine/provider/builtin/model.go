@@ -16,7 +16,7 @@ type Model struct {
 	lex *lexis.Lexicon
 }
 
-// New makes the model. It costs about a millisecond; one serves all agents.
+// New makes the model. It costs a few milliseconds; one serves all agents.
 func New() *Model { return &Model{lex: lexis.New()} }
 
 // reply is what the model decided to say and to call, in this order.

@@ -140,7 +140,7 @@ func (t *turn) topic(text string) []lexis.Term {
 // intent compares what the customer wants with what a description says they want.
 func (t *turn) intent(text string, offered bool) float64 {
 	own := t.topic(text)
-	question := asks(t.last.text)
+	question := t.last.question
 	if len(own) == 0 {
 		return score(anyAsk.MatchString(text) && question && !actWant.MatchString(t.last.norm), 0.6)
 	}
@@ -173,7 +173,7 @@ func (t *turn) offer() (string, bool) {
 
 // leaving reports whether the customer wants to end.
 func (t *turn) leaving() bool {
-	if asks(t.last.text) && social(t.last.norm) != "" {
+	if t.last.question && social(t.last.norm) != "" {
 		return false
 	}
 	if actBye.MatchString(t.last.norm) {

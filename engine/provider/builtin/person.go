@@ -40,7 +40,7 @@ func (t *turn) name(l line, asked bool) string {
 			return n
 		}
 	}
-	if !asked || asks(l.text) || no(l) || actRefuse.MatchString(l.norm) || actDunno.MatchString(l.norm) {
+	if !asked || l.question || no(l) || actRefuse.MatchString(l.norm) || actDunno.MatchString(l.norm) {
 		return ""
 	}
 	rest := fill(l.text)

@@ -45,7 +45,7 @@ func (t *turn) acknowledge() string {
 	var got []string
 	for _, name := range t.fresh {
 		f, _ := t.field(name)
-		if t.last.asked != name && f.kind == kindOption || f.kind == kindBool || strings.Contains(normal(f.Name+f.Description), "interest") || t.last.asked != name && asks(t.last.text) {
+		if t.last.asked != name && f.kind == kindOption || f.kind == kindBool || strings.Contains(normal(f.Name+f.Description), "interest") || t.last.asked != name && t.last.question {
 			continue
 		}
 		got = append(got, t.echoed(f))

@@ -173,10 +173,10 @@ func (t *turn) topicOf() string {
 
 // telling reports whether a line says what the conversation is about.
 func (t *turn) telling(l line) bool {
-	if l.asked != "" && !asks(l.text) || actRepeat.MatchString(l.norm) || actWho.MatchString(l.norm) || actHuman.MatchString(l.norm) {
+	if l.asked != "" && !l.question || actRepeat.MatchString(l.norm) || actWho.MatchString(l.norm) || actHuman.MatchString(l.norm) {
 		return false
 	}
-	return asks(l.text) || len(t.content(l.text)) > 1 && t.name(l, false) == ""
+	return l.question || len(t.content(l.text)) > 1 && t.name(l, false) == ""
 }
 
 // phrase is the part of a sentence from its first word that tells something to

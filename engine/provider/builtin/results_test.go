@@ -83,7 +83,7 @@ func TestResults(t *testing.T) {
 		"no topic when nothing is said": {"Topic", str("Topic"), []string{"Hello.", "hi"}, ``},
 		"a summary":                     {"ConversationSummary", str("Summary"), []string{"Hello.", "how much does the premium card cost?", "It is free.", "thanks"}, `"The customer spoke about premium card cost. The agent answered."`},
 	}
-	m := New()
+	m := shared()
 	for title, tt := range tests {
 		t.Run(title, func(t *testing.T) {
 			r := provider.Request{Messages: said(tt.lines...), Schema: json.RawMessage(`{"type":"object","properties":{"` + tt.field + `":` + tt.schema + `}}`)}
@@ -104,14 +104,14 @@ func TestADayWithoutYearNeedsToday(t *testing.T) {
 		Messages: said("When?", "next monday"),
 		Schema:   json.RawMessage(`{"type":"object","properties":{"VisitDate":{"type":"string","format":"date"}}}`),
 	}
-	out, _ := collect(t, New(), r)
+	out, _ := collect(t, shared(), r)
 	assert.JSONEq(t, `{"VisitDate":"2026-03-16"}`, out)
 }
 
 func TestTheSchemaMustBeOfAnObject(t *testing.T) {
 	for _, s := range []string{`{"type":"array"}`, `{`, `[]`, `"x"`} {
 		var got error
-		for _, err := range New().Complete(t.Context(), provider.Request{Schema: json.RawMessage(s)}) {
+		for _, err := range shared().Complete(t.Context(), provider.Request{Schema: json.RawMessage(s)}) {
 			got = err
 		}
 		require.ErrorIs(t, got, fault.Invalid, s)
@@ -124,6 +124,6 @@ func TestResultsOfTheRequestHelpTheSchema(t *testing.T) {
 		Messages: said("", "i need a mortgage"),
 		Schema:   json.RawMessage(`{"type":"object","properties":{"Service":{"type":"string"}}}`),
 	}
-	out, _ := collect(t, New(), r)
+	out, _ := collect(t, shared(), r)
 	assert.JSONEq(t, `{"Service":"Mortgage"}`, out)
 }

@@ -123,7 +123,7 @@ func (t *turn) example(examples []exchange) string {
 	return line
 }
 
-func asLine(s string) line { return line{text: s, norm: normal(s)} }
+func asLine(s string) line { return line{text: s, norm: normal(s), question: asks(s)} }
 
 // personal puts the customer's own name in the place of the example's.
 func (t *turn) personal(e exchange) string {

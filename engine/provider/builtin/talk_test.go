@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,14 @@ import (
 	"flametree/engine/knowledge"
 	"flametree/engine/provider"
 )
+
+// shared is one model for all tests: its tables take time to read.
+var shared = sync.OnceValue(New)
+
+// build makes an index with the model's own lexicon.
+func build(sources []knowledge.Source) *knowledge.Index {
+	return knowledge.BuildWith(shared().lex, sources)
+}
 
 // talk is a conversation with the model as the dialog would hold it.
 type talk struct {
@@ -94,8 +103,8 @@ func fieldsPart(fs ...provider.Field) provider.Part {
 // bank is the first of the two agents whose setup the product's own tutorial describes.
 func bank(t testing.TB) *talk {
 	return &talk{
-		t: t, model: New(), voice: true,
-		index: knowledge.Build([]knowledge.Source{
+		t: t, model: shared(), voice: true,
+		index: build([]knowledge.Source{
 			{Kind: knowledge.Text, Title: "Debit card tariffs", Text: "The bank offers two debit card plans. Both cards support contactless payments, Apple Pay / Google Pay, and online purchases. Each card is linked to a Girokonto.\nBasic Debit\nNo monthly fee. Issuance costs €5.\nATM withdrawals cost €1.50 per withdrawal.\nDaily spending limit: €1,000.\nSuitable for basic, low-cost everyday use.\nPremium Debit\nMonthly fee: €12.90. Issuance is free.\nATM withdrawals are free worldwide.\nDaily spending limit: €5,000.\nSuitable for frequent travelers and clients who want extra benefits.\nNotes\nThe agent provides tariff information only."},
 			{Kind: knowledge.FAQ, Question: "How do I order a debit card?", Text: "Leave your name and phone number. A specialist calls you back within one working day."},
 			{Kind: knowledge.FAQ, Question: "I lost my card. What should I do?", Text: "Block the card at once in the app or by calling the hotline. A replacement card costs €8."},
@@ -119,8 +128,8 @@ func bank(t testing.TB) *talk {
 // hub is the second.
 func hub(t testing.TB) *talk {
 	return &talk{
-		t: t, model: New(),
-		index: knowledge.Build([]knowledge.Source{
+		t: t, model: shared(),
+		index: build([]knowledge.Source{
 			{Kind: knowledge.FAQ, Question: "What happens if an event is already full?", Text: "If an event reaches the limit of 100 participants, you can join the waiting list. If a spot becomes available, you will receive an email invitation to register."},
 			{Kind: knowledge.FAQ, Question: "What if I register but cannot attend the event?", Text: "If you cannot attend the live session, you will automatically receive a recording of the event by email within 24 hours."},
 			{Kind: knowledge.Text, Title: "Upcoming Events", Text: "Upcoming Events\nAI Basics for Beginners\nA beginner-friendly introduction to artificial intelligence and its real-world applications.\nTime Management Masterclass\nPractical strategies for prioritizing tasks and improving daily productivity.\nIntroduction to Data Analytics\nA short overview of how organizations collect, analyze, and use data to make decisions."},

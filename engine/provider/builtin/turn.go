@@ -54,6 +54,8 @@ type line struct {
 	norm  string // see normal
 	prev  string // what the agent had said before
 	asked string // name of the field the agent asked for, "" for none
+
+	question bool
 }
 
 // read takes a request apart.
@@ -109,7 +111,7 @@ func (t *turn) messages(msgs []provider.Message, ground *strings.Builder) {
 		switch m.Role {
 		case provider.RoleUser:
 			l := line{text: strings.TrimSpace(text), prev: prev}
-			l.norm = normal(l.text)
+			l.norm, l.question = normal(l.text), asks(l.text)
 			l.asked = t.askedIn(prev)
 			t.lines = append(t.lines, l)
 			t.last, t.have, t.after, prev = l, true, nil, ""

@@ -92,7 +92,7 @@ type clause struct {
 
 // speech implements provider.Speech. It has one goroutine, which renders.
 type speech struct {
-	ctx     context.Context //nolint:containedctx // ends with the speech
+	ctx     context.Context
 	cancel  context.CancelFunc
 	voice   int
 	stretch float32

@@ -128,7 +128,11 @@ func TestReportTellsEverythingOnceInOrder(t *testing.T) {
 	for i := range 1000 {
 		r.Fault(Node{Line: i + 1}, "x")
 	}
-	require.Len(t, r.Err().(*Faults).Notes, maxNotes)
+	require.Len(t, func() *Faults {
+		target := &Faults{}
+		_ = errors.As(r.Err(), &target)
+		return target
+	}().Notes, maxNotes)
 }
 
 func TestReaders(t *testing.T) {

@@ -105,15 +105,15 @@ func (m *message) scanFields(raw []byte) ([]byte, error) {
 }
 
 func scanField(line []byte, number int) (field, error) {
-	colon := bytes.IndexByte(line, ':')
-	if colon < 0 {
+	before, after, ok := bytes.Cut(line, []byte{':'})
+	if !ok {
 		return field{}, bad("Header line %d has no colon", number)
 	}
-	name := bytes.TrimRight(line[:colon], " \t")
+	name := bytes.TrimRight(before, " \t")
 	if !isToken(name) {
 		return field{}, bad("Header line %d has a malformed name", number)
 	}
-	value := bytes.Trim(line[colon+1:], " \t")
+	value := bytes.Trim(after, " \t")
 	if i := bytes.IndexAny(value, "\r\n"); i >= 0 {
 		return field{}, bad("Header line %d holds a bare CR or LF", number)
 	}

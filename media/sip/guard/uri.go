@@ -77,7 +77,7 @@ func checkSIPURI(s []byte, where string) error {
 }
 
 func checkURIParams(s []byte, where string) error {
-	for _, p := range bytes.Split(s[1:], []byte(";")) {
+	for p := range bytes.SplitSeq(s[1:], []byte(";")) {
 		name, _, _ := bytes.Cut(p, []byte("="))
 		if len(name) == 0 {
 			return bad("%s: empty parameter in a URI", where)

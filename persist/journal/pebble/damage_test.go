@@ -393,6 +393,11 @@ func TestReadersSeeOnlyWhatIsSynced(t *testing.T) {
 		return nil
 	}))
 	j := open(t, "/data", options(fs))
+	letGo := sync.OnceFunc(func() {
+		hold.Store(false)
+		close(release)
+	})
+	defer letGo()
 	hold.Store(true)
 	key := journal.Key{Space: "a", Name: "b"}
 	b := batch(1, 0, "x")
@@ -423,8 +428,7 @@ func TestReadersSeeOnlyWhatIsSynced(t *testing.T) {
 		t.Fatalf("acknowledged before the sync: %v", err)
 	default:
 	}
-	hold.Store(false)
-	close(release)
+	letGo()
 	require.NoError(t, <-answer)
 	events, holder, due = seen()
 	require.Equal(t, 1, events)

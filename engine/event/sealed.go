@@ -1,0 +1,65 @@
+package event
+
+// Only these are events: a type switch over them is checked to forget none.
+
+func (SessionCreated) event() {}
+
+func (SessionUpdated) event() {}
+
+func (SessionHandedOver) event() {}
+
+func (SessionEnded) event() {}
+
+func (MessageReceived) event() {}
+
+func (UtteranceHeard) event() {}
+
+func (ReplyStarted) event() {}
+
+func (ModelAnswered) event() {}
+
+func (ResultsExtracted) event() {}
+
+func (ResultSet) event() {}
+
+func (StateEntered) event() {}
+
+func (ToolCalled) event() {}
+
+func (ToolAnswered) event() {}
+
+func (ReplySent) event() {}
+
+func (ReplySpoken) event() {}
+
+func (ReplyLost) event() {}
+
+func (TurnTimed) event() {}
+
+func (CallOffered) event() {}
+
+func (CallAnswered) event() {}
+
+func (CallHeld) event() {}
+
+func (CallResumed) event() {}
+
+func (CallDigit) event() {}
+
+func (CallEnded) event() {}
+
+func (CallInputs) event() {}
+
+func (RecordingClosed) event() {}
+
+func (TenantCreated) event() {}
+
+func (AgentCreated) event() {}
+
+func (AgentSaved) event() {}
+
+func (AgentPublished) event() {}
+
+func (AgentStarted) event() {}
+
+func (AgentStopped) event() {}
