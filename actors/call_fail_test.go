@@ -238,6 +238,7 @@ func (d *disk) set(change func(*disk)) {
 func onDisk(t *testing.T, story func(c *call, d *disk)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(time.Second)
 		d := &disk{Journal: journaltest.NewMemory()}
 		h := actorstest.On(t, d, time.Hour)
 		h.Agent(t, actorstest.VoiceFile("VOICE_SPECULATE: False"))

@@ -46,6 +46,7 @@ func inCall(t *testing.T, env []string, story func(c *call)) {
 func inHouse(t *testing.T, env []string, before func(h *actorstest.House), story func(t *testing.T, h *actorstest.House)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(time.Second) // protoactor counts dead letters a little longer
 		h := actorstest.On(t, journaltest.NewMemory(), time.Hour)
 		if !strings.Contains(strings.Join(env, "\n"), "VOICE_SPECULATE") {
 			env = append([]string{"VOICE_SPECULATE: False"}, env...)
@@ -167,12 +168,16 @@ func (c *call) truthful(session []event.Envelope) {
 			}
 		}
 	}
-	for i, text := range spoken {
-		require.Less(c.t, i, len(sent), "%q is said to be heard and was never sent", text)
+	for _, text := range spoken {
 		told := strings.Fields(text)
 		text = strings.Join(told[:max(0, len(told)-c.deceit)], " ")
-		require.True(c.t, strings.HasPrefix(sent[i], text), "said to be heard: %q, sent: %q", text, sent[i])
-		require.LessOrEqual(c.t, len(strings.Fields(sent[i]))-len(told), 3, "heard %q of %q", text, sent[i])
+		for len(sent) > 0 && !strings.HasPrefix(sent[0], text) && len(strings.Fields(sent[0])) <= 3 {
+			sent = sent[1:] // too little of it arrived to be told
+		}
+		require.NotEmpty(c.t, sent, "%q is said to be heard and was never sent", text)
+		require.True(c.t, strings.HasPrefix(sent[0], text), "said to be heard: %q, sent: %q", text, sent[0])
+		require.LessOrEqual(c.t, len(strings.Fields(sent[0]))-len(told), 3, "heard %q of %q", text, sent[0])
+		sent = sent[1:]
 	}
 }
 

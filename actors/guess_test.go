@@ -93,7 +93,7 @@ func TestAGuessDisturbsNoReadingOfResults(t *testing.T) {
 		}
 		c.greeted()
 		c.Say("my name is Ann Lee")
-		for c.h.Model.Requests() == 0 || c.look().State.Open != nil || c.look().State.Turn == 0 {
+		for v := c.look(); v.State.Turn == 0 || v.State.Open != nil; v = c.look() {
 			time.Sleep(20 * time.Millisecond)
 		}
 		require.Empty(t, c.look().State.Results, "the results are still being read")
@@ -103,7 +103,6 @@ func TestAGuessDisturbsNoReadingOfResults(t *testing.T) {
 		c.h.Model.Set(func(m *actorstest.Model) { m.Read = nil })
 		c.quiet()
 		c.quiet()
-		dump(t, c)
 		require.Equal(t, "Ann Lee", c.look().State.Value("HumanFullName"))
 	})
 }

@@ -40,6 +40,7 @@ type House struct {
 	Trace   *Trace
 	Tenant  tenant.ID
 	sys     *actor.ActorSystem
+	deps    actors.Deps
 }
 
 // Model is a scripted completer. Reply is asked for each request; the zero
@@ -182,15 +183,22 @@ func On(t testing.TB, j journal.Journal, idle time.Duration) *House {
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 		actor.WithDeadLetterThrottleInterval(time.Millisecond),
 	))
-	deps := actors.Deps{
+	h.deps = actors.Deps{
 		Journal: j, Casting: stage{h}, Census: nobody{}, NewID: newID, Idle: idle, Log: quiet,
 	}
 	late := &later{}
-	deps.Dir = late
-	h.Dir = actors.NewLocal(h.sys, actors.Kinds(deps, actors.CallDeps{Deps: deps, Recorders: h.Tapes}), quiet)
+	h.Dir = actors.NewLocal(h.sys, h.Kinds(late), quiet)
 	late.Directory = h.Dir
 	t.Cleanup(func() { h.sys.Shutdown() })
 	return h
+}
+
+// Kinds makes the actors of this house for another actor system, whose
+// directory is dir.
+func (h *House) Kinds(dir actors.Directory) map[event.StreamKind]actors.Maker {
+	deps := h.deps
+	deps.Dir = dir
+	return actors.Kinds(deps, actors.CallDeps{Deps: deps, Recorders: h.Tapes})
 }
 
 type later struct{ actors.Directory }

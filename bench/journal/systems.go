@@ -33,11 +33,12 @@ func session(w int) (event.Stream, string) {
 	return event.Stream{Tenant: tenant.ID{15: 1}, Kind: event.SessionStream, ID: id.String()}, fmt.Sprintf("person-%d", w)
 }
 
-// message is the n-th event of a session.
-func message(s event.Stream, subject string, n uint64) contract.Batch {
+// message is what a writer appends again and again: made beforehand, as bare
+// Pebble's value is.
+func message(s event.Stream, subject string) contract.Batch {
 	return contract.Batch{
-		Stream: s, Expected: n, Subject: subject, At: time.Now(),
-		Events: []event.Event{event.MessageReceived{Turn: n + 1, Message: "01ARYZ6S410000000000000000", Text: event.P(text)}},
+		Stream: s, Subject: subject, At: time.Now(),
+		Events: []event.Event{event.MessageReceived{Turn: 1, Message: "01ARYZ6S410000000000000000", Text: event.P(text)}},
 	}
 }
 
@@ -47,20 +48,21 @@ func openJournal(dir string, writers int) (appender, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	streams, subjects := make([]event.Stream, writers), make([]string, writers)
-	for w := range writers {
-		streams[w], subjects[w] = session(w)
+	batches := make([]contract.Batch, writers)
+	for w := range batches {
+		batches[w] = message(session(w))
 	}
 	return func(ctx context.Context, w int, n uint64) error {
-		_, err := j.Append(ctx, message(streams[w], subjects[w], n))
+		b := batches[w]
+		b.Expected = n
+		_, err := j.Append(ctx, b)
 		return err
 	}, j.Close, nil
 }
 
 // eventSize is how many bytes one of our events takes in the store.
 func eventSize() (int, error) {
-	stream, subject := session(0)
-	b := message(stream, subject, 0)
+	b := message(session(0))
 	raw, err := wire.Encode(event.Envelope{
 		Stream: b.Stream, Seq: 1, Time: b.At, Subject: b.Subject, Body: b.Events[0],
 	}, oneKey{})

@@ -9,7 +9,9 @@
 // The overhead of a turn is the agent's first packet with sound at the
 // caller's socket, less the instant at which the turn was due to be committed,
 // less the scripted delays of model and voice, less the wait for the pacer's
-// slot. Timers that fire late are part of it, also those of the played providers.
+// slot. Where the model was asked ahead of the commit, on words that proved
+// right, only what was left of its delay is taken off. Timers that fire late
+// are part of the overhead.
 //
 // Silence is the agent's last packet with sound at the caller's socket, less
 // the instant of the decision that silenced it: the pause, if one came before

@@ -17,6 +17,7 @@ type figures struct {
 
 	turnsSaid, turnsClosed          int
 	understood, answered            int
+	guesses, ahead                  int
 	interruptions, yields           int
 	sent, received, legSent, legSaw float64
 	lost                            int
@@ -80,7 +81,12 @@ func (f *figures) leg(h *history) {
 
 // turns measures the overhead of each turn that was committed.
 func (f *figures) turns(c called, h *history, s rig.Script) {
-	commits := h.of("close_turn")
+	for _, d := range h.decisions {
+		if d.kind == "speculate" {
+			f.guesses++
+		}
+	}
+	commits := h.commits()
 	f.turnsClosed += len(commits)
 	for i, d := range commits {
 		from, to := h.began+int64(d.at), int64(math.MaxInt64)
@@ -97,14 +103,46 @@ func (f *figures) turns(c called, h *history, s rig.Script) {
 			continue
 		}
 		f.understood++
+		if d.ahead > 0 {
+			f.ahead++
+		}
 		wait := took(stages, "pacer")
-		over := time.Duration(first-from) - s.FirstToken - s.FirstByte - wait
+		over := time.Duration(first-from) - max(0, s.FirstToken-d.ahead) - s.FirstByte - wait
 		f.overhead = append(f.overhead, millis(over))
 		f.pacerWait = append(f.pacerWait, millis(wait))
 		for _, st := range stages {
 			f.stages[st.Name] = append(f.stages[st.Name], millis(st.Took))
 		}
 	}
+}
+
+// commit is a turn that was closed.
+type commit struct {
+	decision
+	ahead time.Duration // by how much the model was asked before it, on words that proved right
+}
+
+// commits lists the turns that were closed. A model that was asked ahead has
+// had that much of its scripted delay before the commit.
+func (h *history) commits() []commit {
+	var out []commit
+	var asked time.Duration
+	adopted := false
+	for _, d := range h.decisions {
+		switch d.kind {
+		case "speculate":
+			asked = d.at
+		case "adopt_speculation":
+			adopted = true
+		case "close_turn":
+			c := commit{decision: d}
+			if adopted {
+				c.ahead = d.at - asked
+			}
+			out, adopted = append(out, c), false
+		}
+	}
+	return out
 }
 
 func took(stages []event.Stage, name string) time.Duration {
@@ -177,17 +215,6 @@ func lastSound(spurts []spurt, to int64) int64 {
 		}
 	}
 	return last
-}
-
-// of lists the decisions of a kind.
-func (h *history) of(kind string) []decision {
-	var out []decision
-	for _, d := range h.decisions {
-		if d.kind == kind {
-			out = append(out, d)
-		}
-	}
-	return out
 }
 
 // checks are the sums that must come out.

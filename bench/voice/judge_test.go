@@ -95,6 +95,24 @@ func TestOverheadIsWhatRemainsWithoutScriptAndPacer(t *testing.T) {
 	require.Empty(t, f.faults)
 }
 
+func TestAModelAskedAheadHasSpentItsDelayBeforeTheCommit(t *testing.T) {
+	c, h := told()
+	before := func(d time.Duration) []decision {
+		return []decision{{at: 2000*ms - d, kind: "speculate"}, {at: 2000 * ms, kind: "adopt_speculation"}}
+	}
+	add := func(d time.Duration) figures {
+		_, spoiled := told()
+		spoiled.decisions = append(append(h.decisions[:1:1], before(d)...), h.decisions[1:]...)
+		return judged(c, spoiled)
+	}
+	require.InDeltaSlice(t, []float64{127, 4}, add(300*ms).overhead, 1e-9, "all of it")
+	require.InDeltaSlice(t, []float64{57, 4}, add(50*ms).overhead, 1e-9, "a part of it")
+	require.Equal(t, 1, add(50*ms).ahead)
+	_, dropped := told()
+	dropped.decisions = append([]decision{{at: 1500 * ms, kind: "speculate"}}, dropped.decisions...)
+	require.InDeltaSlice(t, []float64{7, 4}, judged(c, dropped).overhead, 1e-9, "a guess that was not adopted saves nothing")
+}
+
 func TestSilenceCountsFromTheDecisionThatSilenced(t *testing.T) {
 	c, h := told()
 	f := judged(c, h)

@@ -212,6 +212,8 @@ func (o *Options) metrics(f figures, used usage) report.Values {
 	m.Add("stages_ms", stages)
 	m.Add("speech_percent", 100*f.voiced.Seconds()/max(f.onLine.Seconds(), 1e-9))
 	m.Add("turns", f.turnsClosed)
+	m.Add("speculations", f.guesses)
+	m.Add("turns_thought_ahead", f.ahead)
 	m.Add("interruptions", f.yields)
 	m.Add("packets", f.received+f.sent)
 	m.Add("recorded_s", f.recorded.Seconds())

@@ -12,7 +12,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/cluster"
-	"github.com/asynkron/protoactor-go/remote"
+	"github.com/asynkron/protoactor-go/eventstream"
 
 	"flametree/actors"
 	"flametree/engine/event"
@@ -33,6 +33,9 @@ type Member struct {
 	sys     *actor.ActorSystem
 	cluster *cluster.Cluster
 	lookup  *lookup
+	gate    *actor.PID
+	asked   questions                 // of this node to others
+	gone    *eventstream.Subscription // to nodes that cannot be reached
 }
 
 var _ actors.Directory = (*Member)(nil)
@@ -57,8 +60,9 @@ func Start(opt Options) *Member {
 		kinds = append(kinds, cluster.NewKind(string(k), actor.PropsFromProducer(func() actor.Actor { return unplaced{} })))
 	}
 	m.cluster = cluster.New(sys, cluster.Configure(opt.Name, alone{}, m.lookup,
-		remote.Configure(opt.Host, opt.Port), cluster.WithKinds(kinds...)))
+		remoting(opt), cluster.WithKinds(kinds...)))
 	m.cluster.StartMember()
+	m.openGate(opt)
 	return m
 }
 
@@ -103,7 +107,10 @@ func (m *Member) Cluster() *cluster.Cluster { return m.cluster }
 
 // Shutdown leaves the cluster and stops its actors. It takes two seconds when
 // graceful, which are protoactor's.
-func (m *Member) Shutdown(graceful bool) { m.cluster.Shutdown(graceful) }
+func (m *Member) Shutdown(graceful bool) {
+	m.closeGate()
+	m.cluster.Shutdown(graceful)
+}
 
 // alone is the provider of a cluster of one: it opens no socket and asks nobody.
 type alone struct{}

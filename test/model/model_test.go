@@ -1,6 +1,9 @@
-// Package model proves the built-in model on agents it was not made for: an
-// insurer's claims desk, a town's pool and library, an internet provider, a
-// car-sharing club, an evening school, a garden nursery.
+// Package model examines the built-in model on agents that were written after
+// its code: an insurer's claims desk, a town's pool and library, an internet
+// provider, a car-sharing club, an evening school, a garden nursery. The score
+// each had when it was first asked stands at the head of its questions; what
+// was learned from it went into the language tables, so the scores printed here
+// are those of agents the model has met.
 package model
 
 import (

@@ -12,8 +12,8 @@ import (
 	"flametree/engine/knowledge/lexis"
 )
 
-// The lines above which a passage answers, chosen on the agents in
-// engine/knowledge/testdata.
+// The lines above which a passage answers; see weights in engine/knowledge for
+// what they were chosen on.
 const (
 	answerLine    = 0.43 // a question
 	statementLine = 0.46 // something that was not asked: my card is gone

@@ -121,17 +121,22 @@ func TestWeirdTalkNeverPanics(t *testing.T) {
 	}
 }
 
-// A long conversation with a long prompt stays cheap.
-func TestCostStaysBounded(t *testing.T) {
+// worst is a long conversation of long lines with a long prompt.
+func worst(t testing.TB) *talk {
 	k := bank(t)
 	for range 200 {
 		k.msgs = append(k.msgs, provider.Message{Role: provider.RoleAssistant, Text: strings.Repeat("word ", 300)},
 			provider.Message{Role: provider.RoleUser, Text: strings.Repeat("how much is my name at dot five ", 300)})
 	}
 	k.system = append(k.system, provider.Part{Kind: provider.PartCore, Text: strings.Repeat("A sentence about cards. ", 5000)})
+	return k
+}
+
+func TestCostStaysBounded(t *testing.T) {
+	k := worst(t)
 	start := time.Now()
 	_, _ = collect(t, k.model, k.request())
-	assert.Less(t, time.Since(start), 5*time.Second)
+	assert.Less(t, time.Since(start), 20*time.Second, "on a crowded machine with the race detector")
 }
 
 func BenchmarkComplete(b *testing.B) {

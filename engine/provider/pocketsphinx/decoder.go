@@ -63,7 +63,8 @@ static void ft_cep(ps_decoder_t *ps, const float *rows, int n) {
 		for (int j = 0; j < 13; j++) v[i][j] = FLOAT2MFCC(rows[i*13+j]);
 		at[i] = v[i];
 	}
-	ps_process_cep(ps, at, n, 0, 0);
+	// More rows at a time than the feature window buffers are mangled.
+	for (int i = 0; i < n; i += 2) ps_process_cep(ps, at + i, n - i < 2 ? n - i : 2, 0, 0);
 }
 
 static int ft_segments(ps_decoder_t *ps, ft_segment *out, int max) {

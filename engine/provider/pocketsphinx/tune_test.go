@@ -8,7 +8,7 @@ func clip(t *testing.T, voice, text, band string) []int16 {
  key:=filepath.Join(dir, voice+"_"+strings.ReplaceAll(strings.ReplaceAll(text," ","_"),"'","-"))
  raw:=key+".raw.wav"
  if _,e:=os.Stat(raw); e!=nil { var c *exec.Cmd
-  if strings.HasPrefix(voice,"espeak"){ c=exec.Command("espeak-ng","-v","en-us","-w",raw,text) } else { c=exec.Command("flite","-voice",voice,"-t",text,"-o",raw)}
+  if strings.HasPrefix(voice,"espeak"){ rate:="175"; vv:="en-us"; if _,r,ok:=strings.Cut(voice,"@");ok{rate=r}; if _,r,ok:=strings.Cut(voice,"~");ok{vv=r; vv,_,_=strings.Cut(vv,"@")}; c=exec.Command("espeak-ng","-v",vv,"-s",rate,"-w",raw,text) } else { c=exec.Command("flite","-voice",voice,"-t",text,"-o",raw)}
   if o,e:=c.CombinedOutput();e!=nil{t.Fatal(string(o))} }
  out:=key+"."+band+".wav"
  if _,e:=os.Stat(out); e!=nil {
@@ -38,6 +38,8 @@ func TestTune(t *testing.T){
  voices:=strings.Fields(os.Getenv("VOICES")); if len(voices)==0{voices=[]string{"rms","slt","awb","espeak"}}
  type st struct{err,n int}
  res:=map[string]*st{}
+ rnn:=0.0
+ var held [][cepstra]float32
  var fr *front; var tf *transform
  var accum [13]float64; nacc:=0.0
  if os.Getenv("FRONT")!="" { fr,_=newFront(false,s.vad); tf=cosine()
@@ -65,8 +67,10 @@ func TestTune(t *testing.T){
    if os.Getenv("TWICE")=="" {d.stream(&vec)}
  d.start(); if fr==nil { for i:=0;i<len(pcm);i+=320{ d.process(pcm[i:min(len(pcm),i+320)]) } } else {
     fr.stream(); fr.start()
-    tau:=envf("TAU",0); var rs [13]float64; rn:=0.0
-    for i:=0;i<len(pcm);i+=320{ fr.process(pcm[i:min(len(pcm),i+320)],func(r [][filters]float32,_ int){ o:=make([][cepstra]float32,len(r)); for k:=range r{ tf.apply(&r[k],&o[k]); for q:=range o[k]{accum[q]+=float64(o[k][q])}; nacc++; if tau>0 { for q:=range o[k]{rs[q]+=float64(o[k][q])}; rn++ } }; if tau>0 { var m [13]float32; for q:=range m{ m[q]=float32((tau*float64(vec[q])+rs[q])/(tau+rn)) }; d.setMean(&m) }; d.cepstrum(o)}) } }
+    tau:=envf("TAU",0); var rs [13]float64; rn:=0.0; held=nil
+    for i:=0;i<len(pcm);i+=320{ fr.process(pcm[i:min(len(pcm),i+320)],func(r [][filters]float32,_ int){ o:=make([][cepstra]float32,len(r)); for k:=range r{ tf.apply(&r[k],&o[k]); for q:=range o[k]{accum[q]+=float64(o[k][q])}; nacc++; if tau>0 { for q:=range o[k]{rs[q]+=float64(o[k][q])}; rn++ } }; if tau>0 { var m [13]float32; for q:=range m{ m[q]=float32((tau*float64(vec[q])+rs[q])/(tau+rn)) }; d.setMean(&m) }; rnn=rn; if rn<envf("HOLD",0) { held=append(held,o...); return }; { for len(held)>0 { n:=min(60,len(held)); d.cepstrum(held[:n]); held=held[n:] }; d.cepstrum(o) } }) } }
+   for len(held)>0 { n:=min(60,len(held)); d.cepstrum(held[:n]); held=held[n:] }
+   if os.Getenv("DBG")!="" {fmt.Println("frames",d.frames(), rnn)}
    d.end()
    var hyp []string; for _,s:=range d.segments(){ if !s.filler(){hyp=append(hyp,s.word)} }
    used+=cpu()-c0; sec+=float64(len(pcm))/16000

@@ -55,12 +55,8 @@ func (p *requests) give(r *request) {
 	if cap(r.memory) > 1<<16 {
 		r.memory = nil
 	}
-	clear(r.records)
-	clear(r.seal.used)
-	*r = request{
-		reply: r.reply, stream: r.stream, memory: r.memory, chance: r.chance,
-		records: r.records[:0], seal: sealer{used: r.seal.used[:0]},
-	}
+	r.records, r.seal.used = r.records[:0], r.seal.used[:0]
+	r.envs, r.batch = nil, journal.Batch{} // the caller's
 	p.pool.Put(r)
 }
 

@@ -79,6 +79,9 @@ func child(mode, dir string) {
 		})
 	}
 	work.Wait()
+	if !strings.HasSuffix(mode, "and goes on") {
+		select {} // Fatal ends the process
+	}
 	start := time.Now()
 	_ = j.Close()
 	fmt.Println("closed in time:", time.Since(start) < 10*time.Second)

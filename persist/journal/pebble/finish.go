@@ -7,6 +7,11 @@ import (
 	"flametree/engine/fault"
 )
 
+// markLag is how many groups a mark may lag behind before nothing more is
+// acknowledged without it. Two fsyncs at once share the disk: waiting for each
+// mark made every second group late.
+const markLag = 4
+
 // finish waits for the groups' syncs in order, answers their senders and hands
 // the marks on: group n's when group n+1 waits for its sync, or when nothing
 // more comes. It ends when the committer does.
@@ -24,11 +29,12 @@ func (j *Journal) finish() {
 				}
 				return
 			}
-			if last != nil {
-				// Waits for the mark before it: it lags by two groups at most.
-				j.marking <- *last
+			if j.markSoon(last) {
+				last = nil
 			}
-			last = j.settle(g)
+			if m := j.settle(g); m != nil {
+				last = m
+			}
 			idle.Reset(markIdle)
 		case <-idle.C:
 			if last != nil {
@@ -36,6 +42,24 @@ func (j *Journal) finish() {
 				last = nil
 			}
 		}
+	}
+}
+
+// markSoon hands a mark to the marker, if there is one and the marker is free or
+// the last mark is too old.
+func (j *Journal) markSoon(m *meta) bool {
+	if m == nil {
+		return false
+	}
+	if m.group-j.marked.Load() >= markLag {
+		j.marking <- *m
+		return true
+	}
+	select {
+	case j.marking <- *m:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -73,6 +97,8 @@ func (j *Journal) mark() {
 		}
 		if err := j.marks.write(m); err != nil {
 			j.failure.tell(fmt.Errorf("%w: %w", err, fault.Unavailable))
+			continue
 		}
+		j.marked.Store(m.group)
 	}
 }

@@ -64,6 +64,7 @@ type Journal struct {
 	readers  gate // who touches the store
 
 	durable atomic.Pointer[meta] // the last group that is synced
+	marked  atomic.Uint64        // the last group whose mark is synced
 	bell    bell                 // rings when durable grows
 
 	closing chan struct{}

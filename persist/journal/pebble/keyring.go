@@ -153,8 +153,12 @@ func (k *keyring) tenant(t tenant.ID) (*tenantKey, error) {
 // the committer stores it.
 func (k *keyring) findOrMake(t tenant.ID, subject string) (*personKey, error) {
 	k.mu.Lock()
+	p, ok := k.people.get(person{t, subject})
 	forgot := k.forgot
 	k.mu.Unlock()
+	if ok {
+		return p, nil
+	}
 	p, err := k.find(t, subject)
 	if err != nil || p != nil {
 		return p, err

@@ -224,6 +224,7 @@ func (j *Journal) prepare(m meta, serial uint64) (err error) {
 	if err := j.marks.write(m); err != nil {
 		return errors.Join(err, j.marks.file.Close())
 	}
+	j.marked.Store(m.group)
 	free := j.opt.DiskFree
 	if free == nil {
 		free = func() (uint64, uint64, error) {
