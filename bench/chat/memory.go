@@ -113,7 +113,7 @@ func rest(ctx context.Context, server *rig.Child, idle time.Duration) (uint64, e
 	)
 	var last rig.Heap
 	calm := 0
-	for n := 0; n < patience; n++ {
+	for n := range patience {
 		if err := server.Tell(rig.Wish{Heap: true}); err != nil {
 			return 0, err
 		}

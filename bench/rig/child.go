@@ -33,7 +33,7 @@ func Spawn(ctx context.Context, name string, first any) (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	cmd := exec.CommandContext(ctx, self, name) //nolint:gosec // ourselves
+	cmd := exec.CommandContext(ctx, self, name)
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = grace
 	in, err := cmd.StdinPipe()

@@ -26,7 +26,7 @@ func (h hearer) Open(ctx context.Context, f provider.Format) (provider.Transcrip
 
 // stream is one transcription.
 type stream struct {
-	ctx   context.Context //nolint:containedctx // the stream's life, as the contract has it
+	ctx   context.Context
 	final time.Duration
 	word  int // samples
 	bell  chan struct{}

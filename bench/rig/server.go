@@ -124,7 +124,7 @@ func heap() Heap {
 type profile struct{ file *os.File }
 
 func (p *profile) start(path string) error {
-	f, err := os.Create(path) //nolint:gosec // named by the bench
+	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("profile: %w", err)
 	}

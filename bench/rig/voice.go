@@ -38,7 +38,7 @@ func hum() []int16 {
 
 // speech is one open voice.
 type speech struct {
-	ctx    context.Context //nolint:containedctx // the voice's life, as the contract has it
+	ctx    context.Context
 	cancel context.CancelFunc
 	first  time.Duration
 	sound  []int16

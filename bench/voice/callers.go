@@ -243,7 +243,7 @@ func listen(packets []caller.Packet) (spurts []spurt, gaps []int32) {
 		if !open {
 			spurts = append(spurts, spurt{First: at, Last: at})
 		} else if p.Lost == 0 {
-			gaps = append(gaps, int32(p.At.Sub(last).Microseconds())) //nolint:gosec // a spurt's packets are near each other
+			gaps = append(gaps, int32(p.At.Sub(last).Microseconds()))
 		}
 		spurts[len(spurts)-1].Last = at
 		open, last = true, p.At

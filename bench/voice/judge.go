@@ -75,7 +75,7 @@ func (f *figures) leg(h *history) {
 	}
 	f.legSaw += float64(h.ended.Received + h.ended.Lost)
 	f.legSent += float64(h.ended.Sent)
-	f.lost += int(h.ended.Lost) //nolint:gosec // of packets of one call
+	f.lost += int(h.ended.Lost)
 	f.talked += h.ended.Talked
 }
 

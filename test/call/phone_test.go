@@ -166,8 +166,7 @@ func (h *handset) signals() {
 		head, body, _ := strings.Cut(text, "\r\n\r\n")
 		h.mu.Lock()
 		if strings.HasPrefix(text, "SIP/2.0 ") {
-			cseq := field(buf[:n], `(?im)^CSeq:\s*(\d+)`)
-			if cseq == strconv.Itoa(h.cseq) && !strings.Contains(head, " ACK") {
+			if field(buf[:n], `(?im)^CSeq:\s*(\d+)`) == strconv.Itoa(h.cseq) {
 				h.last, h.header = text[8:11], head
 				if tag := field(buf[:n], `(?im)^To:.*;tag=([^;\s]+)`); tag != "" {
 					h.remote = tag

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,12 +68,15 @@ type play struct {
 	file  string
 	chat  bool
 	wrote int
+	sent  int // frames, at the last deed
+
+	saying sync.WaitGroup
+	ended  bool
 }
 
 func (p *play) perform(script string) {
 	for n, line := range strings.Split(script, "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.TrimSpace(line); line == "" || p.setting(line) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' || p.setting(line) {
 			continue
 		}
 		if p.h == nil {
@@ -122,47 +126,75 @@ func (p *play) open() {
 	p.quiet()
 }
 
+// deed does one line. What is said goes on beside what comes next.
 func (p *play) deed(line string) bool {
 	verb, rest, _ := strings.Cut(line, " ")
-	if p.chat {
-		if verb == "say" {
-			p.write(rest)
-			return true
-		}
+	switch {
+	case p.chat && verb == "say":
+		p.write(rest)
+		return true
+	case p.chat:
 		return false
+	case verb == "wait":
+		time.Sleep(p.length(rest))
+		return true
 	}
+	if when, then, _ := strings.Cut(rest, " "); verb == "after" || verb == "during" {
+		if verb == "after" {
+			p.answered()
+		}
+		time.Sleep(p.length(when))
+		return p.act(then)
+	}
+	p.quiet()
+	return p.act(line)
+}
+
+// act does at once what a caller on the telephone, the network or a vendor can do.
+func (p *play) act(line string) bool {
+	verb, rest, _ := strings.Cut(line, " ")
+	p.sent = len(p.phone.Sent())
 	switch verb {
-	case "after":
-		after, then, _ := strings.Cut(rest, " ")
-		p.spoken(p.length(after))
-		return p.deed(then)
 	case "say":
-		p.phone.Say(rest)
+		p.saying.Go(func() { p.phone.Say(rest) })
 	case "cough":
 		p.phone.Noise(p.length(rest))
 	case "press":
 		p.phone.Press(rest)
-	case "wait":
-		time.Sleep(p.length(rest))
 	case "hold":
 		p.phone.Line.Hold()
 		time.Sleep(p.length(rest))
 		p.phone.Line.Unhold()
 	case "ears":
 		p.h.Ears.Die()
-		return true // in the middle of whatever happens
 	case "voice":
 		p.h.Voice.Die()
-		return true
 	case "hang":
 		p.phone.Line.End("hangup")
 	default:
 		return false
 	}
-	if verb != "after" {
-		p.quietUnless(line)
-	}
 	return true
+}
+
+// quiet waits until the caller has finished and nothing was sent for two seconds.
+func (p *play) quiet() {
+	p.saying.Wait()
+	for n := -1; n < len(p.phone.Sent()); time.Sleep(2 * time.Second) {
+		n = len(p.phone.Sent())
+	}
+}
+
+// answered waits until the agent speaks again since the last deed.
+func (p *play) answered() {
+	p.saying.Wait()
+	for range 1000 {
+		if len(p.phone.Sent()) > p.sent {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.t.Fatal("the agent does not answer")
 }
 
 func (p *play) length(s string) time.Duration {
@@ -177,4 +209,93 @@ func (p *play) write(text string) {
 	_, err := p.h.Dir.Ask(p.t.Context(), p.h.Session("s"), &actors.Write{ClientID: fmt.Sprint(p.wrote), Text: text})
 	require.NoError(p.t, err)
 	time.Sleep(time.Second)
+}
+
+// end closes what is open and proves that what was lived is what is written.
+func (p *play) end() {
+	if p.h == nil || p.ended {
+		return
+	}
+	p.ended = true
+	if p.phone != nil {
+		if !p.t.Failed() {
+			p.quiet()
+		}
+		p.phone.Line.End("hangup")
+		time.Sleep(time.Second)
+		calls, err := replay.Call(p.h.CallEvents(p.t, "s"), nil)
+		require.NoError(p.t, err)
+		require.Empty(p.t, calls.Differences)
+	}
+	live, err := p.h.Dir.Ask(p.t.Context(), p.h.Session("s"), &actors.Look{})
+	require.NoError(p.t, err)
+	events := p.h.Events(p.t, "s")
+	require.Equal(p.t, live.(*actors.View).State, replay.State(events))
+	require.Empty(p.t, replay.Session(events, p.h.Cast.Revision).Differences)
+}
+
+// transcript is what the journal tells of the conversation, as people read it.
+func (p *play) transcript() string {
+	events := append(p.h.Events(p.t, "s"), p.h.CallEvents(p.t, "s")...)
+	slices.SortStableFunc(events, func(a, b event.Envelope) int { return int(a.Position) - int(b.Position) }) //nolint:gosec // small
+	var out strings.Builder
+	for _, e := range events {
+		if who, what := told(e.Body); who != "" {
+			fmt.Fprintf(&out, "%-8s %s\n", who+":", what)
+		}
+	}
+	state := replay.State(p.h.Events(p.t, "s"))
+	slices.SortFunc(state.Results, func(a, b session.Result) int { return strings.Compare(a.Field, b.Field) })
+	for _, r := range state.Results {
+		fmt.Fprintf(&out, "%-8s %s = %s\n", "result:", r.Field, r.Value)
+	}
+	status := "open"
+	if state.Ended {
+		status = string(state.Status)
+	}
+	fmt.Fprintf(&out, "%-8s %s\n", "status:", status)
+	return out.String()
+}
+
+// told is how a transcript tells of an event; "" for those that it leaves out.
+func told(e event.Event) (who, what string) {
+	switch b := e.(type) {
+	case event.UtteranceHeard:
+		switch {
+		case b.Unheard:
+			return "caller", "(not understood)"
+		case b.Digits:
+			return "caller", "(keys) " + b.Text.Text
+		}
+		return "caller", b.Text.Text
+	case event.MessageReceived:
+		return "human", b.Text.Text
+	case event.ReplySpoken:
+		if b.Interrupted {
+			return "agent", strings.TrimSpace(b.Text.Text + " -- (interrupted)")
+		}
+		return "agent", b.Text.Text
+	case event.ReplySent:
+		what = b.Text.Text
+		if len(b.Options) > 0 {
+			what += " [" + strings.Join(b.Options, "] [") + "]"
+		}
+		return "agent", what
+	case event.ReplyLost:
+		return "agent", "(lost: " + b.Reason + ")"
+	case event.StateEntered:
+		return "state", b.State
+	case event.ToolCalled:
+		if b.Refused != "" {
+			return "tool", b.Call.Name + " refused: " + b.Refused
+		}
+		return "tool", b.Call.Name
+	case event.CallHeld:
+		return "line", "held"
+	case event.CallResumed:
+		return "line", "resumed"
+	case event.CallEnded:
+		return "line", "ended by " + b.By + ": " + b.Reason
+	}
+	return "", ""
 }
