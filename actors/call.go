@@ -74,6 +74,7 @@ type Call struct {
 	inputs  []event.TurnInput // not yet in the journal
 	timer   *time.Timer
 	due     time.Duration // of timer
+	timers  uint64        // how often it was set
 	beat    *time.Timer
 
 	ears  ears
@@ -113,7 +114,7 @@ type utter struct {
 }
 
 type (
-	ticked  struct{}
+	ticked  struct{ timer uint64 }
 	beaten  struct{}
 	resaid  struct{ mouth uint64 } // it is time to open another voice
 	written struct{ err error }
@@ -174,8 +175,10 @@ func (c *Call) handle(m any, reply func(any)) {
 	case *Opened, *Say, *Said, *Over:
 		c.told(m)
 	case *ticked:
-		c.timer = nil
-		c.step(c.now(time.Now()), turn.Input{Kind: turn.Tick})
+		if m.timer == c.timers { // another one was set since, or none is wanted
+			c.timer = nil
+			c.step(c.now(time.Now()), turn.Input{Kind: turn.Tick})
+		}
 	case *beaten:
 		c.flush()
 		c.beatOn()
@@ -328,9 +331,10 @@ func (c *Call) arm() {
 		return
 	}
 	c.disarm()
-	root, self := c.root, c.self
 	c.due = due
-	c.timer = time.AfterFunc(time.Until(c.born.Add(due)), func() { root.Send(self, &ticked{}) })
+	c.timers++
+	root, self, n := c.root, c.self, c.timers
+	c.timer = time.AfterFunc(time.Until(c.born.Add(due)), func() { root.Send(self, &ticked{timer: n}) })
 }
 
 func (c *Call) disarm() {

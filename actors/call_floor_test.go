@@ -50,9 +50,9 @@ func TestTheFloorIsYieldedFromTheEarInwards(t *testing.T) {
 		c.h.Trace.Reset()
 		c.h.Model.Set(func(m *actorstest.Model) { m.Reply, m.Pace = says("Fine."), 0 })
 		c.Say("stop it now please")
-		c.quiet()
 		require.Equal(t, []string{"pause 2", "flush 2", "cancel voice 2", "cancel model"},
-			deeds(c.h.Trace.Lines(), "pause", "flush", "cancel"), "the speaker falls silent first, the model last")
+			deeds(c.h.Trace.Lines(), "pause", "flush", "cancel"), "the speaker falls silent first, the model last, all at once")
+		c.quiet()
 		require.NoError(t, <-reading, "the reading of results outlives the reply")
 		require.Equal(t, []string{
 			"AI: " + greeting, "HUMAN: tell me something", "AI: There was a [interrupted]", "HUMAN: stop it now please", "AI: Fine.",
@@ -201,6 +201,7 @@ func TestHoldKeepsWhatIsLeftToSay(t *testing.T) {
 			switch e.Body.(type) {
 			case event.CallHeld, event.CallResumed:
 				kinds = append(kinds, e.Body.Kind())
+			default:
 			}
 		}
 		require.Equal(t, []event.Kind{"call.held.v1", "call.resumed.v1"}, kinds)

@@ -322,8 +322,8 @@ func (c *Call) openMouth() {
 		return
 	}
 	set := c.cast.Revision.Settings
-	n, tell, s, leg := c.mouth.n, teller(c.root, c.self), c.cast.Speaks, c.leg
-	go func() { speak(ctx, s, provider.Voice{Name: set.TTSVoice, Language: set.Language}, leg, n, tell) }()
+	p, s := mouthpiece{leg: c.leg, id: c.mouth.n, tell: teller(c.root, c.self)}, c.cast.Speaks
+	go func() { p.speak(ctx, s, provider.Voice{Name: set.TTSVoice, Language: set.Language}) }()
 }
 
 // maxMouths bounds how often a voice is opened again in a row, and mouthPace

@@ -72,11 +72,19 @@ func listen(ctx context.Context, t provider.Transcriber, f provider.Format, ears
 	tell(&earsGone{ears: ears, err: last})
 }
 
+// mouthpiece is where a voice's sound goes, and who is told of it.
+type mouthpiece struct {
+	leg  Leg
+	id   uint64
+	tell func(any)
+}
+
 // speak opens a voice and plays what it renders until it ends. It runs outside
 // the actor; playing waits while the playout ring is full.
-func speak(ctx context.Context, s provider.Synthesizer, v provider.Voice, leg Leg, id uint64, tell func(any)) {
+func (p mouthpiece) speak(ctx context.Context, s provider.Synthesizer, v provider.Voice) {
+	leg, tell := p.leg, p.tell
 	speech, err := s.Open(ctx, v)
-	tell(&mouthOpen{mouth: id, speech: speech, err: err})
+	tell(&mouthOpen{mouth: p.id, speech: speech, err: err})
 	if err != nil {
 		return
 	}
@@ -114,7 +122,7 @@ func speak(ctx context.Context, s provider.Synthesizer, v provider.Voice, leg Le
 			leg.Mark(gen, markOf(clause, a.Last))
 		}
 	}
-	tell(&mouthGone{mouth: id, err: last})
+	tell(&mouthGone{mouth: p.id, err: last})
 }
 
 // markOf names a place in a clause: its end, or one on the way.

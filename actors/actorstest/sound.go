@@ -51,7 +51,7 @@ func decode(frame []int16) sound {
 // uttered is what saying text sounds like.
 func uttered(text string) []sound {
 	var out []sound
-	for _, w := range strings.Fields(text) {
+	for w := range strings.FieldsSeq(text) {
 		for i := range wordLen {
 			out = append(out, sound{word: w, i: i, n: wordLen})
 		}

@@ -50,8 +50,7 @@ func EncodeAnswer(question uint64, answer any) *Reply {
 
 func failed(question uint64, err error) *Reply {
 	t := trouble{Kind: fault.KindOf(err), Text: err.Error()}
-	var full *actors.Full
-	if errors.As(err, &full) {
+	if full, ok := errors.AsType[*actors.Full](err); ok {
 		t.Full = full
 	}
 	b, err := json.Marshal(t)

@@ -60,13 +60,16 @@ func openJournal(dir string, writers int) (appender, func() error, error) {
 	}, j.Close, nil
 }
 
-// eventSize is how many bytes one of our events takes in the store.
+// rowHead is what stands before an event's bytes in its row: position and hash.
+const rowHead = 8 + 32
+
+// eventSize is how many bytes one of our events takes in its row.
 func eventSize() (int, error) {
 	b := message(session(0))
 	raw, err := wire.Encode(event.Envelope{
 		Stream: b.Stream, Seq: 1, Time: b.At, Subject: b.Subject, Body: b.Events[0],
 	}, oneKey{})
-	return len(raw), err
+	return rowHead + len(raw), err
 }
 
 // oneKey seals with a key that nobody keeps: only the size counts.
@@ -83,9 +86,10 @@ func (oneKey) SealKey(t tenant.ID, subject string) (wire.Key, error) {
 func (oneKey) Nonce(b []byte) { _, _ = rand.Read(b) }
 
 // openPebble is Pebble with the journal's table sizes and no more: each writer
-// sets a key of its own and waits for the sync.
+// sets rows of the size of the journal's own, in the same order, and waits for
+// the sync.
 func openPebble(size int) func(dir string, _ int) (appender, func() error, error) {
-	return func(dir string, _ int) (appender, func() error, error) {
+	return func(dir string, writers int) (appender, func() error, error) {
 		cache := pdb.NewCache(64 << 20)
 		db, err := pdb.Open(dir, &pdb.Options{
 			Cache: cache, MemTableSize: 16 << 20, FormatMajorVersion: pdb.FormatNewest, Logger: quiet{},
@@ -94,10 +98,14 @@ func openPebble(size int) func(dir string, _ int) (appender, func() error, error
 			cache.Unref()
 			return nil, nil, err
 		}
-		value := noise(size)
+		value, keys := noise(size), make([][]byte, writers)
+		for w := range keys {
+			of := sha256.Sum256(fmt.Append(nil, w))
+			keys[w] = append(append([]byte("e"), make([]byte, 16)...), of[:16]...) // table, tenant, stream
+		}
 		return func(_ context.Context, w int, n uint64) error {
-				key := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(w)), n)
-				return db.Set(key, value, pdb.Sync)
+				prefix := keys[w]
+				return db.Set(binary.BigEndian.AppendUint64(prefix[:len(prefix):len(prefix)], n), value, pdb.Sync)
 			}, func() error {
 				defer cache.Unref()
 				return db.Close()

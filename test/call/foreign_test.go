@@ -57,7 +57,7 @@ func TestForeignCallers(t *testing.T) {
 			interrupts(t, s, p, name(i, "interrupter"), gap)
 		})
 	}
-	for _, x := range []stranger{{"slt", muLaw(), 70}, {"awb", aLaw(), 70}, {"espeak", muLaw(), 40}} {
+	for _, x := range []stranger{{"slt", muLaw(), 60}, {"awb", aLaw(), 60}, {"espeak", muLaw(), 35}} {
 		t.Run(x.voice+" in "+x.law.name, func(t *testing.T) {
 			t.Parallel()
 			x.asks(t, s, p)
@@ -65,7 +65,7 @@ func TestForeignCallers(t *testing.T) {
 	}
 	t.Run("linphone", func(t *testing.T) {
 		t.Parallel()
-		linphone(t, s, p)
+		linphone(t, s)
 	})
 }
 
@@ -133,8 +133,9 @@ type stranger struct {
 	least int // percent
 }
 
-// sentences are what the strangers ask. How well sentences are understood that
-// stand nowhere is measured in test/words.
+// sentences are what the strangers ask: three, so that a word more or less is 4
+// percent. How well sentences are understood that stand nowhere, by the dozen,
+// is measured in test/words.
 func sentences() []string {
 	return []string{
 		"how much does a berth for a sailing boat cost", "where can i fill the water tank", "when does the harbour office open",

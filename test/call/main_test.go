@@ -196,10 +196,14 @@ func understood(t *testing.T, sentences, heard []string) (right, all int) {
 }
 
 // resynthesis is how long a text lasts when the agent's voice says it again,
-// without the silence around it.
+// sentence by sentence as it speaks, without the silence around it.
 func resynthesis(t *testing.T, s *house.Server, a house.Agent, text string) time.Duration {
 	t.Helper()
-	return lasts(trim(narrow(t, s.Chat(a), text)))
+	var all []int16
+	for _, sentence := range strings.SplitAfter(text, ". ") {
+		all = append(all, narrow(t, s.Chat(a), sentence)...)
+	}
+	return lasts(trim(all))
 }
 
 func name(i int, what string) string { return fmt.Sprintf("%s-%d", what, i) }

@@ -51,17 +51,22 @@ func keys(t *testing.T, s *house.Server) {
 		h.talk(pause(100 * time.Millisecond))
 	}
 	h.pressed()
-	h.spoken(begun, 700*time.Millisecond)
+	require.NoError(t, h.wait(8*time.Second, func() bool {
+		last := h.heard.since(begun).spurts(time.Second)
+		return len(last) > 0 && last[0].lasts() > 500*time.Millisecond
+	}), "the answer to the keys began")
 	begun = time.Now()
 	for _, key := range []byte("99") { // a pause ends them too
 		h.press(key, false)
 		h.talk(pause(100 * time.Millisecond))
 	}
 	h.pressed()
-	h.spoken(begun, 700*time.Millisecond)
+	after := h.sound().since(begun.Add(300 * time.Millisecond)).until(begun.Add(1500 * time.Millisecond))
+	require.Empty(t, after.spurts(time.Second), "a key silences the agent")
+	h.spoken(begun.Add(time.Second), 700*time.Millisecond)
 	h.bye()
 	k := told(t, s, "keypad")
-	require.Equal(t, []string{"[digits: 4052]", "[digits: 99]"}, k.heard())
+	require.Equal(t, []string{"4052", "99"}, k.heard())
 	pressed := ""
 	for _, e := range k.of("call.digit.v1") {
 		var b struct{ Digit struct{ Text string } }
@@ -70,7 +75,9 @@ func keys(t *testing.T, s *house.Server) {
 	}
 	require.Equal(t, "4052#99", pressed, "each key once")
 	k.codec(t, "PCMA")
-	require.Len(t, k.said(t), 3)
+	lines := k.said(t)
+	require.Len(t, lines, 3)
+	require.True(t, lines[1].Interrupted)
 	k.equal(t, s)
 }
 

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -237,7 +238,7 @@ func (p *play) end() {
 // transcript is what the journal tells of the conversation, as people read it.
 func (p *play) transcript() string {
 	events := append(p.h.Events(p.t, "s"), p.h.CallEvents(p.t, "s")...)
-	slices.SortStableFunc(events, func(a, b event.Envelope) int { return int(a.Position) - int(b.Position) }) //nolint:gosec // small
+	slices.SortStableFunc(events, func(a, b event.Envelope) int { return cmp.Or(last(a)-last(b), cmp.Compare(a.Position, b.Position)) })
 	var out strings.Builder
 	for _, e := range events {
 		if who, what := told(e.Body); who != "" {
@@ -255,6 +256,15 @@ func (p *play) transcript() string {
 	}
 	fmt.Fprintf(&out, "%-8s %s\n", "status:", status)
 	return out.String()
+}
+
+// last is 1 for the end of a call: its stream and the session's are written
+// beside each other.
+func last(e event.Envelope) int {
+	if _, end := e.Body.(event.CallEnded); end {
+		return 1
+	}
+	return 0
 }
 
 // told is how a transcript tells of an event; "" for those that it leaves out.
@@ -296,6 +306,7 @@ func told(e event.Event) (who, what string) {
 		return "line", "resumed"
 	case event.CallEnded:
 		return "line", "ended by " + b.By + ": " + b.Reason
+	default:
+		return "", ""
 	}
-	return "", ""
 }

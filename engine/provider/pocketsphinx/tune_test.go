@@ -26,6 +26,7 @@ func TestTune(t *testing.T){
  tr,_:=lm.ReadTrie(bts)
  if os.Getenv("NOBG")!="" {tr=nil}
  dict,err:=readDictionary("/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict"); if err!=nil{t.Fatal(err)}
+ gen:=lm.NewGeneral(lm.Options{Background:tr,Known:dict.known})
  s:=defaultSettings()
  s.lw=envf("LW",s.lw); s.wip=envf("WIP",s.wip); s.fwdflat=os.Getenv("NOFLAT")==""; s.bestpath=os.Getenv("NOBEST")==""
  s.beam=envf("BEAM",s.beam); s.wbeam=envf("WBEAM",s.wbeam); s.pbeam=envf("PBEAM",s.pbeam); s.maxhmmpf=int(envf("MAXHMM",float64(s.maxhmmpf)));s.maxwpf=int(envf("MAXWPF",float64(s.maxwpf))); s.vad=envf("VAD",s.vad); s.fillprob=envf("FILL",s.fillprob); s.silprob=envf("SIL",s.silprob)
@@ -48,7 +49,7 @@ func TestTune(t *testing.T){
  var sum [13]float64; nsum:=0.0
  for _,kb:=range []string{"debit","tickets"}{
   txt,_:=os.ReadFile("testdata/"+kb+".txt")
-  m:=lm.Build(provider.Hints{Texts:[]string{string(txt)}},lm.Options{Background:tr,Known:dict.known})
+  m:=gen.Build(provider.Hints{Texts:[]string{string(txt)}})
   dir:=t.TempDir()
   f,_:=os.Create(dir+"/x.arpa"); m.WriteARPA(f); f.Close()
   var db bytes.Buffer

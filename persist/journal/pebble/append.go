@@ -187,12 +187,19 @@ func (j *Journal) send(ctx context.Context, r *request) error {
 	if err := j.failure.err(); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("journal: not written: %w", err)
+	}
 	select {
-	case j.requests <- r:
-	case <-ctx.Done():
-		return fmt.Errorf("journal: not written: %w", ctx.Err())
-	case <-j.failure.known:
-		return j.failure.err()
+	case j.requests <- r: // nearly always, and this way cheap
+	default:
+		select {
+		case j.requests <- r:
+		case <-ctx.Done():
+			return fmt.Errorf("journal: not written: %w", ctx.Err())
+		case <-j.failure.known:
+			return j.failure.err()
+		}
 	}
 	select {
 	case err := <-r.reply:

@@ -27,7 +27,7 @@
 // Pebble cannot tell a torn tail of its newest log from a flipped bit in it:
 // both end the replay. So every group of commits has a number, stored in the
 // group itself and, once its log is synced, in the file high-water, which lags
-// behind by a few groups at most and by 10 ms when nothing is appended. A log
+// behind by one group, under load by a few, and by 10 ms when nothing comes. A log
 // that ends below the mark is refused. A reader never sees what is not synced.
 //
 // # Decisions

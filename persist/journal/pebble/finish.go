@@ -7,10 +7,13 @@ import (
 	"flametree/engine/fault"
 )
 
-// markLag is how many groups a mark may lag behind before nothing more is
-// acknowledged without it. Two fsyncs at once share the disk: waiting for each
-// mark made every second group late.
-const markLag = 4
+// Two fsyncs at once share the disk: a mark for each of many full groups made
+// every group late. So full groups are marked now and then, others each.
+const (
+	fullGroup = 32 // events
+	markEach  = 4  // full groups
+	markLag   = 16 // groups that a mark may lag behind before nothing more is answered without it
+)
 
 // finish waits for the groups' syncs in order, answers their senders and hands
 // the marks on: group n's when group n+1 waits for its sync, or when nothing
@@ -29,7 +32,7 @@ func (j *Journal) finish() {
 				}
 				return
 			}
-			if j.markSoon(last) {
+			if last != nil && j.markSoon(*last, len(g.accepted)) {
 				last = nil
 			}
 			if m := j.settle(g); m != nil {
@@ -45,18 +48,19 @@ func (j *Journal) finish() {
 	}
 }
 
-// markSoon hands a mark to the marker, if there is one and the marker is free or
-// the last mark is too old.
-func (j *Journal) markSoon(m *meta) bool {
-	if m == nil {
-		return false
-	}
-	if m.group-j.marked.Load() >= markLag {
-		j.marking <- *m
+// markSoon hands a mark to the marker when it is time and the marker is free, or
+// when the last mark is too old.
+func (j *Journal) markSoon(m meta, events int) bool {
+	behind := m.group - j.marked.Load()
+	if behind >= markLag {
+		j.marking <- m
 		return true
 	}
+	if events >= fullGroup && behind < markEach {
+		return false
+	}
 	select {
-	case j.marking <- *m:
+	case j.marking <- m:
 		return true
 	default:
 		return false

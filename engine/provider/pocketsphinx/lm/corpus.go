@@ -6,44 +6,56 @@ import (
 	"flametree/engine/provider"
 )
 
-// A source is one kind of sentences and its share of what callers say.
-type source struct {
-	name  string
-	share float64
-	fixed []string // whole sentences
-	// frames are sentences with one hole, which each of fill can fill.
-	frames, fill []string
-	hole         string
-}
-
-// The shares add up to one. They were set on the development sentences of the
-// recogniser's test, none of which is a test sentence.
+// What callers of any agent say, and its parts. The shares were set on the
+// development sentences of the recogniser's test, none of which is a test
+// sentence.
 const (
-	shareTexts   = 0.10
-	shareNouns   = 0.24
-	shareVerbs   = 0.14
-	shareTalk    = 0.12
-	shareNarrate = 0.20
-	shareNumber  = 0.06
-	shareDates   = 0.05
-	shareNames   = 0.05
-	shareMail    = 0.04
+	shareTalk    = 0.25
+	shareNarrate = 0.37
+	shareNumber  = 0.12
+	shareDates   = 0.10
+	shareNames   = 0.09
+	shareMail    = 0.07
+)
+
+// What callers of this agent say.
+const (
+	shareTexts = 0.22
+	shareNouns = 0.50
+	shareVerbs = 0.28
 )
 
 // longestList bounds how many phrases an agent's texts give to the frames.
 const longestList = 400
 
-// sources puts together everything a caller of this agent may say.
-func sources(h provider.Hints, acronyms map[string]bool) []source {
-	var texts []string
+// general counts what callers of any agent say.
+func general(c *counter, weight float64) {
+	c.patterns(lines(talk), weight*shareTalk)
+	c.patterns(lines(narrate), weight*shareNarrate)
+	c.texts(numberTalk(), weight*shareNumber)
+	c.texts(dateTalk(), weight*shareDates)
+	c.texts(nameTalk(), weight*shareNames)
+	c.texts(mailTalk(), weight*shareMail)
+}
+
+// subject is what one agent is about.
+type subject struct {
+	texts        []string
+	nouns, verbs []string
+	acronyms     map[string]bool
+}
+
+// subjectOf reads the phrases from an agent's texts.
+func subjectOf(h provider.Hints) subject {
+	s := subject{acronyms: make(map[string]bool)}
 	var p phrases
 	function, leads := wordSet(functionWords), wordSet(verbLeads)
 	for _, t := range hintTexts(h) {
-		for _, c := range clauses(t, acronyms) {
+		for _, c := range clauses(t, s.acronyms) {
 			p.collect(c, function, leads)
-			texts = append(texts, strings.Join(c, " "))
-			if s := callersView(c); s != "" {
-				texts = append(texts, s)
+			s.texts = append(s.texts, strings.Join(c, " "))
+			if mine := callersView(c); mine != "" {
+				s.texts = append(s.texts, mine)
 			}
 		}
 	}
@@ -52,17 +64,15 @@ func sources(h provider.Hints, acronyms map[string]bool) []source {
 			p.add(&p.nouns, []string{plural(n)})
 		}
 	}
-	return []source{
-		{name: "texts", share: shareTexts, fixed: texts},
-		{name: "nouns", share: shareNouns, frames: patterns(nounFrames), fill: head(p.nouns, longestList), hole: "{n}"},
-		{name: "verbs", share: shareVerbs, frames: patterns(verbFrames), fill: head(p.verbs, longestList), hole: "{v}"},
-		{name: "talk", share: shareTalk, fixed: patterns(talk)},
-		{name: "narrate", share: shareNarrate, fixed: patterns(narrate)},
-		{name: "numbers", share: shareNumber, fixed: numberTalk()},
-		{name: "dates", share: shareDates, fixed: dateTalk()},
-		{name: "names", share: shareNames, fixed: nameTalk()},
-		{name: "mail", share: shareMail, fixed: mailTalk()},
-	}
+	s.nouns, s.verbs = head(p.nouns, longestList), head(p.verbs, longestList)
+	return s
+}
+
+// count counts what callers say about the subject.
+func (s subject) count(c *counter, f frames, weight float64) {
+	c.texts(s.texts, weight*shareTexts)
+	c.framed(f.nouns, s.nouns, weight*shareNouns)
+	c.framed(f.verbs, s.verbs, weight*shareVerbs)
 }
 
 func hintTexts(h provider.Hints) []string {
@@ -75,20 +85,22 @@ func hintTexts(h provider.Hints) []string {
 }
 
 // callersView turns what the agent says to the caller into what the caller
-// says: your card, my card.
+// says: your card, my card. It is "" where that changes nothing.
 func callersView(c []string) string {
 	out, changed := make([]string, len(c)), false
 	for i, w := range c {
+		out[i] = w
 		switch w {
 		case "your":
-			w = "my"
+			out[i] = "my"
 		case "you":
-			w = "i"
-		case "we", "our", "us":
-			w = map[string]string{"we": "you", "our": "your", "us": "you"}[w]
+			out[i] = "i"
+		case "we", "us":
+			out[i] = "you"
+		case "our":
+			out[i] = "your"
 		}
-		out[i] = w
-		changed = changed || w != c[i]
+		changed = changed || w != out[i]
 	}
 	if !changed {
 		return ""
@@ -96,28 +108,133 @@ func callersView(c []string) string {
 	return strings.Join(out, " ")
 }
 
-func patterns(s string) []string {
-	var out []string
-	for _, l := range lines(s) {
-		out = append(out, expandNested(l)...)
+func head(list []string, n int) []string { return list[:min(n, len(list))] }
+
+// Contains reports whether any sentence the model of these hints is built from
+// is exactly this one. It is for tests that must not test what was taught.
+func Contains(h provider.Hints, sentence string) bool {
+	want := strings.Fields(sentence)
+	s := subjectOf(h)
+	for _, list := range [][]string{s.texts, numberTalk(), dateTalk(), nameTalk(), mailTalk()} {
+		for _, t := range list {
+			if strings.Join(strings.Fields(t), " ") == sentence {
+				return true
+			}
+		}
+	}
+	for _, p := range append(lines(talk), lines(narrate)...) {
+		if matches(p, want) {
+			return true
+		}
+	}
+	return fills(nounFrames, "{n}", s.nouns, sentence) || fills(verbFrames, "{v}", s.verbs, sentence)
+}
+
+// matches reports whether a pattern has the sentence.
+func matches(p string, want []string) bool {
+	v := newVocabulary()
+	slots, _ := parsePattern(v, p)
+	at := map[int]bool{0: true}
+	for _, slot := range slots {
+		next := map[int]bool{}
+		for i := range at {
+			for _, words := range slot {
+				if n := prefix(v, words, want[i:]); n >= 0 {
+					next[i+n] = true
+				}
+			}
+		}
+		at = next
+	}
+	return at[len(want)]
+}
+
+func prefix(v *vocabulary, words []uint32, want []string) int {
+	if len(words) > len(want) {
+		return -1
+	}
+	for i, w := range words {
+		if v.words[w] != want[i] {
+			return -1
+		}
+	}
+	return len(words)
+}
+
+func fills(frames, hole string, list []string, sentence string) bool {
+	for _, l := range lines(frames) {
+		for _, f := range expandNested(l) {
+			left, right, _ := strings.Cut(f, hole)
+			middle, ok := strings.CutPrefix(sentence, left)
+			if !ok {
+				continue
+			}
+			middle, ok = strings.CutSuffix(middle, right)
+			if !ok {
+				continue
+			}
+			for _, n := range list {
+				if n == middle {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// Sentences writes out what callers of this agent say, at most perPattern
+// sentences of a pattern: there are millions. It is for the curious; whether a
+// sentence was taught, Contains says exactly.
+func Sentences(h provider.Hints) []string {
+	s := subjectOf(h)
+	out := append([]string(nil), s.texts...)
+	for _, list := range [][]string{numberTalk(), dateTalk(), nameTalk(), mailTalk()} {
+		for _, t := range list {
+			out = append(out, strings.Join(strings.Fields(t), " "))
+		}
+	}
+	v := newVocabulary()
+	for _, p := range append(lines(talk), lines(narrate)...) {
+		slots, _ := parsePattern(v, p)
+		out = append(out, v.written(slots, perPattern)...)
+	}
+	out = append(out, framed(nounFrames, "{n}", s.nouns)...)
+	return append(out, framed(verbFrames, "{v}", s.verbs)...)
+}
+
+// perPattern bounds what Sentences writes out of one pattern.
+const perPattern = 2000
+
+func (v *vocabulary) written(slots [][][]uint32, most int) []string {
+	out := []string{""}
+	for _, slot := range slots {
+		var next []string
+		for _, s := range out {
+			for _, words := range slot {
+				t := s
+				for _, w := range words {
+					t += " " + v.words[w]
+				}
+				if len(next) < most {
+					next = append(next, t)
+				}
+			}
+		}
+		out = next
+	}
+	for i := range out {
+		out[i] = strings.TrimSpace(out[i])
 	}
 	return out
 }
 
-func head(list []string, n int) []string { return list[:min(n, len(list))] }
-
-// Sentences writes out all sentences the model of these hints is built from,
-// sorted by source. It is for tests and for the curious: the builder never
-// writes out the product of frames and phrases.
-func Sentences(h provider.Hints) []string {
+func framed(frames, hole string, list []string) []string {
 	var out []string
-	for _, s := range sources(h, make(map[string]bool)) {
-		for _, f := range s.fixed {
-			out = append(out, strings.Join(strings.Fields(f), " "))
-		}
-		for _, f := range s.frames {
-			for _, w := range s.fill {
-				out = append(out, strings.Replace(f, s.hole, w, 1))
+	for _, l := range lines(frames) {
+		for _, f := range expandNested(l) {
+			for _, n := range list {
+				out = append(out, strings.Replace(f, hole, n, 1))
 			}
 		}
 	}

@@ -1,112 +1,25 @@
 package lm
 
 import (
+	"cmp"
 	"math"
 	"slices"
-	"sort"
-
-	"flametree/engine/provider"
 )
-
-// Settings of the mixture, found on the development sentences.
-const (
-	domainTokens = 60000.0 // how much the agent's sentences count against their own smoothing
-	trust        = 0.5     // the domain's share where it knows the history well
-	doubt        = 20.0    // weight of a history at which it has half of that share
-	keepBigram   = 2e-6    // least gain in likelihood that pays for an n-gram
-	keepTrigram  = 2e-6
-	topWords     = 1500 // of general English, beside the words of the agent
-)
-
-// Options of Build. The zero value builds from the agent's sentences alone.
-type Options struct {
-	// Background is general English; nil leaves it out.
-	Background *Trie
-	// Known reports whether there is a pronunciation for a word that only the
-	// builder made up by inflection; nil means that there is none.
-	Known func(word string) bool
-}
 
 // Model is a trigram model ready to be written. It is immutable.
 type Model struct {
-	vocab     *vocabulary
-	acronyms  map[string]bool
-	prob      []float64 // by word
-	backoff   []float64 // by word
-	bi, tri   []entry
-	sentences int
+	vocab    *vocabulary
+	acronyms map[string]bool
+	frequent []uint32  // words of general English, the most frequent first
+	prob     []float64 // by word
+	backoff  []float64 // by word
+	bi, tri  []entry   // sorted
 }
 
-// entry is one n-gram with the logarithms (base e) of probability and back-off.
+// entry is one n-gram with its probability and the weight of its back-off.
 type entry struct {
 	gram
 	prob, backoff float64
-}
-
-// Build makes the model for the vocabulary of h.
-func Build(h provider.Hints, opt Options) *Model {
-	m := &Model{vocab: newVocabulary(), acronyms: make(map[string]bool)}
-	c := &counter{vocab: m.vocab}
-	all := sources(h, m.acronyms)
-	for _, s := range all {
-		if s.hole != "" {
-			c.framed(s, s.share*domainTokens)
-			continue
-		}
-		list := make([][]uint32, 0, len(s.fixed))
-		for _, f := range s.fixed {
-			list = append(list, m.vocab.sentence(f))
-		}
-		c.sentences(list, s.share*domainTokens)
-	}
-	m.extend(opt)
-	d := newDomain(merge(c.events), len(m.vocab.words))
-	m.mix(d, newBackground(opt.Background, m.vocab))
-	return m
-}
-
-// extend adds words nobody put into a sentence: other forms of the agent's
-// words, and the most frequent words of English.
-func (m *Model) extend(opt Options) {
-	if opt.Known != nil {
-		function := wordSet(functionWords)
-		for _, w := range slices.Clone(m.vocab.words[first:]) {
-			if function[w] {
-				continue
-			}
-			for _, f := range inflections(w) {
-				if _, ok := m.vocab.ids[f]; !ok && opt.Known(f) {
-					m.vocab.id(f)
-				}
-			}
-		}
-	}
-	if t := opt.Background; t != nil {
-		for _, w := range t.frequent(topWords) {
-			if opt.Known == nil || opt.Known(w) {
-				m.vocab.id(w)
-			}
-		}
-	}
-}
-
-// frequent returns the n most frequent words, the most frequent first.
-func (t *Trie) frequent(n int) []string {
-	order := make([]uint32, len(t.words))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	sort.Slice(order, func(i, j int) bool {
-		a, b := t.unigram(order[i]), t.unigram(order[j])
-		return a > b || a == b && order[i] < order[j]
-	})
-	var out []string
-	for _, i := range order {
-		if w := t.words[i]; latin(w) && len(out) < n {
-			out = append(out, w)
-		}
-	}
-	return out
 }
 
 // Words returns the vocabulary, sorted.
@@ -120,94 +33,184 @@ func (m *Model) Words() []string {
 // it may be spelled out: VIP, SMS.
 func (m *Model) Acronym(word string) bool { return m.acronyms[word] }
 
-// mixture is the two models and how far each is trusted.
-type mixture struct {
-	d *domain
-	g *background
+// Size returns how many words, bigrams and trigrams the model has.
+func (m *Model) Size() (words, bigrams, trigrams int) {
+	return len(m.prob) - first, len(m.bi), len(m.tri)
 }
 
-// share is the domain's part of a mixture for a history it saw with weight n.
-func share(n float64) float64 { return trust * n / (n + doubt) }
+// find looks for an n-gram among sorted ones.
+func find(sorted []entry, g gram) (int, bool) {
+	return slices.BinarySearchFunc(sorted, g, func(e entry, g gram) int { return cmp.Compare(e.gram, g) })
+}
+
+// conditional is P(c | b).
+func (m *Model) conditional(b, c uint32) float64 {
+	if i, ok := find(m.bi, gram3(none, b, c)); ok {
+		return m.bi[i].prob
+	}
+	return m.backoff[b] * m.prob[c]
+}
+
+// full is P(c | a b).
+func (m *Model) full(a, b, c uint32) float64 {
+	if i, ok := find(m.tri, gram3(a, b, c)); ok {
+		return m.tri[i].prob
+	}
+	if i, ok := find(m.bi, gram3(none, a, b)); ok {
+		return m.bi[i].backoff * m.conditional(b, c)
+	}
+	return m.conditional(b, c)
+}
+
+// mixture is a domain laid upon a base, and how far the domain is trusted.
+type mixture struct {
+	d     *domain
+	base  base    // nil: the domain alone
+	plain float64 // the domain's share of the words without history
+	most  float64 // its share where it knows the history well
+}
+
+// share is the domain's part for a history it saw with weight n.
+func (x mixture) share(n float64) float64 { return x.most * n / (n + doubt) }
 
 func (x mixture) p1(c uint32) float64 {
-	if x.g.trie == nil {
+	if x.base == nil {
 		return x.d.p1(c)
 	}
-	return trust*x.d.p1(c) + (1-trust)*x.g.p1(c)
+	return x.plain*x.d.p1(c) + (1-x.plain)*x.base.p1(c)
 }
 
 func (x mixture) p2(b, c uint32) float64 {
-	if !x.g.knows(b) {
+	if x.base == nil || !x.base.knows(b) {
 		return x.d.p2(b, c)
 	}
-	s := share(x.d.n2[b])
-	return s*x.d.p2(b, c) + (1-s)*x.g.p2(b, c)
+	s := x.share(x.d.n2[b])
+	if s == 0 {
+		return x.base.p2(b, c)
+	}
+	return s*x.d.p2(b, c) + (1-s)*x.base.p2(b, c)
 }
 
-func (x mixture) p3(a, b, c uint32, weight float64) float64 {
-	if !x.g.knows(a) || !x.g.knows(b) {
-		return x.d.p3(a, b, c, weight)
+// history is what the domain saw after two words.
+type history struct {
+	a, b              uint32
+	weight, followers float64
+}
+
+func (x mixture) p3(h history, c uint32, weight float64) float64 {
+	if x.base == nil || !x.base.knows(h.a) || !x.base.knows(h.b) {
+		if h.weight == 0 {
+			return x.p2(h.b, c)
+		}
+		return x.d.p3(h.b, c, weight, h.weight, h.followers)
 	}
-	s := share(x.d.n3[gram3(none, a, b)].weight)
-	return s*x.d.p3(a, b, c, weight) + (1-s)*x.g.p3(a, b, c)
+	s := x.share(h.weight)
+	if s == 0 {
+		return x.base.p3(h.a, h.b, c)
+	}
+	return s*x.d.p3(h.b, c, weight, h.weight, h.followers) + (1-s)*x.base.p3(h.a, h.b, c)
 }
 
 // mix takes the n-grams worth keeping from both models and gives the rest of
 // each history's probability to the shorter history.
-func (m *Model) mix(d *domain, g *background) {
-	x := mixture{d, g}
-	n := uint32(len(m.vocab.words))
+func (m *Model) mix(x mixture) {
+	n := len(m.vocab.words)
 	m.prob, m.backoff = make([]float64, n), make([]float64, n)
 	sum := 0.0
-	for c := uint32(end); c < n; c++ {
-		m.prob[c] = x.p1(c)
+	for c := end; c < n; c++ {
+		m.prob[c] = x.p1(uint32(c))
 		sum += m.prob[c]
 	}
 	for c := range m.prob {
 		m.prob[c] /= sum
+		m.backoff[c] = 1
 	}
-	m.bigrams(x)
-	m.trigrams(x)
+	var bi, tri []gram
+	if x.base != nil {
+		bi, tri = x.base.grams()
+	}
+	m.bigrams(x, union(bi, x.d.bi))
+	m.trigrams(x, union(tri, x.d.tri))
 }
 
-func (m *Model) bigrams(x mixture) {
-	keys := make([]gram, 0, len(x.d.bi)+len(x.g.bi))
-	for k := range x.d.bi {
-		keys = append(keys, k)
+// union sorts n-grams of both models and attaches the domain's weights.
+func union(grams []gram, events []event) []event {
+	slices.Sort(grams)
+	out := make([]event, 0, len(grams)+len(events))
+	for _, e := range events {
+		for len(grams) > 0 && grams[0] < e.gram {
+			out, grams = append(out, event{grams[0], 0}), grams[1:]
+		}
+		for len(grams) > 0 && grams[0] == e.gram {
+			grams = grams[1:]
+		}
+		out = append(out, e)
 	}
-	for _, e := range x.g.bi {
-		keys = append(keys, e.gram)
+	for _, g := range grams {
+		out = append(out, event{g, 0})
 	}
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	for i := 0; i < len(keys); {
-		_, h, _ := keys[i].words()
+	return slices.CompactFunc(out, func(a, b event) bool { return a.gram == b.gram })
+}
+
+func (m *Model) bigrams(x mixture, all []event) {
+	for i := 0; i < len(all); {
+		_, h, _ := all[i].words()
 		listed, lower, from := 0.0, 0.0, len(m.bi)
-		for ; i < len(keys); i++ {
-			_, b, c := keys[i].words()
+		for ; i < len(all); i++ {
+			_, b, c := all[i].words()
 			if b != h {
 				break
 			}
 			p := x.p2(b, c)
-			if p*math.Log(p/m.prob[c])*m.historyWeight(h) < keepBigram/4 {
+			if p*math.Log(p/m.prob[c])*m.often(h) < keepBigram/4 {
 				continue
 			}
 			listed, lower = listed+p, lower+m.prob[c]
-			m.bi = append(m.bi, entry{gram: keys[i], prob: p})
+			m.bi = append(m.bi, entry{gram: all[i].gram, prob: p, backoff: 1})
 		}
-		m.backoff[h] = 1
 		if len(m.bi) > from {
 			m.backoff[h] = rest(listed) / rest(lower)
 		}
 	}
-	for h := range m.backoff {
-		if m.backoff[h] == 0 {
-			m.backoff[h] = 1
+}
+
+func (m *Model) trigrams(x mixture, all []event) {
+	for i := 0; i < len(all); {
+		a, b, _ := all[i].words()
+		j, seen := i, history{a: a, b: b}
+		for ; j < len(all) && all[j].gram>>wordBits == all[i].gram>>wordBits; j++ {
+			if all[j].weight > 0 {
+				seen.weight += all[j].weight
+				seen.followers++
+			}
 		}
+		if at, ok := find(m.bi, gram3(none, a, b)); ok {
+			m.follow(x, at, seen, all[i:j])
+		}
+		i = j
 	}
 }
 
-func (m *Model) historyWeight(h uint32) float64 {
+// follow keeps what is worth keeping of the words seen after one bigram.
+func (m *Model) follow(x mixture, at int, h history, all []event) {
+	listed, lower, from := 0.0, 0.0, len(m.tri)
+	often := m.often(h.a) * m.bi[at].prob
+	for _, e := range all {
+		_, _, c := e.words()
+		p, short := x.p3(h, c, e.weight), m.conditional(h.b, c)
+		if often*p*math.Log(p/short) < keepTrigram/4 {
+			continue
+		}
+		listed, lower = listed+p, lower+short
+		m.tri = append(m.tri, entry{gram: e.gram, prob: p})
+	}
+	if len(m.tri) > from {
+		m.bi[at].backoff = rest(listed) / rest(lower)
+	}
+}
+
+// often is how often a history begins; a sentence begins as often as it ends.
+func (m *Model) often(h uint32) float64 {
 	if h == start {
 		return m.prob[end]
 	}
@@ -216,59 +219,3 @@ func (m *Model) historyWeight(h uint32) float64 {
 
 // rest is what a sum of probabilities leaves, never quite nothing.
 func rest(sum float64) float64 { return max(1-sum, 1e-3) }
-
-// bigramAt finds a kept bigram.
-func (m *Model) bigramAt(b, c uint32) (int, bool) {
-	return slices.BinarySearchFunc(m.bi, gram3(none, b, c), func(e entry, g gram) int {
-		switch {
-		case e.gram < g:
-			return -1
-		case e.gram > g:
-			return 1
-		}
-		return 0
-	})
-}
-
-// conditional is the model's own P(c | b).
-func (m *Model) conditional(b, c uint32) float64 {
-	if i, ok := m.bigramAt(b, c); ok {
-		return m.bi[i].prob
-	}
-	return m.backoff[b] * m.prob[c]
-}
-
-func (m *Model) trigrams(x mixture) {
-	for i := range m.bi {
-		m.bi[i].backoff = 1
-	}
-	all := make([]event, 0, len(x.d.tri)+len(x.g.tri))
-	all = append(all, x.d.tri...)
-	for _, e := range x.g.tri {
-		all = append(all, event{e.gram, 0})
-	}
-	all = merge(all)
-	for i := 0; i < len(all); {
-		a, b, _ := all[i].words()
-		h, kept := m.bigramAt(a, b)
-		listed, lower, from := 0.0, 0.0, len(m.tri)
-		for ; i < len(all); i++ {
-			p, q, c := all[i].words()
-			if p != a || q != b {
-				break
-			}
-			if !kept {
-				continue
-			}
-			prob, short := x.p3(a, b, c, all[i].weight), m.conditional(b, c)
-			if m.historyWeight(a)*m.bi[h].prob*prob*math.Log(prob/short) < keepTrigram/4 {
-				continue
-			}
-			listed, lower = listed+prob, lower+short
-			m.tri = append(m.tri, entry{gram: all[i].gram, prob: prob})
-		}
-		if len(m.tri) > from {
-			m.bi[h].backoff = rest(listed) / rest(lower)
-		}
-	}
-}

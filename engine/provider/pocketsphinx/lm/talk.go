@@ -51,7 +51,7 @@ why (is that|not|is it so expensive|do i have to pay|was it declined|can't i|did
 do you (have|offer|accept|know|need|sell|take|work|deliver|ship|charge) (it|that|anything else|something else|my name|my number|a discount|credit cards|cash|)
 are (there|you|they) (any|) (fees|other options|discounts|open|closed|extra costs|hidden fees|conditions|open on sunday|open on saturday|open today|sure)
 i (lost|forgot|need|want|changed|received|got|bought|paid|ordered|cancelled|returned|broke|missed) (it|one|them|mine|something|this|that) (yesterday|today|last week|this morning|)
-i (would|'d) like (one|two|that|this|it|to know|to ask|to order|to buy|to cancel|to pay|to change it|to know more|to make an appointment|to make a reservation|to book|to complain)
+(i would like|i'd like) (one|two|that|this|it|to know|to ask|to order|to buy|to cancel|to pay|to change it|to know more|to make an appointment|to make a reservation|to book|to complain)
 i (want|need) (it|this|that|one|to know|to ask you something|to order|to buy|to cancel|to pay|to change it|to book|to go|to check|to confirm|to update it)
 it (doesn't work|does not work|is not working|isn't working|didn't work|was declined|was stolen|is broken|was lost|hasn't arrived|has not arrived|did not arrive|says error|is too expensive|is fine|works|depends)
 (somebody|someone) (stole it|stole my wallet|took it|used it|called me|told me|charged me)
@@ -70,40 +70,6 @@ what (else|do you recommend|would you recommend|do you suggest|is better|is the 
 tell me (more|more about it|about it|about that|about this|the price|the difference|everything|what to do|how it works|how much it is|where it is|why)
 i (would like|want) to (make|file) (a complaint|an appointment|a reservation|a booking|a change|a payment)
 `
-
-// expandPattern writes out every choice of a pattern.
-func expandPattern(p string) []string {
-	out := []string{""}
-	for p != "" {
-		open := strings.IndexByte(p, '(')
-		if open < 0 {
-			open = len(p)
-		}
-		choices := []string{p[:open]}
-		p = p[open:]
-		out = cross(out, choices)
-		if p == "" {
-			break
-		}
-		end := strings.IndexByte(p, ')')
-		out = cross(out, strings.Split(p[1:end], "|"))
-		p = p[end+1:]
-	}
-	for i, s := range out {
-		out[i] = strings.ReplaceAll(strings.Join(strings.Fields(s), " "), " '", "'")
-	}
-	return out
-}
-
-func cross(left, right []string) []string {
-	out := make([]string, 0, len(left)*len(right))
-	for _, l := range left {
-		for _, r := range right {
-			out = append(out, l+r)
-		}
-	}
-	return out
-}
 
 func lines(s string) []string {
 	var out []string
@@ -135,8 +101,8 @@ why (is|was|did) (the|my|a) {n} (so high|declined|not work|closed|blocked|cancel
 (is|are) (the|a|your|my|this|that) {n} (free|included|available|high|safe|open|valid|expensive|possible|refundable|working|enough|the same)
 (can|could|may|should|must|do) i (get|have|use|change|order|see|cancel|pay|keep|buy|bring|check|return|raise|lower|increase|transfer|share|need|pay for|apply for) (a|the|my|another|more|) {n}
 (can|could|will) you (tell me|explain|change|check|send me|give me|cancel|block|raise|book|find|open|close) (the|a|my|about the|about your|) {n}
-i (want|need|have|lost|forgot|changed|got|bought|ordered|received|paid|would like|'d like) (a|an|the|my|another|two|some|) {n}
-i (want|need|would like|'d like) to (know|ask about|change|order|cancel|buy|check|get|use|pay|see|raise|increase|know about|apply for|return|book|report|find out|talk about) (the|a|my|your|) {n}
+(i want|i need|i have|i lost|i forgot|i changed|i got|i bought|i ordered|i received|i paid|i would like|i'd like) (a|an|the|my|another|two|some|) {n}
+(i want|i need|i would like|i'd like) to (know|ask about|change|order|cancel|buy|check|get|use|pay|see|raise|increase|know about|apply for|return|book|report|find out|talk about) (the|a|my|your|) {n}
 i (have|had) (a|an) (question|problem|issue|complaint) (about|with|regarding|on) (the|my|your|) {n}
 (i'm|i am) (calling|asking|interested|looking) (about|for|in) (the|a|my|your|) {n}
 (my|the|a|your|this|that|our) {n}
@@ -160,7 +126,7 @@ how (many times|often|soon|late|much) can i {v}
 (can|could|may|should|must|do|will|would) (i|you|we|they) {v}
 (can|could) you (please|help me) {v}
 (can|could|may|do|should) i (still|also|even|already|please|have to|need to) {v}
-i (want|need|have|would like|'d like|tried|am trying|forgot|wish|plan|decided|used) to {v}
+(i want|i need|i have|i would like|i'd like|i tried|i am trying|i forgot|i wish|i plan|i decided|i used) to {v}
 (i'm|i am) (trying|going|about|unable|not able|supposed|calling) to {v}
 i (can't|cannot|could not|couldn't|don't want to|didn't|did not|just want to|must|will|should|may|might) {v}
 is it (possible|free|safe|necessary|allowed|expensive|hard) to {v}
@@ -177,7 +143,7 @@ when (i|you|we) {v}
 func expandNested(p string) []string {
 	end := strings.IndexByte(p, ')')
 	if end < 0 {
-		return []string{strings.ReplaceAll(strings.Join(strings.Fields(p), " "), " '", "'")}
+		return []string{strings.Join(strings.Fields(p), " ")}
 	}
 	open := strings.LastIndexByte(p[:end], '(')
 	var out []string
