@@ -182,15 +182,6 @@ func TestACallIsNeverLongerThanAllowed(t *testing.T) {
 	})
 }
 
-func TestAnHourIsTheDefaultLimit(t *testing.T) {
-	inCall(t, []string{"VOICE_NO_INPUT_TIMEOUT: 0"}, func(c *call) {
-		c.greeted()
-		time.Sleep(time.Hour)
-		_, _, status := c.ended()
-		require.Equal(c.t, event.Timeout, status)
-	})
-}
-
 func TestPacketsStop(t *testing.T) {
 	inCall(t, nil, func(c *call) {
 		t := c.t

@@ -112,7 +112,6 @@ func (c *Call) closeTurn(o turn.Output) {
 	c.clock.commitAt(c.born.Add(o.At), o)
 	text := strings.TrimSpace(o.Text + " " + o.Digits)
 	c.toSession(&Spoke{Gen: o.Gen, Text: text, Digits: text != "" && text == o.Digits, Unheard: o.Unheard, Offset: o.Ended})
-	c.flush()
 }
 
 // yield gives the floor to the caller. What is nearest to the ear falls silent

@@ -55,6 +55,7 @@ func (c *Call) told(m any) {
 	switch m := m.(type) {
 	case *Opened:
 		c.opened(m)
+		c.flush() // now, not beside the session's own commit of the turn
 	case *Say:
 		if r := c.reply; r != nil && r.turn == m.Turn && !r.done {
 			c.say(r, m.Clause, m.Text)

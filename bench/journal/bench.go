@@ -39,7 +39,7 @@ type Row struct {
 
 // Report is what a run measured.
 type Report struct {
-	Bytes int   `json:"bytes_per_event"` // as stored
+	Bytes int   `json:"bytes_per_event"` // as stored, on average
 	Rows  []Row `json:"rows"`
 	// Ratios are the journal's rate by that of bare Pebble, by writers: the
 	// median over the rounds, because the turns of a round share the machine's mood.
@@ -94,12 +94,16 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 			slog.Warn("bench journal: cannot tidy up", "err", err)
 		}
 	}()
-	size, err := eventSize()
+	sizes, err := eventSizes()
 	if err != nil {
 		return Report{}, err
 	}
-	report := Report{Bytes: size, Ratios: map[int]float64{}}
-	systems := []system{{"journal", openJournal}, {"pebble", openPebble(size)}, {"raw", openRaw(size)}}
+	report := Report{Ratios: map[int]float64{}}
+	for _, size := range sizes {
+		report.Bytes += size
+	}
+	report.Bytes /= len(sizes)
+	systems := []system{{"journal", openJournal}, {"pebble", openPebble(sizes)}, {"raw", openRaw(sizes)}}
 	each := opt.Duration / time.Duration(len(opt.Writers)*len(systems)*rounds)
 	for _, writers := range opt.Writers {
 		samples := make([][]sample, len(systems))

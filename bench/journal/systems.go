@@ -22,9 +22,22 @@ import (
 	"flametree/persist/vault"
 )
 
-// text makes the stored event about as large as one of a conversation, 345 bytes.
-const text = "I lost my debit card yesterday evening, somewhere between the bus stop and the market. " +
-	"Can you block it and tell me how long a new one takes?"
+// turn is what a session appends for one turn of a chat: two of four events hold
+// personal text, which is sealed.
+func turn() []event.Event {
+	const message = "01ARYZ6S410000000000000000"
+	return []event.Event{
+		event.MessageReceived{Turn: 7, Message: message, Text: event.P("I lost my debit card yesterday evening, somewhere " +
+			"between the bus stop and the market. Can you block it and tell me how long a new one takes?")},
+		event.ReplyStarted{Turn: 7, Message: message, Revision: 3, Voice: "slt"},
+		event.ReplySent{Turn: 7, Message: message, Role: "AI", Text: event.P("I have blocked the card that ends in 4417. " +
+			"A new one takes three working days and is free of charge. Shall I order it to your home address?")},
+		event.TurnTimed{Turn: 7, Waited: "model", Stages: []event.Stage{
+			{Name: "queue", Took: 210 * time.Microsecond}, {Name: "llm_ttft", Took: 4 * time.Millisecond},
+			{Name: "llm_first_clause", Took: 6 * time.Millisecond}, {Name: "engine", Took: 900 * time.Microsecond},
+		}},
+	}
+}
 
 // session is what writer w appends to, and whom it is about.
 func session(w int) (event.Stream, string) {
@@ -33,13 +46,14 @@ func session(w int) (event.Stream, string) {
 	return event.Stream{Tenant: tenant.ID{15: 1}, Kind: event.SessionStream, ID: id.String()}, fmt.Sprintf("person-%d", w)
 }
 
-// message is what a writer appends again and again: made beforehand, as bare
-// Pebble's value is.
-func message(s event.Stream, subject string) contract.Batch {
-	return contract.Batch{
-		Stream: s, Subject: subject, At: time.Now(),
-		Events: []event.Event{event.MessageReceived{Turn: 1, Message: "01ARYZ6S410000000000000000", Text: event.P(text)}},
+// batches are what a writer appends in turn, one event each: made beforehand, as
+// bare Pebble's value is.
+func batches(s event.Stream, subject string) []contract.Batch {
+	var bs []contract.Batch
+	for _, e := range turn() {
+		bs = append(bs, contract.Batch{Stream: s, Subject: subject, At: time.Now(), Events: []event.Event{e}})
 	}
+	return bs
 }
 
 // openJournal opens the real thing.
@@ -48,12 +62,12 @@ func openJournal(dir string, writers int) (appender, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	batches := make([]contract.Batch, writers)
-	for w := range batches {
-		batches[w] = message(session(w))
+	turns := make([][]contract.Batch, writers)
+	for w := range turns {
+		turns[w] = batches(session(w))
 	}
 	return func(ctx context.Context, w int, n uint64) error {
-		b := batches[w]
+		b := turns[w][n%uint64(len(turns[w]))]
 		b.Expected = n
 		_, err := j.Append(ctx, b)
 		return err
@@ -63,13 +77,19 @@ func openJournal(dir string, writers int) (appender, func() error, error) {
 // rowHead is what stands before an event's bytes in its row: position and hash.
 const rowHead = 8 + 32
 
-// eventSize is how many bytes one of our events takes in its row.
-func eventSize() (int, error) {
-	b := message(session(0))
-	raw, err := wire.Encode(event.Envelope{
-		Stream: b.Stream, Seq: 1, Time: b.At, Subject: b.Subject, Body: b.Events[0],
-	}, oneKey{})
-	return rowHead + len(raw), err
+// eventSizes is how many bytes our events take in their rows.
+func eventSizes() ([]int, error) {
+	var sizes []int
+	for _, b := range batches(session(0)) {
+		raw, err := wire.Encode(event.Envelope{
+			Stream: b.Stream, Seq: 1, Time: b.At, Subject: b.Subject, Body: b.Events[0],
+		}, oneKey{})
+		if err != nil {
+			return nil, err
+		}
+		sizes = append(sizes, rowHead+len(raw))
+	}
+	return sizes, nil
 }
 
 // oneKey seals with a key that nobody keeps: only the size counts.
@@ -88,7 +108,7 @@ func (oneKey) Nonce(b []byte) { _, _ = rand.Read(b) }
 // openPebble is Pebble with the journal's table sizes and no more: each writer
 // sets rows of the size of the journal's own, in the same order, and waits for
 // the sync.
-func openPebble(size int) func(dir string, _ int) (appender, func() error, error) {
+func openPebble(sizes []int) func(dir string, _ int) (appender, func() error, error) {
 	return func(dir string, writers int) (appender, func() error, error) {
 		cache := pdb.NewCache(64 << 20)
 		db, err := pdb.Open(dir, &pdb.Options{
@@ -98,14 +118,14 @@ func openPebble(size int) func(dir string, _ int) (appender, func() error, error
 			cache.Unref()
 			return nil, nil, err
 		}
-		value, keys := noise(size), make([][]byte, writers)
+		values, keys := noise(sizes), make([][]byte, writers)
 		for w := range keys {
 			of := sha256.Sum256(fmt.Append(nil, w))
 			keys[w] = append(append([]byte("e"), make([]byte, 16)...), of[:16]...) // table, tenant, stream
 		}
 		return func(_ context.Context, w int, n uint64) error {
 				prefix := keys[w]
-				return db.Set(binary.BigEndian.AppendUint64(prefix[:len(prefix):len(prefix)], n), value, pdb.Sync)
+				return db.Set(binary.BigEndian.AppendUint64(prefix[:len(prefix):len(prefix)], n), values[n%uint64(len(values))], pdb.Sync)
 			}, func() error {
 				defer cache.Unref()
 				return db.Close()
@@ -114,28 +134,32 @@ func openPebble(size int) func(dir string, _ int) (appender, func() error, error
 }
 
 // openRaw appends to one file and syncs it, one writer after the other.
-func openRaw(size int) func(dir string, _ int) (appender, func() error, error) {
+func openRaw(sizes []int) func(dir string, _ int) (appender, func() error, error) {
 	return func(dir string, _ int) (appender, func() error, error) {
 		f, err := os.Create(dir)
 		if err != nil {
 			return nil, nil, err
 		}
-		value := noise(size)
+		values := noise(sizes)
 		var mu sync.Mutex
-		return func(context.Context, int, uint64) error {
+		return func(_ context.Context, _ int, n uint64) error {
 			mu.Lock()
 			defer mu.Unlock()
-			_, err := f.Write(value)
+			_, err := f.Write(values[n%uint64(len(values))])
 			return errors.Join(err, f.Sync())
 		}, f.Close, nil
 	}
 }
 
 // noise does not compress, as sealed text does not.
-func noise(size int) []byte {
-	b := make([]byte, size)
-	_, _ = rand.Read(b)
-	return b
+func noise(sizes []int) [][]byte {
+	var values [][]byte
+	for _, n := range sizes {
+		b := make([]byte, n)
+		_, _ = rand.Read(b)
+		values = append(values, b)
+	}
+	return values
 }
 
 // quiet keeps the engine from printing. Bare Pebble may end the process.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -44,6 +45,7 @@ func (s *serveCmd) Run(ctx context.Context, e *Env) error {
 	}
 	// Transactions and audio come in bursts; give memory back before the machine misses it.
 	debug.SetGCPercent(200)
+	runtime.GOMAXPROCS(2 * runtime.NumCPU()) // the pacer's threads sleep in the kernel and hold as many
 	fatal := make(chan error, 1)
 	n, err := node.Start(ctx, node.Options{
 		Config: c, Agents: files, Demo: s.Demo, Version: Version(), Log: e.logger(c.Log),

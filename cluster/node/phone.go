@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"time"
 
@@ -32,7 +33,10 @@ func startPhone(n *Node) (*phone, error) {
 	if p.ports, err = rtp.NewPool(int(n.cfg.RTPLow), int(n.cfg.RTPHigh)); err != nil {
 		return nil, err
 	}
-	p.wheel = pacer.New(pacer.Options{RealTime: true}) // where the system grants it
+	// A pacer's thread sleeps in the kernel and holds one of Go's processors while
+	// it does; serve asks for as many more of them. Real-time priority is had
+	// where the system grants it.
+	p.wheel = pacer.New(pacer.Options{RealTime: true, Shards: runtime.NumCPU()})
 	p.endpoint, err = sip.Listen(n.life, sip.Options{
 		UDP: n.cfg.SIP, TCP: n.cfg.SIP, PublicIP: n.cfg.PublicIP, Answer: p.answer,
 		NewMedia: line.Maker{Ports: p.ports, Wheel: p.wheel, Log: n.log}.New, Log: n.log,

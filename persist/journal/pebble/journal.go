@@ -60,8 +60,8 @@ type Journal struct {
 	marking  chan meta     // from the finisher to the marker
 	slots    chan struct{} // one for each group on its way
 	work     sync.WaitGroup
-	writers  gate // who may write: shut first, so that what waits is finished
-	readers  gate // who touches the store
+	writers  *gate // who may write: shut first, so that what waits is finished
+	readers  *gate // who touches the store
 
 	durable atomic.Pointer[meta] // the last group that is synced
 	marked  atomic.Uint64        // the last group whose mark is synced
@@ -182,48 +182,48 @@ var errClosed = fmt.Errorf("journal: closed: %w", fault.Unavailable)
 // gate counts who is inside, so that closing can wait for them. Unlike a
 // RWMutex it may be entered again by who is inside already.
 type gate struct {
-	mu     sync.Mutex
-	inside int
-	closed bool
-	empty  chan struct{} // made by shut, closed by the last to leave
+	inside atomic.Int64  // below 0 once it is shut
+	empty  chan struct{} // told, at least once, when the last has left a shut gate
 }
+
+// gateShut is added when the gate is shut.
+const gateShut = -1 << 62
+
+func newGate() *gate { return &gate{empty: make(chan struct{}, 1)} }
 
 // enter reports whether the gate is open; who got in must leave.
 func (g *gate) enter() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		return false
+	if g.inside.Add(1) > 0 {
+		return true
 	}
-	g.inside++
-	return true
+	g.leave()
+	return false
 }
 
 func (g *gate) leave() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.inside--
-	if g.inside == 0 && g.closed {
-		close(g.empty)
+	if g.inside.Add(-1) == gateShut {
+		select {
+		case g.empty <- struct{}{}:
+		default:
+		}
 	}
 }
 
 // shut lets nobody in any more and waits until all have left. It reports
 // whether it was the first to shut the gate.
 func (g *gate) shut() bool {
-	g.mu.Lock()
-	if g.closed {
-		g.mu.Unlock()
-		return false
+	for {
+		n := g.inside.Load()
+		if n < 0 {
+			return false
+		}
+		if g.inside.CompareAndSwap(n, n+gateShut) {
+			if n > 0 {
+				<-g.empty
+			}
+			return true
+		}
 	}
-	g.closed = true
-	g.empty = make(chan struct{})
-	if g.inside == 0 {
-		close(g.empty)
-	}
-	g.mu.Unlock()
-	<-g.empty
-	return true
 }
 
 // bell wakes everybody who waits for it.

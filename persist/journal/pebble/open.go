@@ -57,6 +57,7 @@ func Open(dir string, opt Options) (*Journal, error) {
 		opt: opt, dir: dir, log: opt.Log,
 		requests: make(chan *request, waiting), groups: make(chan *group, pipeline), marking: make(chan meta),
 		slots: make(chan struct{}, pipeline), closing: make(chan struct{}),
+		writers: newGate(), readers: newGate(),
 		failure: &failure{dir: dir, log: opt.Log, fatal: opt.Fatal, known: make(chan struct{})},
 	}
 	if err := j.open(); err != nil {
