@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -100,7 +99,7 @@ func (a *Agent) start(ctx actor.Context) {
 	a.open = make(map[string]bool)
 	for e, err := range a.Journal.Read(a.life, a.id.Stream(), 1) {
 		if err != nil {
-			a.fail(fmt.Errorf("read agent: %w", err))
+			_ = a.fail(fmt.Errorf("read agent: %w", err))
 			return
 		}
 		a.state.Apply(e)
@@ -111,7 +110,7 @@ func (a *Agent) start(ctx actor.Context) {
 	a.day = today(time.Now())
 	a.begun = a.Census.Begun(a.id.Tenant, a.id.Name, a.day)
 	if err := a.relimit(); err != nil {
-		a.Log.Warn("agent has an unreadable file", "err", err, slog.String("agent", a.id.Name))
+		a.Log.Warn("agent has an unreadable file", "err", err, "agent", a.id.Name)
 	}
 }
 
@@ -173,20 +172,7 @@ func (a *Agent) configure(m *Configure) any {
 		}
 	}
 	if m.File != "" {
-		events, warnings, err := a.state.Save(m.File)
-		if err == nil {
-			err = a.commit(events, nil)
-		}
-		if err == nil {
-			err = a.commit(a.state.Publish(a.state.Latest()))
-		}
-		if err != nil {
-			return err
-		}
-		for _, w := range warnings {
-			a.Log.Warn("agent file", "err", w.String(), slog.String("agent", a.id.Name))
-		}
-		if err := a.relimit(); err != nil {
+		if err := a.save(m.File); err != nil {
 			return err
 		}
 	}
@@ -195,14 +181,26 @@ func (a *Agent) configure(m *Configure) any {
 		if !*m.Run {
 			events, err = a.state.Stop(m.Reason)
 		}
-		if err == nil {
-			err = a.commit(events, nil)
-		}
-		if err != nil {
+		if err := a.commit(events, err); err != nil {
 			return err
 		}
 	}
 	return a.look()
+}
+
+// save makes a revision of a file and publishes it.
+func (a *Agent) save(file string) error {
+	events, warnings, err := a.state.Save(file)
+	if err := a.commit(events, err); err != nil {
+		return err
+	}
+	if err := a.commit(a.state.Publish(a.state.Latest())); err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		a.Log.Warn("agent file", "err", w.String(), "agent", a.id.Name)
+	}
+	return a.relimit()
 }
 
 // relimit takes the limits of the published revision.
@@ -243,7 +241,7 @@ func (a *Agent) commit(events []event.Event, err error) error {
 }
 
 func (a *Agent) fail(err error) error {
-	a.Log.Error("agent stopped", "err", err, slog.String("agent", a.id.Name))
+	a.Log.Error("agent stopped", "err", err, "agent", a.id.Name)
 	a.broken = fmt.Errorf("agent is not available: %w: %w", fault.Unavailable, err)
 	a.stay.Leave(a.id, a.self)
 	return a.broken

@@ -57,7 +57,7 @@ type Call struct {
 
 	self *actor.PID
 	root *actor.RootContext
-	life context.Context //nolint:containedctx // ends with the actor
+	life context.Context
 	end  context.CancelFunc
 
 	offer   *Offer
@@ -212,7 +212,7 @@ func (c *Call) take(o *Offer, reply func(any)) {
 		return
 	}
 	// The session may speak before its answer to Begin is read here.
-	c.seed = rand.Uint64() //nolint:gosec // chooses among phrases
+	c.seed = rand.Uint64()
 	c.machine = turn.New(c.cfg, c.seed)
 	c.born = time.Now()
 	tell := teller(c.root, c.self)
@@ -254,7 +254,7 @@ func (c *Call) accepted(b *begun) {
 	c.taken = true
 	stats := c.leg.Stats()
 	c.log.append(event.CallAnswered{
-		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: c.seed, Began: c.born.UnixNano(), //nolint:gosec // a sample rate
+		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: c.seed, Began: c.born.UnixNano(),
 	})
 	tell := teller(c.root, c.self)
 	c.openEars(c.machine.Stream(), 0)
@@ -293,10 +293,7 @@ func (c *Call) refuse(err error, reply func(any)) {
 
 // now is the offset of an instant, never before the one of the last input.
 func (c *Call) now(t time.Time) time.Duration {
-	at := t.Sub(c.born)
-	if at < c.last {
-		at = c.last
-	}
+	at := max(t.Sub(c.born), c.last)
 	c.last = at
 	return at
 }

@@ -264,6 +264,6 @@ func archive(ctx context.Context, rec Recorder, recs Recorders, id ID, subject s
 		return event.RecordingClosed{}, err
 	}
 	return event.RecordingClosed{
-		Blob: blob, RateHz: uint32(r.RateHz), Length: r.Length, Bytes: uint64(r.Bytes), Cut: r.Cut, //nolint:gosec // sizes
+		Blob: blob, RateHz: uint32(r.RateHz), Length: r.Length, Bytes: uint64(r.Bytes), Cut: r.Cut,
 	}, nil
 }

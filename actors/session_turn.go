@@ -222,7 +222,7 @@ func (t thinker) run(ctx context.Context, req provider.Request, out event.ModelA
 		case d.Call != nil:
 			calls.add(*d.Call)
 		case d.Usage != nil:
-			out.Input, out.Output = uint32(d.Usage.Input), uint32(d.Usage.Output) //nolint:gosec // token counts
+			out.Input, out.Output = uint32(d.Usage.Input), uint32(d.Usage.Output)
 		}
 	}
 	out.Text, out.Calls, out.Whole = event.P(string(text)), calls.joined(), time.Since(begun)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,8 +34,10 @@ func turn() []event.Event {
 		event.ReplySent{Turn: 7, Message: message, Role: "AI", Text: event.P("I have blocked the card that ends in 4417. " +
 			"A new one takes three working days and is free of charge. Shall I order it to your home address?")},
 		event.TurnTimed{Turn: 7, Waited: "model", Stages: []event.Stage{
-			{Name: "queue", Took: 210 * time.Microsecond}, {Name: "llm_ttft", Took: 4 * time.Millisecond},
-			{Name: "llm_first_clause", Took: 6 * time.Millisecond}, {Name: "engine", Took: 900 * time.Microsecond},
+			{Name: "queue", Took: 210 * time.Microsecond},
+			{Name: "llm_ttft", Took: 4 * time.Millisecond},
+			{Name: "llm_first_clause", Took: 6 * time.Millisecond},
+			{Name: "engine", Took: 900 * time.Microsecond},
 		}},
 	}
 }
@@ -125,7 +128,7 @@ func openPebble(sizes []int) func(dir string, _ int) (appender, func() error, er
 		}
 		return func(_ context.Context, w int, n uint64) error {
 				prefix := keys[w]
-				return db.Set(binary.BigEndian.AppendUint64(prefix[:len(prefix):len(prefix)], n), values[n%uint64(len(values))], pdb.Sync)
+				return db.Set(binary.BigEndian.AppendUint64(slices.Clip(prefix), n), values[n%uint64(len(values))], pdb.Sync)
 			}, func() error {
 				defer cache.Unref()
 				return db.Close()

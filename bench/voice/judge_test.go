@@ -64,8 +64,11 @@ func told() (called, *history) {
 		sipID: "a@b", began: began, recorded: 9990 * ms,
 		ended: &event.CallEnded{Received: 480, Lost: 20, Sent: 490, Talked: 10 * time.Second},
 		decisions: []decision{
-			{at: 1000 * ms, kind: "open_turn"}, {at: 2000 * ms, kind: "close_turn", end: 1300 * ms},
-			{at: 3060 * ms, kind: "duck"}, {at: 3200 * ms, kind: "pause"}, {at: 3500 * ms, kind: "yield", why: "words"},
+			{at: 1000 * ms, kind: "open_turn"},
+			{at: 2000 * ms, kind: "close_turn", end: 1300 * ms},
+			{at: 3060 * ms, kind: "duck"},
+			{at: 3200 * ms, kind: "pause"},
+			{at: 3500 * ms, kind: "yield", why: "words"},
 			{at: 5000 * ms, kind: "close_turn", end: 4300 * ms},
 		},
 		turns:  map[time.Duration]uint64{1300 * ms: 1, 4300 * ms: 2},
@@ -171,8 +174,12 @@ func TestACallThatNobodyJournalledIsAFault(t *testing.T) {
 func TestSpurtsEndAtSilenceAndGapsAtLoss(t *testing.T) {
 	at := func(n int) time.Time { return time.Unix(0, int64(n)*int64(ms)) }
 	packets := []caller.Packet{
-		{At: at(0), Level: 0}, {At: at(20), Level: 70}, {At: at(41), Level: 70}, {At: at(80), Level: 70, Lost: 1},
-		{At: at(100), Level: 0}, {At: at(120), Level: 60},
+		{At: at(0), Level: 0},
+		{At: at(20), Level: 70},
+		{At: at(41), Level: 70},
+		{At: at(80), Level: 70, Lost: 1},
+		{At: at(100), Level: 0},
+		{At: at(120), Level: 60},
 	}
 	spurts, gaps := listen(packets)
 	require.Equal(t, []spurt{{int64(20 * ms), int64(80 * ms)}, {int64(120 * ms), int64(120 * ms)}}, spurts)

@@ -156,7 +156,7 @@ func (c *callerCmd) render(ctx context.Context, script []step) ([][]int16, error
 }
 
 func load(name string) ([]int16, error) {
-	b, err := os.ReadFile(name) //nolint:gosec // named by the user
+	b, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", fault.Invalid, err)
 	}

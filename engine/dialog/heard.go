@@ -136,6 +136,7 @@ const (
 
 // align says how many spoken words each written word became, in order: the
 // best way through the grid of both.
+//
 //nolint:gocognit // one table of cases
 func align(written []string, spoken []provider.Word) []int {
 	m, n := len(written), len(spoken)

@@ -195,7 +195,7 @@ func (b *builder) number(word string) int32 {
 	stem := b.lex.Stem(word)
 	n, ok := b.terms[stem]
 	if !ok {
-		n = int32(len(b.names)) //nolint:gosec // a vocabulary has no two thousand million words
+		n = int32(len(b.names))
 		b.terms[stem] = n
 		b.names = append(b.names, stem)
 		b.weight = append(b.weight, b.lex.Weight(word))
@@ -208,7 +208,7 @@ func (b *builder) number(word string) int32 {
 
 // index writes a passage's postings: one a term, with its best field.
 func (b *builder) index(c chunk) {
-	n := int32(len(b.chunks)) //nolint:gosec // nor passages
+	n := int32(len(b.chunks))
 	put := func(terms []int32, f field) {
 		for _, t := range terms {
 			p := b.post[t]
@@ -255,7 +255,7 @@ func (b *builder) finish() {
 	for i, name := range b.names {
 		if len(name) >= 5 {
 			b.marks[i] = mark(name)
-			b.first[name[0]] = append(b.first[name[0]], int32(i)) //nolint:gosec // as above
+			b.first[name[0]] = append(b.first[name[0]], int32(i))
 		}
 	}
 }

@@ -222,7 +222,7 @@ func (x *Index) ask(t lexis.Term) asked {
 	}
 	links := x.lex.Related(t.Stem)
 	for _, w := range t.Also {
-		links = append(links[:len(links):len(links)], x.lex.Related(w)...)
+		links = append(slices.Clip(links), x.lex.Related(w)...)
 	}
 	for _, r := range links {
 		// A neighbour that says little (work for job) would match everywhere.

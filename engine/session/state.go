@@ -137,6 +137,7 @@ func (s *State) applyReply(e event.Envelope) {
 		s.close(b.Turn)
 	case event.ResultsExtracted, event.TurnTimed:
 		// Facts that others read; the decisions that follow from them are events of their own.
+	default: // Apply has taken the rest
 	}
 }
 

@@ -89,7 +89,7 @@ func (s *Site) Close(ctx context.Context) error {
 	}
 	s.Client.CloseIdleConnections()
 	err := s.Server.Shutdown(ctx)
-	_ = <-s.served // Shutdown says what went wrong
+	<-s.served // Shutdown says what went wrong
 	s.served = nil
 	return err
 }

@@ -57,7 +57,7 @@ func (s *Store) Put(write func(io.Writer) error) (name string, err error) {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // our own folder
+	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("blob: %w: %w", fault.Unavailable, err)
 	}

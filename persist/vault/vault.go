@@ -66,7 +66,7 @@ func Open(path string) (*Vault, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("master key %s: mode %o lets others read it, want 600: %w", path, info.Mode().Perm(), fault.Invalid)
 	}
-	b, err := os.ReadFile(path) //nolint:gosec // The path is the operator's own setting.
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("master key: %w", err)
 	}
@@ -107,7 +107,7 @@ func create(path string) (*Vault, error) {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // The path is the operator's own setting.
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func linphone(t *testing.T, s *house.Server) {
 
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	cmd := exec.CommandContext(ctx, "linphonec", "-c", rc) //nolint:gosec // a foreign phone
+	cmd := exec.CommandContext(ctx, "linphonec", "-c", rc)
 	cmd.Env, cmd.Dir = append(os.Environ(), "HOME="+dir), dir
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)

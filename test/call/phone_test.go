@@ -187,7 +187,7 @@ func (h *handset) signals() {
 // respond says 200 to a request.
 func respond(head string) string {
 	out := "SIP/2.0 200 OK\r\n"
-	for _, line := range strings.Split(head, "\r\n") {
+	for line := range strings.SplitSeq(head, "\r\n") {
 		name, _, _ := strings.Cut(line, ":")
 		switch strings.ToLower(name) {
 		case "via", "from", "to", "call-id", "cseq":
@@ -273,7 +273,7 @@ func (h *handset) speak() {
 			continue
 		}
 		b := []byte{
-			0x80, kind, byte(h.seq >> 8), byte(h.seq), byte(stamp >> 24), byte(stamp >> 16), byte(stamp >> 8), byte(stamp), 0xca, 0xfe, 0, 1, //nolint:gosec // bytes
+			0x80, kind, byte(h.seq >> 8), byte(h.seq), byte(stamp >> 24), byte(stamp >> 16), byte(stamp >> 8), byte(stamp), 0xca, 0xfe, 0, 1,
 		}
 		if marker {
 			b[1] |= 0x80
@@ -287,7 +287,7 @@ func (h *handset) speak() {
 
 // press queues the packets of a key: eight while it is down, three for its end.
 func (h *handset) press(key byte, marker bool) {
-	code := byte(strings.IndexByte("0123456789*#ABCD", key)) //nolint:gosec // 0 to 15
+	code := byte(strings.IndexByte("0123456789*#ABCD", key))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range 11 {
@@ -295,7 +295,7 @@ func (h *handset) press(key byte, marker bool) {
 		if i >= 8 {
 			end = 0x80
 		}
-		h.keys = append(h.keys, event{data: [4]byte{code, end | 10, byte(d >> 8), byte(d)}, marker: marker && i == 0, first: i == 0}) //nolint:gosec // bytes
+		h.keys = append(h.keys, event{data: [4]byte{code, end | 10, byte(d >> 8), byte(d)}, marker: marker && i == 0, first: i == 0})
 	}
 }
 

@@ -99,7 +99,7 @@ func (c sippCall) run(t *testing.T, s *house.Server) {
 	require.NoError(t, os.WriteFile(scenario, []byte(text), 0o600))
 	ctx, stop := context.WithTimeout(t.Context(), lasts(c.sound)+20*time.Second)
 	defer stop()
-	cmd := exec.CommandContext(ctx, "sipp", s.SIP, "-sf", scenario, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-t", "u1", "-m", "1", //nolint:gosec // the tests' own
+	cmd := exec.CommandContext(ctx, "sipp", s.SIP, "-sf", scenario, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-t", "u1", "-m", "1",
 		"-mp", fmt.Sprint(mediaPort(t)), "-cid_str", c.id, "-nostdin", "-timeout", fmt.Sprint(int(lasts(c.sound).Seconds())+15), "-timeout_error",
 		"-trace_err", "-error_file", filepath.Join(dir, "errors"))
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TERM=xterm")

@@ -34,11 +34,11 @@ func utter(t *testing.T, voice, text string) []int16 {
 		execute(t, "flite", "-voice", voice, "-t", text, "-o", loud)
 	}
 	execute(t, "sox", loud, "-t", "raw", "-r", "8000", "-e", "signed", "-b", "16", "-c", "1", raw, "gain", "-n", "-6")
-	b, err := os.ReadFile(raw) //nolint:gosec // our own file
+	b, err := os.ReadFile(raw)
 	require.NoError(t, err)
 	out := make([]int16, len(b)/2)
 	for i := range out {
-		out[i] = int16(binary.LittleEndian.Uint16(b[2*i:])) //nolint:gosec // a sample
+		out[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
 	}
 	return trim(out)
 }
@@ -47,7 +47,7 @@ func execute(t *testing.T, name string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput() //nolint:gosec // the tests' own programs
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	require.NoError(t, err, "%s: %s", name, out)
 }
 
@@ -108,12 +108,12 @@ type law struct {
 func muLaw() *law {
 	l := &law{name: "PCMU", payload: 0}
 	for i := range l.decoded {
-		u := ^uint8(i) //nolint:gosec // a table
+		u := ^uint8(i)
 		v := (int(u&0x0f)<<3+0x84)<<(u>>4&7) - 0x84
 		if u&0x80 != 0 {
 			v = -v
 		}
-		l.decoded[i] = int16(v) //nolint:gosec // 14 bits
+		l.decoded[i] = int16(v)
 	}
 	return l
 }
@@ -121,7 +121,7 @@ func muLaw() *law {
 func aLaw() *law {
 	l := &law{name: "PCMA", payload: 8}
 	for i := range l.decoded {
-		a := uint8(i) ^ 0x55 //nolint:gosec // a table
+		a := uint8(i) ^ 0x55
 		v := int(a&0x0f)<<4 + 8
 		if seg := a >> 4 & 7; seg > 0 {
 			v = (v + 0x100) << (seg - 1)
@@ -129,7 +129,7 @@ func aLaw() *law {
 		if a&0x80 == 0 {
 			v = -v
 		}
-		l.decoded[i] = int16(v) //nolint:gosec // 13 bits
+		l.decoded[i] = int16(v)
 	}
 	return l
 }

@@ -17,7 +17,7 @@ import (
 	"flametree/test/house"
 )
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // The commands as somebody meets them who has never run a server.
 func TestCommandsWithoutAServer(t *testing.T) {
@@ -102,8 +102,14 @@ func TestCommandsWithAndWithoutTheServer(t *testing.T) {
 	ask := func() []string {
 		var out []string
 		for _, args := range [][]string{
-			{"sessions", "list"}, {"sessions", "list", "--json"}, {"journal", "tail"}, {"journal", "tail", "--json"},
-			{"journal", "tail", "--json", "--from", "4"}, {"journal", "verify"}, {"replay", id}, {"replay", id, "--json"},
+			{"sessions", "list"},
+			{"sessions", "list", "--json"},
+			{"journal", "tail"},
+			{"journal", "tail", "--json"},
+			{"journal", "tail", "--json", "--from", "4"},
+			{"journal", "verify"},
+			{"replay", id},
+			{"replay", id, "--json"},
 		} {
 			out = append(out, house.Must(t, append([]string{"--data", s.Data}, args...)...))
 		}
@@ -206,7 +212,7 @@ func TestLogTellsNothingPersonal(t *testing.T) {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		b, err := os.ReadFile(path) //nolint:gosec // in the test's folder
+		b, err := os.ReadFile(path)
 		require.NotContains(t, string(b), "Vogelsang", path)
 		require.NotContains(t, string(b), "canary-kwarg", path)
 		return err

@@ -60,8 +60,7 @@ func (c *customer) run(ctx context.Context, s *house.Server) (caught bool, err e
 	chat := s.Chat(c.agent)
 	for {
 		if err := c.step(ctx, chat); err != nil {
-			var refused *house.Answer
-			if errors.As(err, &refused) {
+			if _, ok := errors.AsType[*house.Answer](err); ok {
 				return false, fmt.Errorf("%s: %w", c.name, err)
 			}
 			return !errors.Is(err, syscall.ECONNREFUSED), nil

@@ -82,8 +82,7 @@ func damaged(t *testing.T, data, log string, damage func(*testing.T, string), to
 	require.NoError(t, err)
 	damage(t, filepath.Join(dir, rel))
 	s, err := house.Start(t, house.Options{Data: dir, Agents: []string{agentFile(t, "ferry")}})
-	var ended *house.Ended
-	if errors.As(err, &ended) {
+	if ended, ok := errors.AsType[*house.Ended](err); ok {
 		t.Log(ended.Err)
 		require.NotContains(t, ended.Err, "panic:", "a damaged disk is no bug")
 		require.NotZero(t, ended.Code)

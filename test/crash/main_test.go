@@ -24,14 +24,14 @@ const seedKey = "FLAMETREE_SEED"
 // chance draws from a seed that is printed.
 func chance(t *testing.T) *rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv(seedKey); s != "" {
 		var err error
 		seed, err = strconv.ParseUint(s, 10, 64)
 		require.NoError(t, err)
 	}
 	t.Logf("%s=%d repeats this run", seedKey, seed)
-	return rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's own chance
+	return rand.New(rand.NewPCG(seed, 1))
 }
 
 // agentFile is the path of an agent file of ours.

@@ -53,7 +53,7 @@ func TestTheDemoIsHeardInterruptedAndReplayed(t *testing.T) {
 		if turn.Interrupted {
 			interrupted++
 		}
-		for _, w := range strings.Fields("limit premium debit new block lost card name john smith thank goodbye") {
+		for w := range strings.FieldsSeq("limit premium debit new block lost card name john smith thank goodbye") {
 			if strings.Contains(turn.Heard, w) {
 				right++
 			}

@@ -52,7 +52,7 @@ func prepare() (done func() error, err error) {
 	}
 	done = func() error { return os.RemoveAll(dir) }
 	bin := filepath.Join(dir, "flametree")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", bin, ".") //nolint:gosec // our own sources
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", bin, ".")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return done, errors.Join(fmt.Errorf("build: %w\n%s", err, out), done())

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"testing"
@@ -87,9 +88,7 @@ func (c *Chat) Do(ctx context.Context, r Request) (*Answer, error) {
 	if r.Type != "" {
 		req.Header.Set("Content-Type", r.Type)
 	}
-	for k, v := range r.Header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, r.Header)
 	resp, err := quickly.RoundTrip(req)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ func Command(t testing.TB, args ...string) Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, Program(), args...) //nolint:gosec // the program under test
+	cmd := exec.CommandContext(ctx, Program(), args...)
 	cmd.Env, cmd.Dir = environment(nil), t.TempDir()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

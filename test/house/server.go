@@ -92,7 +92,7 @@ func Start(t testing.TB, o Options) (*Server, error) {
 	if o.Log != "" {
 		args = append(args, "--log", o.Log)
 	}
-	s.cmd = exec.Command(Program(), append(args, o.Args...)...) //nolint:gosec // the program under test
+	s.cmd = exec.Command(Program(), append(args, o.Args...)...)
 	s.cmd.Env = environment(o.Env)
 	// It must not outlive a test process that is killed.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -160,7 +160,7 @@ func (s *Server) read() error {
 }
 
 func readJSON(path string, into any) error {
-	b, err := os.ReadFile(path) //nolint:gosec // in the test's folder
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ func agentBody(e event.Event, _ *sealing) message {
 		return &pb.AgentStarted{}
 	case event.AgentStopped:
 		return &pb.AgentStopped{Reason: e.Reason}
+	default: // of another file
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ func callBody(e event.Event, s *sealing) message {
 		return &pb.CallInputs{Inputs: inputs(e.Inputs, s)}
 	case event.RecordingClosed:
 		return &pb.RecordingClosed{Blob: e.Blob, RateHz: e.RateHz, LengthNs: int64(e.Length), Bytes: e.Bytes, Cut: e.Cut}
+	default: // of another file
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ func sessionBody(e event.Event, s *sealing) message {
 		return &pb.ResultSet{Field: e.Field, Value: s.text(e.Value)}
 	case event.TurnTimed:
 		return &pb.TurnTimed{Turn: e.Turn, Stages: stages(e.Stages), Waited: e.Waited}
+	default: // of another file
 	}
 	return nil
 }

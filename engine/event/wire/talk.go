@@ -36,6 +36,7 @@ func talkBody(e event.Event, s *sealing) message {
 		return &pb.ToolAnswered{
 			Turn: e.Turn, CallId: e.CallID, Result: s.text(e.Result), TookNs: int64(e.Took), Fault: e.Fault,
 		}
+	default: // of another file
 	}
 	return nil
 }

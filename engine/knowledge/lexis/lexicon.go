@@ -39,10 +39,10 @@ func New() *Lexicon {
 		soft:    make(map[string]bool, 900),
 		idioms:  make(map[string][]idiom, 80),
 	}
-	for _, w := range strings.Fields(lightWords) {
+	for w := range strings.FieldsSeq(lightWords) {
 		l.weight[w] = Light
 	}
-	for _, w := range strings.Fields(emptyWords) {
+	for w := range strings.FieldsSeq(emptyWords) {
 		l.weight[w] = Empty
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(irregularForms), "\n") {

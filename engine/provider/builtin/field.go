@@ -36,7 +36,6 @@ type field struct {
 	provider.Field
 	kind  kind
 	label string // how a customer is asked for it: policy number
-	array bool   // of a Schema: the value is an array
 }
 
 var (

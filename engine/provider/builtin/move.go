@@ -133,7 +133,7 @@ func (t *turn) topic(text string) []lexis.Term {
 		text = r.ReplaceAllString(text, " ")
 	}
 	return without(t.terms(text), func(x lexis.Term) bool {
-		return x.Weight < lexis.Content || x.Stem == "convers" || x.Stem == "state" || x.Stem == "agent"
+		return x.Weight < lexis.Content || x.Stem == "converts" || x.Stem == "state" || x.Stem == "agent"
 	})
 }
 

@@ -146,7 +146,6 @@ type step struct {
 	ask       bool
 	text      string // what to say
 	when      string // condition in its own words, "" for always
-	field     string // what is asked for, when it is a result
 	unknown   bool   // to be said when the answer is not known
 	farewell  bool   // to be said at the end
 	collected bool   // only once the results are there

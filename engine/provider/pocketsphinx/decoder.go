@@ -118,6 +118,7 @@ const cepstra = 13
 // longestHypothesis bounds the words read back from one utterance.
 const longestHypothesis = 512
 
+//nolint:gochecknoglobals // stands for C's own global state
 var silence = sync.OnceFunc(func() { C.ft_quiet() })
 
 // newDecoder loads a decoder; it costs some 20 ms and 10 MB.

@@ -118,6 +118,8 @@ func (d *dictionary) pronounce(word string, acronym bool) []string {
 }
 
 // lexicon guards the lexicon of flite, whose first use writes to it.
+//
+//nolint:gochecknoglobals // stands for C's own global state
 var lexicon = sync.OnceValue(func() *C.cst_lexicon { return C.cmu_lex_init() })
 
 // sounds asks the letter-to-sound rules of flite, "" if they have no answer.
@@ -132,7 +134,7 @@ func sounds(word string) string {
 		return ""
 	}
 	var out []string
-	for _, p := range strings.Fields(C.GoString((*C.char)(unsafe.Pointer(&buf[0])))) {
+	for p := range strings.FieldsSeq(C.GoString((*C.char)(unsafe.Pointer(&buf[0])))) {
 		p = strings.ToUpper(strings.TrimRight(p, "012"))
 		if p == "AX" {
 			p = "AH"

@@ -1,3 +1,8 @@
+// Package pocketsphinx is the built-in recogniser: it hears English with CMU
+// PocketSphinx (BSD licence), in this process and without a key. Its language
+// model is made for each agent from the agent's own file (package lm), so it
+// hears only words it knows: it is a default for demonstrations, and vendors
+// stand behind the same contract.
 package pocketsphinx
 
 import (
@@ -222,7 +227,7 @@ type order struct {
 
 // stream implements provider.Transcription. One goroutine decodes.
 type stream struct {
-	ctx     context.Context //nolint:containedctx // ends with the stream
+	ctx     context.Context
 	cancel  context.CancelFunc
 	in      chan order
 	out     chan provider.Hearing

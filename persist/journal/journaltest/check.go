@@ -2,6 +2,7 @@ package journaltest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"flametree/engine/fault"
@@ -35,10 +36,8 @@ func check(b journal.Batch) error {
 		}
 		once[d.ID] = true
 	}
-	for _, id := range b.Done {
-		if id == "" {
-			return fmt.Errorf("journal: done without an id: %w", fault.Invalid)
-		}
+	if slices.Contains(b.Done, "") {
+		return fmt.Errorf("journal: done without an id: %w", fault.Invalid)
 	}
 	return nil
 }

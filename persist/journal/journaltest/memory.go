@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -163,9 +164,7 @@ func (m *Memory) encode(b journal.Batch) ([]event.Envelope, [][]byte, error) {
 		}
 		bytes[i] = raw
 	}
-	for p, k := range made {
-		m.keys[p] = k
-	}
+	maps.Copy(m.keys, made)
 	return envs, bytes, nil
 }
 

@@ -20,7 +20,7 @@ import (
 type suite struct {
 	*testing.T
 	j   journal.Journal
-	ctx context.Context //nolint:containedctx // The test's own.
+	ctx context.Context
 }
 
 // start is a time on a whole microsecond.
@@ -322,9 +322,15 @@ func (s suite) malformed() {
 func (s suite) apart() {
 	// Names chosen so that careless keys would run into each other.
 	streams := []event.Stream{
-		{Kind: "session", ID: "a"}, {Kind: "session", ID: "a\x00"}, {Kind: "session", ID: "a\x00\x01b"},
-		{Kind: "session", ID: "aa"}, {Kind: "sessiona", ID: "a"}, {Kind: "call", ID: "a"}, {Kind: "session", ID: "\xff"},
-		{Tenant: tenant.ID{15: 1}, Kind: "session", ID: "a"}, {Tenant: tenant.ID{0: 255}, Kind: "session", ID: "a"},
+		{Kind: "session", ID: "a"},
+		{Kind: "session", ID: "a\x00"},
+		{Kind: "session", ID: "a\x00\x01b"},
+		{Kind: "session", ID: "aa"},
+		{Kind: "sessiona", ID: "a"},
+		{Kind: "call", ID: "a"},
+		{Kind: "session", ID: "\xff"},
+		{Tenant: tenant.ID{15: 1}, Kind: "session", ID: "a"},
+		{Tenant: tenant.ID{0: 255}, Kind: "session", ID: "a"},
 	}
 	for i, st := range streams {
 		s.append(batch(st, 0, fmt.Sprint(i), "second"))

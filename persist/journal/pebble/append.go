@@ -265,10 +265,8 @@ func checkKeys(list string, keys []journal.Key) error {
 		if k.Space == "" || k.Name == "" || len(k.Space) > maxName || len(k.Name) > maxName {
 			return fmt.Errorf("journal: %s %d: space and name have 1 to %d bytes: %w", list, i, maxName, fault.Invalid)
 		}
-		for _, other := range keys[:i] {
-			if k == other {
-				return fmt.Errorf("journal: %s %d: named twice: %w", list, i, fault.Invalid)
-			}
+		if slices.Contains(keys[:i], k) {
+			return fmt.Errorf("journal: %s %d: named twice: %w", list, i, fault.Invalid)
 		}
 	}
 	return nil

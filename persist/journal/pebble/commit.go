@@ -373,7 +373,7 @@ func (c *committer) stageNames(r *request) {
 func (c *committer) dueMoves(b *journal.Batch) (rows [][]byte, err error) {
 	ids := b.Done
 	for _, d := range b.Due {
-		ids = append(ids[:len(ids):len(ids)], d.ID)
+		ids = append(slices.Clip(ids), d.ID)
 	}
 	for _, id := range ids {
 		row, err := c.dueRow(b.Stream.Tenant, id)

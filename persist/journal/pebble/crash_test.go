@@ -3,7 +3,9 @@ package pebble_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -119,10 +121,8 @@ func crash(t *testing.T, seed uint64, wrap func(vfs.FS) vfs.FS) (*ledger, *vfs.M
 	}
 	<-l.enough
 	l.mu.Lock()
-	known := &ledger{events: l.events[:len(l.events):len(l.events)], epochs: map[event.Stream]uint64{}, gone: map[string]bool{}}
-	for s, e := range l.epochs {
-		known.epochs[s] = e
-	}
+	known := &ledger{events: slices.Clip(l.events), epochs: map[event.Stream]uint64{}, gone: map[string]bool{}}
+	maps.Copy(known.epochs, l.epochs)
 	for s := range l.gone {
 		known.gone[s] = true
 	}

@@ -144,7 +144,7 @@ func (j *Journal) Close() error {
 	j.cache.Unref()
 	err = errors.Join(err, j.marks.file.Close(), j.lock.Close())
 	if j.failure.err() != nil {
-		return nil // said already; what the engine adds is only noise
+		return nil //nolint:nilerr // said already; what the engine adds is only noise
 	}
 	if err != nil {
 		return fmt.Errorf("journal %s: close: %w", j.dir, err)

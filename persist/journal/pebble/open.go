@@ -24,7 +24,7 @@ const (
 )
 
 const (
-	pipeline  = 2    // groups on their way at once: one is synced while the next is built
+	pipeline  = 1    // groups on their way at once; with two, each was half as large and no sooner done
 	waiting   = 1024 // requests that wait for the committer without blocking their senders
 	newest    = 10_000
 	manyKeys  = 10_000

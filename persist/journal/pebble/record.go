@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"flametree/persist/journal"
 )
@@ -61,10 +62,8 @@ func (h *head) meets(subject string) {
 	if subject == "" || h.many {
 		return
 	}
-	for _, s := range h.subjects {
-		if s == subject {
-			return
-		}
+	if slices.Contains(h.subjects, subject) {
+		return
 	}
 	h.stored = false
 	if len(h.subjects) == maxSubjects {

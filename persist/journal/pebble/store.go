@@ -172,7 +172,7 @@ func (j *Journal) Restore(_ context.Context, s event.Stream) (snap journal.Snaps
 	subjects, rest := make([]string, v[12]), v[13:]
 	for i := range subjects {
 		if subjects[i], rest, err = cutField(rest); err != nil {
-			return journal.Snapshot{}, false, nil //nolint:nilerr // Losing a snapshot is harmless.
+			return journal.Snapshot{}, false, nil
 		}
 	}
 	snap.Data, ok, err = j.keys.openFor(s.Tenant, subjects, rest, snapshotData(stream, snap))

@@ -1,6 +1,7 @@
 package lm
 
 import (
+	"slices"
 	"strings"
 
 	"flametree/engine/provider"
@@ -59,7 +60,7 @@ func subjectOf(h provider.Hints) subject {
 			}
 		}
 	}
-	for _, n := range p.nouns[:len(p.nouns):len(p.nouns)] {
+	for _, n := range slices.Clip(p.nouns) {
 		if !strings.Contains(n, " ") && !function[n] {
 			p.add(&p.nouns, []string{plural(n)})
 		}
@@ -173,10 +174,8 @@ func fills(frames, hole string, list []string, sentence string) bool {
 			if !ok {
 				continue
 			}
-			for _, n := range list {
-				if n == middle {
-					return true
-				}
+			if slices.Contains(list, middle) {
+				return true
 			}
 		}
 	}
@@ -212,12 +211,13 @@ func (v *vocabulary) written(slots [][][]uint32, most int) []string {
 		var next []string
 		for _, s := range out {
 			for _, words := range slot {
-				t := s
+				var t strings.Builder
+				t.WriteString(s)
 				for _, w := range words {
-					t += " " + v.words[w]
+					t.WriteString(" " + v.words[w])
 				}
 				if len(next) < most {
-					next = append(next, t)
+					next = append(next, t.String())
 				}
 			}
 		}

@@ -37,7 +37,7 @@ func (v *vocabulary) id(w string) uint32 {
 
 func (v *vocabulary) sentence(s string) []uint32 {
 	var out []uint32
-	for _, w := range strings.Fields(s) {
+	for w := range strings.FieldsSeq(s) {
 		out = append(out, v.id(w))
 	}
 	return out
@@ -118,7 +118,7 @@ func (c *counter) pattern(slots [][][]uint32, weight float64) {
 func (c *counter) patterns(list []string, weight float64) {
 	parsed, weights, sum := make([][][][]uint32, len(list)), make([]float64, len(list)), 0.0
 	for i, p := range list {
-		n := 1.0
+		var n float64
 		parsed[i], n = parsePattern(c.vocab, p)
 		weights[i] = 1 + math.Log2(n)
 		sum += weights[i] * float64(len(parsed[i]))

@@ -2,13 +2,14 @@ package lm
 
 import (
 	"bytes"
-	"flametree/engine/provider"
 	"fmt"
 	"math"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"flametree/engine/provider"
 )
 
 func ppl(m *Model, s string) (lp float64, n int, oov []string) {
@@ -33,6 +34,7 @@ func ppl(m *Model, s string) (lp float64, n int, oov []string) {
 	}
 	return
 }
+
 func TestProbe(t *testing.T) {
 	bts, _ := os.ReadFile("/usr/share/pocketsphinx/model/en-us/en-us.lm.bin")
 	tr, err := ReadTrie(bts)
@@ -41,7 +43,7 @@ func TestProbe(t *testing.T) {
 	}
 	dict, _ := os.ReadFile("/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict")
 	known := map[string]bool{}
-	for _, l := range strings.Split(string(dict), "\n") {
+	for l := range strings.SplitSeq(string(dict), "\n") {
 		w, _, _ := strings.Cut(l, " ")
 		known[w] = true
 	}
@@ -61,7 +63,7 @@ func TestProbe(t *testing.T) {
 			m.WriteARPA(&buf)
 			lp, n := 0.0, 0
 			var oov []string
-			for _, l := range strings.Split(strings.TrimSpace(string(dev)), "\n") {
+			for l := range strings.SplitSeq(strings.TrimSpace(string(dev)), "\n") {
 				k, s, _ := strings.Cut(l, "|")
 				if k != kb {
 					continue

@@ -66,7 +66,7 @@ func numberTalk() []string {
 		out = append(out, strings.Join(w, " "))
 	}
 	for _, a := range [...]string{"double", "triple"} {
-		for _, b := range strings.Fields(digitRow) {
+		for b := range strings.FieldsSeq(digitRow) {
 			out = append(out, a+" "+b, b+" "+a+" "+b)
 		}
 	}

@@ -147,7 +147,7 @@ func expandNested(p string) []string {
 	}
 	open := strings.LastIndexByte(p[:end], '(')
 	var out []string
-	for _, c := range strings.Split(p[open+1:end], "|") {
+	for c := range strings.SplitSeq(p[open+1:end], "|") {
 		out = append(out, expandNested(p[:open]+c+p[end+1:])...)
 	}
 	return out

@@ -21,7 +21,7 @@ func clauses(text string, acronyms map[string]bool) [][]string {
 			cur = nil
 		}
 	}
-	for _, f := range strings.Fields(spoken.Words(text, "en")) {
+	for f := range strings.FieldsSeq(spoken.Words(text, "en")) {
 		stop := strings.ContainsAny(f[len(f)-1:], ".,;:!?)")
 		for _, part := range strings.FieldsFunc(f, func(r rune) bool { return r != '\'' && !unicode.IsLetter(r) }) {
 			w := strings.Trim(part, "'")
@@ -63,7 +63,7 @@ const verbLeads = `to please can may should could must cannot can't`
 
 func wordSet(s string) map[string]bool {
 	m := make(map[string]bool)
-	for _, w := range strings.Fields(s) {
+	for w := range strings.FieldsSeq(s) {
 		m[w] = true
 	}
 	return m
