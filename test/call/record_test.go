@@ -57,8 +57,10 @@ func TestConversationRecordedAndReplayed(t *testing.T) {
 	require.Equal(t, "completed", k.status(t))
 	timed(t, k)
 	k.equal(t, s)
-	require.NotEmpty(t, k.replay(t, s, "eot=1500ms").Differences, "another timer, other decisions")
-	require.NotEmpty(t, k.replay(t, s, "vad_stop=600ms", "eot_finished=900ms").Differences)
+	// A turn ends by one of two timers, as it sounded finished or not.
+	differs := len(k.replay(t, s, "eot=1500ms").Differences) + len(k.replay(t, s, "eot_finished=1500ms").Differences)
+	require.NotZero(t, differs, "another timer, other decisions")
+	k.equal(t, s)
 	r := house.Command(t, "--data", s.Data, "replay", k.session, "--set", "eto=1s")
 	require.NotZero(t, r.Code, "an unknown setting")
 	require.Contains(t, r.Err, "eto")
