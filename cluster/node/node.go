@@ -155,6 +155,7 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	if err := n.recoverSpools(ctx); err != nil {
 		return err
 	}
+	n.recoverCalls(ctx)
 	n.recoverSessions()
 	clerk := actors.Clerk{Journal: n.journal, Dir: n.dir, Log: n.log}
 	n.done.Go(func() { clerk.Run(n.life) })
@@ -162,6 +163,16 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 }
 
 type lateDirectory struct{ actors.Directory }
+
+// recoverCalls ends the calls that a crash cut off: a call dies with its process.
+func (n *Node) recoverCalls(ctx context.Context) {
+	for call, t := range n.model.Running() {
+		id := actors.ID{Kind: event.CallStream, Tenant: t, Name: call}
+		if err := actors.Close(ctx, n.journal, id, []event.Event{event.CallEnded{Reason: "crash", By: "system"}}); err != nil {
+			n.log.Error("call not closed", "err", err, "call", call)
+		}
+	}
+}
 
 // recoverSessions wakes what a crash left open so that it is closed truthfully.
 func (n *Node) recoverSessions() {

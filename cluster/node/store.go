@@ -133,7 +133,6 @@ func (n *Node) recoverSpool(ctx context.Context, path, call string) error {
 		return err
 	}
 	return actors.Close(ctx, n.journal, id, []event.Event{
-		event.CallEnded{Reason: "crash", By: "system"},
 		event.RecordingClosed{
 			Blob: blob, RateHz: uint32(rec.RateHz), Length: rec.Length, Bytes: uint64(rec.Bytes), Cut: true,
 		},

@@ -7,6 +7,7 @@ package readmodel
 import (
 	"context"
 	"iter"
+	"maps"
 	"sort"
 	"sync"
 	"time"
@@ -58,7 +59,8 @@ type Model struct {
 	tenants  map[tenant.ID]event.TenantCreated
 	agents   map[string]*Agent
 	sessions map[string]*Session
-	byCall   map[string]string // call id → session id
+	byCall   map[string]string    // call id → session id
+	running  map[string]tenant.ID // calls that were offered and have not ended
 	order    []string
 }
 
@@ -66,7 +68,7 @@ type Model struct {
 func New() *Model {
 	m := &Model{
 		tenants: make(map[tenant.ID]event.TenantCreated), agents: make(map[string]*Agent),
-		sessions: make(map[string]*Session), byCall: make(map[string]string),
+		sessions: make(map[string]*Session), byCall: make(map[string]string), running: make(map[string]tenant.ID),
 	}
 	m.moved = sync.NewCond(m.mu.RLocker())
 	return m
@@ -133,7 +135,11 @@ func (m *Model) fold(e event.Envelope) {
 func (m *Model) foldCall(e event.Envelope) {
 	if b, ok := e.Body.(event.CallOffered); ok {
 		m.byCall[e.Stream.ID] = b.Session
+		m.running[e.Stream.ID] = e.Stream.Tenant
 		return
+	}
+	if _, over := e.Body.(event.CallEnded); over {
+		delete(m.running, e.Stream.ID)
 	}
 	s := m.sessions[m.byCall[e.Stream.ID]]
 	if s == nil {
@@ -302,6 +308,13 @@ func (m *Model) Begun(t tenant.ID, agent string, since time.Time) int {
 		}
 	}
 	return n
+}
+
+// Running lists the calls that were offered and have not ended, with their tenants.
+func (m *Model) Running() map[string]tenant.ID {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return maps.Clone(m.running)
 }
 
 // OfCall finds the session that was born with a call.

@@ -12,6 +12,7 @@ import (
 
 // A handset of our own hand does what handsets do, in calls of its own.
 func TestHandset(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "harbour", "single", "patient", "deaf")
 	for name, test := range map[string]func(*testing.T, *house.Server){
 		"keys":            keys,

@@ -27,6 +27,7 @@ import (
 // answer, goodbye; the agent hangs up. Its recording is stereo, the caller on
 // the left; its replay is equal, and differs when one timer is set otherwise.
 func TestConversationRecordedAndReplayed(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "harbour")
 	phone, err := caller.New(t.Context(), caller.Options{Keep: true})
 	require.NoError(t, err)

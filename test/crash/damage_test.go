@@ -21,6 +21,7 @@ import (
 // A server whose newest log was damaged while nobody ran says what is wrong and
 // where, or has everything that was acknowledged; never fewer in silence.
 func TestDamagedLog(t *testing.T) {
+	t.Parallel()
 	draw := chance(t)
 	data := filepath.Join(t.TempDir(), "data")
 	told := fill(t, data)
@@ -167,6 +168,7 @@ func newestLog(t *testing.T, data string) string {
 // A stranger's folder, a folder that another server holds, and a file that is
 // no agent are refused with what and where.
 func TestRefusedFolders(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	s := house.Serve(t, house.Options{Data: data, Agents: []string{agentFile(t, "ferry")}})
 	t.Run("another server runs on it", func(t *testing.T) {

@@ -60,6 +60,7 @@ func eat(t *testing.T, dir string, leave int64) (free func()) {
 // On a nearly full disk new conversations are refused while running ones go on;
 // with room again they are taken.
 func TestNearlyFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := volume(t, 96)
 	data := filepath.Join(dir, "data")
 	env := []string{"FLAMETREE_DISK_LOW=16MB", "FLAMETREE_DISK_BALLAST=4MB"}
@@ -110,6 +111,7 @@ func TestNearlyFullDisk(t *testing.T) {
 // On a disk that runs out of room the engine may end the process: with exit code 3
 // and the reason. With room again everything acknowledged is there.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := volume(t, 96)
 	data := filepath.Join(dir, "data")
 	env := []string{"FLAMETREE_DISK_LOW=1MB", "FLAMETREE_DISK_BALLAST=1MB"}

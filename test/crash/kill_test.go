@@ -159,7 +159,7 @@ func (c *scene) arm(s *house.Server, n int) (instant string, dead <-chan struct{
 		}
 	})
 	time.AfterFunc(3*time.Second, kill)
-	return fmt.Sprintf("after %s number %d", kind, count), gone
+	return fmt.Sprintf("after %s number %d or later", kind, count), gone
 }
 
 // busy reports whether the round is under way.

@@ -5,11 +5,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flametree/engine/provider"
 	"flametree/engine/provider/providertest"
 )
 
 func TestContract(t *testing.T) {
 	s, err := New(Options{})
 	require.NoError(t, err)
-	providertest.RunSynthesizer(t, s)
+	providertest.RunSynthesizer(t, s, provider.Voice{Name: "rms"})
 }

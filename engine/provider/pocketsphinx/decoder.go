@@ -4,6 +4,7 @@ package pocketsphinx
 #cgo pkg-config: pocketsphinx sphinxbase
 #include <stdlib.h>
 #include <pocketsphinx.h>
+#include <sphinxbase/ckd_alloc.h>
 #include <sphinxbase/err.h>
 #include <sphinxbase/feat.h>
 #include <sphinxbase/cmn.h>
@@ -17,7 +18,7 @@ typedef struct {
 
 typedef struct {
 	const char *word;
-	int start, end, acoustic;
+	int start, end;
 } ft_segment;
 
 static void ft_quiet(void) { err_set_logfp(NULL); }
@@ -49,13 +50,6 @@ static void ft_set_mean(ps_decoder_t *ps, const float *v, int n) {
 	if (c->veclen <= 64) cmn_live_set(c, m);
 }
 
-static int ft_mean(ps_decoder_t *ps, float *v, int n) {
-	cmn_t *c = ps_get_feat(ps)->cmn_struct;
-	int k = c->veclen < n ? c->veclen : n;
-	for (int i = 0; i < k; i++) v[i] = MFCC2FLOAT(c->cmn_mean[i]);
-	return k;
-}
-
 static void ft_cep(ps_decoder_t *ps, const float *rows, int n) {
 	mfcc_t v[64][13], *at[64];
 	if (n > 64) n = 64;
@@ -67,16 +61,33 @@ static void ft_cep(ps_decoder_t *ps, const float *rows, int n) {
 	for (int i = 0; i < n; i += 2) ps_process_cep(ps, at + i, n - i < 2 ? n - i : 2, 0, 0);
 }
 
+// The number of sounds in a word, 0 if it is unknown.
+static int ft_sounds_of(ps_decoder_t *ps, const char *word) {
+	char *p = ps_lookup_word(ps, word);
+	if (p == NULL) return 0;
+	int n = 1;
+	for (char *c = p; *c; c++) if (*c == ' ' && c[1] && c[1] != ' ') n++;
+	ckd_free(p);
+	return n;
+}
+
+// Writes an ARPA model in the library's binary form, which loads faster.
+static int ft_pack(const char *arpa, const char *bin) {
+	logmath_t *m = logmath_init(1.0001, 0, 0);
+	ngram_model_t *n = ngram_model_read(NULL, arpa, NGRAM_ARPA, m);
+	int r = n == NULL ? -1 : ngram_model_write(n, bin, NGRAM_BIN);
+	if (n != NULL) ngram_model_free(n);
+	logmath_free(m);
+	return r;
+}
+
 static int ft_segments(ps_decoder_t *ps, ft_segment *out, int max) {
 	int n = 0;
 	ps_seg_t *s = ps_seg_iter(ps);
 	while (s != NULL) {
 		if (n == max) { ps_seg_free(s); break; }
-		int32 ascr = 0, lscr = 0, lback = 0;
 		out[n].word = ps_seg_word(s);
 		ps_seg_frames(s, &out[n].start, &out[n].end);
-		ps_seg_prob(s, &ascr, &lscr, &lback);
-		out[n].acoustic = ascr;
 		n++;
 		s = ps_seg_next(s);
 	}
@@ -102,7 +113,7 @@ type settings struct {
 }
 
 func defaultSettings() settings {
-	return settings{lw: 6.5, wip: 0.65, beam: 1e-48, wbeam: 7e-29, pbeam: 1e-48, vad: 2, fillprob: 1e-8, silprob: 0.005, maxhmmpf: 30000, maxwpf: -1, fwdflat: true, bestpath: true}
+	return settings{lw: 8, wip: 0.4, beam: 1e-48, wbeam: 7e-29, pbeam: 1e-48, vad: 2, fillprob: 1e-8, silprob: 0.005, maxhmmpf: 30000, maxwpf: -1, fwdflat: true, bestpath: true}
 }
 
 // decoder is one search with its own acoustic model, dictionary and language
@@ -110,6 +121,8 @@ func defaultSettings() settings {
 type decoder struct {
 	ps   *C.ps_decoder_t
 	segs []C.ft_segment
+
+	lengths map[string]int // sounds of words met so far
 }
 
 // cepstra is how many coefficients a frame has.
@@ -118,6 +131,7 @@ const cepstra = 13
 // longestHypothesis bounds the words read back from one utterance.
 const longestHypothesis = 512
 
+//
 //nolint:gochecknoglobals // stands for C's own global state
 var silence = sync.OnceFunc(func() { C.ft_quiet() })
 
@@ -140,7 +154,7 @@ func newDecoder(modelDir, dict, lm string, s settings) (*decoder, error) {
 	if ps == nil {
 		return nil, fmt.Errorf("pocketsphinx: load decoder with %s: %w", modelDir, fault.Unavailable)
 	}
-	return &decoder{ps: ps, segs: make([]C.ft_segment, longestHypothesis)}, nil
+	return &decoder{ps: ps, segs: make([]C.ft_segment, longestHypothesis), lengths: make(map[string]int)}, nil
 }
 
 func yesNo(b bool) string {
@@ -148,6 +162,18 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+// packModel writes an ARPA language model in the form that loads fast.
+func packModel(arpa, to string) error {
+	silence()
+	a, b := C.CString(arpa), C.CString(to)
+	defer C.free(unsafe.Pointer(a))
+	defer C.free(unsafe.Pointer(b))
+	if C.ft_pack(a, b) != 0 {
+		return fmt.Errorf("pocketsphinx: pack language model %s: %w", arpa, fault.Unavailable)
+	}
+	return nil
 }
 
 func (d *decoder) free() {
@@ -165,20 +191,9 @@ func (d *decoder) setMean(mean *[cepstra]float32) {
 	C.ft_set_mean(d.ps, (*C.float)(unsafe.Pointer(&mean[0])), cepstra)
 }
 
-func (d *decoder) mean() (v [cepstra]float32) {
-	C.ft_mean(d.ps, (*C.float)(unsafe.Pointer(&v[0])), cepstra)
-	return v
-}
-
 func (d *decoder) start() bool { return C.ps_start_utt(d.ps) == 0 }
 
 func (d *decoder) end() bool { return C.ps_end_utt(d.ps) == 0 }
-
-func (d *decoder) process(pcm []int16) {
-	if len(pcm) > 0 {
-		C.ps_process_raw(d.ps, (*C.int16)(unsafe.Pointer(&pcm[0])), C.size_t(len(pcm)), 0, 0)
-	}
-}
 
 // cepstrum decodes at most 64 rows.
 func (d *decoder) cepstrum(rows [][cepstra]float32) {
@@ -187,16 +202,23 @@ func (d *decoder) cepstrum(rows [][cepstra]float32) {
 	}
 }
 
-func (d *decoder) frames() int { return int(C.ps_get_n_frames(d.ps)) }
-
-func (d *decoder) inSpeech() bool { return C.ps_get_in_speech(d.ps) != 0 }
+// sounds is how many sounds a word has; it remembers them.
+func (d *decoder) sounds(word string) int {
+	if n, ok := d.lengths[word]; ok {
+		return n
+	}
+	w := C.CString(word)
+	defer C.free(unsafe.Pointer(w))
+	n := int(C.ft_sounds_of(d.ps, w))
+	d.lengths[word] = n
+	return n
+}
 
 // segment is one word, filler or silence of the best path. Frames are 10 ms
 // and count from the start of the stream's voiced part.
 type segment struct {
 	word       string
 	start, end int
-	acoustic   int
 }
 
 func (d *decoder) segments() []segment {
@@ -204,7 +226,7 @@ func (d *decoder) segments() []segment {
 	out := make([]segment, 0, n)
 	for _, s := range d.segs[:n] {
 		w, _, _ := strings.Cut(C.GoString(s.word), "(") // "the(2)" is another way to say it
-		out = append(out, segment{word: w, start: int(s.start), end: int(s.end), acoustic: int(s.acoustic)})
+		out = append(out, segment{word: w, start: int(s.start), end: int(s.end)})
 	}
 	return out
 }

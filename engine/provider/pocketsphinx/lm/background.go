@@ -173,6 +173,9 @@ func (x *grown) scan(w uint32, v *vocabulary) {
 	begin, end := t.children(id)
 	for i := begin; i < min(end, t.middle.count); i++ {
 		hid := t.middle.word(i)
+		if hid >= uint32(len(t.words)) {
+			continue
+		}
 		p2, backed := t.bigram(i), t.unigramBackoff(hid)+t.unigram(id)
 		if math.Exp(t.unigram(hid)+p2)*(p2-backed) <= keepBigram/2 {
 			continue

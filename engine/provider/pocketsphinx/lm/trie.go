@@ -98,6 +98,9 @@ func newPacked(count, vocabulary uint32, quant, next uint64) packed {
 func (p *packed) size() uint64 { return (uint64(1+p.count)*p.total+7)/8 + 8 }
 
 func (t *Trie) readWords(b []byte, n uint32) error {
+	if uint64(n) > uint64(len(b)) {
+		return errors.New("truncated word list")
+	}
 	t.words = make([]string, 0, n)
 	t.ids = make(map[string]uint32, n)
 	for range n {
