@@ -14,7 +14,7 @@ import (
 // decodes; it ends with the context, with a break out of Heard, or when
 // everything before CloseSend was heard.
 type stream struct {
-	ctx    context.Context //nolint:containedctx // the life of the stream
+	ctx    context.Context // the life of the stream
 	cancel context.CancelFunc
 	in     *ring
 	done   chan struct{} // closed when the goroutine has ended
@@ -62,24 +62,19 @@ func (s *stream) Heard() iter.Seq2[provider.Hearing, error] {
 			s.cancel()
 			<-s.done
 		}()
-		for {
+		for ended := false; ; {
 			for _, h := range s.collect() {
 				if s.ctx.Err() != nil || !yield(h, nil) {
 					return
 				}
 			}
+			if ended {
+				return
+			}
 			select {
 			case <-s.more:
 			case <-s.done:
-				if s.ctx.Err() != nil {
-					return
-				}
-				for _, h := range s.collect() {
-					if !yield(h, nil) {
-						return
-					}
-				}
-				return
+				ended = true // once more for what came last
 			}
 		}
 	}

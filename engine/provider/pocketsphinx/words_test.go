@@ -129,7 +129,7 @@ func TestNoSentenceOfTheTestWasTaught(t *testing.T) {
 func TestWordsAtEightKilohertz(t *testing.T) {
 	floors := map[string]float64{"rms": 80, "slt": 70, "awb": 70, "espeak": 50}
 	tr := ears(t)
-	for _, set := range strings.Fields(*sets) {
+	for set := range strings.FieldsSeq(*sets) {
 		for _, voice := range []string{"rms", "slt", "awb", "espeak"} {
 			wrong, total, audio, before := 0, 0, 0.0, cpu()
 			list := sentences(t, set)

@@ -133,26 +133,38 @@ func (m *Model) mix(x mixture) {
 	m.trigrams(x, union(tri, x.d.tri))
 }
 
-// union sorts n-grams of both models and attaches the domain's weights.
-func union(grams []gram, events []event) []event {
-	slices.Sort(grams)
-	out := make([]event, 0, len(grams)+len(events))
-	for _, e := range events {
-		for len(grams) > 0 && grams[0] < e.gram {
-			out, grams = append(out, event{grams[0], 0}), grams[1:]
-		}
-		for len(grams) > 0 && grams[0] == e.gram {
-			grams = grams[1:]
-		}
-		out = append(out, e)
-	}
-	for _, g := range grams {
-		out = append(out, event{g, 0})
-	}
-	return slices.CompactFunc(out, func(a, b event) bool { return a.gram == b.gram })
+// candidate is an n-gram that may be worth keeping.
+type candidate struct {
+	event
+	based bool // the base lists it
 }
 
-func (m *Model) bigrams(x mixture, all []event) {
+// negligible is the weight of an n-gram that the domain alone cannot make worth
+// keeping: its share of all tokens is under what keepTrigram asks for.
+const negligible = 0.01
+
+// union sorts n-grams of both models and attaches the domain's weights.
+func union(grams []gram, events []event) []candidate {
+	slices.Sort(grams)
+	grams = slices.Compact(grams)
+	out := make([]candidate, 0, len(grams)+len(events))
+	for _, e := range events {
+		for len(grams) > 0 && grams[0] < e.gram {
+			out, grams = append(out, candidate{event{grams[0], 0}, true}), grams[1:]
+		}
+		c := candidate{event: e}
+		if len(grams) > 0 && grams[0] == e.gram {
+			c.based, grams = true, grams[1:]
+		}
+		out = append(out, c)
+	}
+	for _, g := range grams {
+		out = append(out, candidate{event{g, 0}, true})
+	}
+	return out
+}
+
+func (m *Model) bigrams(x mixture, all []candidate) {
 	for i := 0; i < len(all); {
 		_, h, _ := all[i].words()
 		listed, lower, from := 0.0, 0.0, len(m.bi)
@@ -174,7 +186,7 @@ func (m *Model) bigrams(x mixture, all []event) {
 	}
 }
 
-func (m *Model) trigrams(x mixture, all []event) {
+func (m *Model) trigrams(x mixture, all []candidate) {
 	for i := 0; i < len(all); {
 		a, b, _ := all[i].words()
 		j, seen := i, history{a: a, b: b}
@@ -192,10 +204,13 @@ func (m *Model) trigrams(x mixture, all []event) {
 }
 
 // follow keeps what is worth keeping of the words seen after one bigram.
-func (m *Model) follow(x mixture, at int, h history, all []event) {
+func (m *Model) follow(x mixture, at int, h history, all []candidate) {
 	listed, lower, from := 0.0, 0.0, len(m.tri)
 	often := m.often(h.a) * m.bi[at].prob
 	for _, e := range all {
+		if !e.based && e.weight < negligible {
+			continue
+		}
 		_, _, c := e.words()
 		p, short := x.p3(h, c, e.weight), m.conditional(h.b, c)
 		if often*p*math.Log(p/short) < keepTrigram/4 {
