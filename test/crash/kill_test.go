@@ -250,10 +250,11 @@ func (c *scene) compare(t *testing.T) {
 	for _, from := range c.answered {
 		s := callers[from]
 		require.NotNil(t, s, "%s was answered and has no session", from)
-		k := l.calls[s.call]
 		if !strings.HasPrefix(from, "caller") {
 			continue
 		}
+		k := l.calls[s.call]
+		require.NotNil(t, k, "the call of %s was answered and is missing", from)
 		require.Equal(t, "failed", s.ended, "%s was cut off", from)
 		require.Equal(t, "crash", k.ended, "%s was cut off", from)
 		if strings.HasSuffix(from, "ferry") {

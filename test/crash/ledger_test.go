@@ -201,9 +201,6 @@ func (l *ledger) unsettled() []string {
 		if s.call != "" && s.ended == "" {
 			out = append(out, "session "+id+" of a call")
 		}
-		if c := l.calls[s.call]; s.call != "" && (c == nil || c.ended == "") {
-			out = append(out, "call "+s.call)
-		}
 	}
 	for id, c := range l.calls {
 		if c.ended == "" {
