@@ -15,6 +15,7 @@ import (
 	"flametree/engine/agent"
 	"flametree/engine/event"
 	"flametree/engine/fault"
+	"flametree/engine/provider"
 	"flametree/engine/tenant"
 	"flametree/persist/journal"
 )
@@ -137,9 +138,19 @@ func (n *Node) configure(ctx context.Context, t tenant.ID, spec *agent.Spec, tex
 	if _, err := ask[*agent.State](ctx, n.dir, actors.ID{Kind: event.AgentStream, Tenant: t, Name: a.ID}, msg); err != nil {
 		return err
 	}
-	// The language model and the index are built before anybody calls.
-	_, err := n.casting.Cast(ctx, t, a.ID, 0)
-	return err
+	// The index is built before anybody writes, the vocabulary before anybody calls.
+	cast, err := n.casting.Cast(ctx, t, a.ID, 0)
+	if err != nil {
+		return err
+	}
+	if ears, ok := cast.Hears.(provider.Preparer); ok && n.phone != nil {
+		n.done.Go(func() {
+			if err := ears.Prepare(cast.Hints); err != nil {
+				n.log.Warn("vocabulary", "err", err, "agent", a.ID)
+			}
+		})
+	}
+	return nil
 }
 
 // tenant finds the tenant that files go to, or makes it.

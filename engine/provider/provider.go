@@ -163,6 +163,12 @@ type Transcriber interface {
 	Open(ctx context.Context, f Format) (Transcription, error)
 }
 
+// Preparer is a Transcriber that makes something of an agent's hints once. Told
+// before the first call, it lets no caller wait. It is safe for concurrent use.
+type Preparer interface {
+	Prepare(h Hints) error
+}
+
 // Transcription is one open stream. Write, Finalize and Heard may run
 // concurrently with each other, not with themselves.
 type Transcription interface {

@@ -123,19 +123,15 @@ func serve(t *testing.T) (*node.Node, string) {
 }
 
 func TestNoSentenceStandsInTheCorpus(t *testing.T) {
-	corpus := make(map[string]bool)
+	require.Len(t, sentences(), 30)
 	for _, f := range demo.Files() {
 		rev, _, err := agent.Compile("x", 1, f.Text)
 		require.NoError(t, err)
-		for _, s := range lm.Sentences(rev.Hints()) {
-			corpus[strings.ToLower(strings.TrimSpace(s))] = true
-		}
-	}
-	require.Greater(t, len(corpus), 500)
-	require.Len(t, sentences(), 30)
-	for _, s := range sentences() {
-		if corpus[s] {
-			t.Errorf("%q is in the corpus", s)
+		require.True(t, lm.Contains(rev.Hints(), "thank you very much"), "the check itself must work")
+		for _, s := range sentences() {
+			if lm.Contains(rev.Hints(), s) {
+				t.Errorf("%q is in the corpus", s)
+			}
 		}
 	}
 }

@@ -87,8 +87,9 @@ type step struct {
 	over bool   // nothing more comes
 }
 
-// take copies out samples up to the next mark. n 0 without mark and over means
-// that there is nothing yet.
+// take fills into, or copies out what is left before the next mark or the end:
+// what is heard does not depend on the sizes it was written in. n 0 without
+// mark and over means that there is too little yet.
 func (r *ring) take(into []int16) step {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,6 +102,9 @@ func (r *ring) take(into []int16) step {
 		limit = r.marks[0]
 	}
 	s := step{at: r.read}
+	if limit-r.read < uint64(len(into)) && len(r.marks) == 0 && !r.ended {
+		return s
+	}
 	for s.n < len(into) && r.read < limit {
 		from := r.read % uint64(len(r.buf))
 		n := copy(into[s.n:], r.buf[from:min(uint64(len(r.buf)), from+limit-r.read)])

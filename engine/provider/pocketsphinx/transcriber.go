@@ -43,7 +43,10 @@ type resting struct {
 	since time.Time
 }
 
-var _ provider.Transcriber = (*Transcriber)(nil)
+var (
+	_ provider.Transcriber = (*Transcriber)(nil)
+	_ provider.Preparer    = (*Transcriber)(nil)
+)
 
 // New returns a Transcriber. Nothing is loaded before the first Open or
 // Prepare.
@@ -56,7 +59,7 @@ func New(opt Options) *Transcriber {
 	return &Transcriber{opt: opt, library: newLibrary(opt.Dir, opt.ModelDir)}
 }
 
-// Prepare builds the vocabulary of h, so that no caller waits for it. The first
+// Prepare implements provider.Preparer: it builds the vocabulary of h, so that no caller waits for it. The first
 // one of a process takes about a second, later ones some tens of milliseconds.
 func (t *Transcriber) Prepare(h provider.Hints) error {
 	_, err := t.library.get(h)
