@@ -17,6 +17,9 @@ type AgentCreated struct {
 type AgentSaved struct {
 	Revision uint64 // 1, 2, …
 	File     string // YAML as it was given
+	// Pins are the blobs of what the file names and the revision is to keep:
+	// "group/NAME", "document/NAME" to sha256.
+	Pins []Pair
 }
 
 // AgentPublished makes a revision the one that new sessions take.

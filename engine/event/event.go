@@ -38,6 +38,7 @@ const (
 	AgentStream   StreamKind = "agent"
 	SessionStream StreamKind = "session"
 	CallStream    StreamKind = "call"
+	SourceStream  StreamKind = "source"
 )
 
 // Stream names one history. Tenant all zero is the installation itself.

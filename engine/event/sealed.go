@@ -63,3 +63,39 @@ func (AgentPublished) event() {}
 func (AgentStarted) event() {}
 
 func (AgentStopped) event() {}
+
+func (SkillRan) event() {}
+
+func (QuestionUnanswered) event() {}
+
+func (CustomerVerified) event() {}
+
+func (GuardHit) event() {}
+
+func (HistorySummarised) event() {}
+
+func (TurnTraced) event() {}
+
+func (SuggestionMade) event() {}
+
+func (AgentDrafted) event() {}
+
+func (SourceCreated) event() {}
+
+func (SourceSaved) event() {}
+
+func (SourceIndexing) event() {}
+
+func (SourceIndexed) event() {}
+
+func (SourceFailed) event() {}
+
+func (SourceStopped) event() {}
+
+func (SourceConnected) event() {}
+
+func (SourceDisconnected) event() {}
+
+func (SourceRemoved) event() {}
+
+func (QuestionResolved) event() {}

@@ -92,8 +92,10 @@ type Request struct {
 	Tools     []Tool
 	Schema    json.RawMessage // when set, the whole Text is one JSON value of this schema
 	MaxTokens int
-	Voice     bool          // the reply will be spoken: short clauses, no markup
-	Deadline  time.Duration // for the whole reply; 0 = none besides the context's
+	// Temperature is how freely words are chosen, 0 to 2; negative = the vendor's default.
+	Temperature float64
+	Voice       bool          // the reply will be spoken: short clauses, no markup
+	Deadline    time.Duration // for the whole reply; 0 = none besides the context's
 }
 
 // Finish says why a reply ended.
@@ -122,6 +124,14 @@ type Completer interface {
 	// Complete yields the reply as it is generated. Breaking out of the loop
 	// cancels the request; an error is the last element and wraps a fault.Kind.
 	Complete(ctx context.Context, r Request) iter.Seq2[Delta, error]
+}
+
+// Embedder places texts in a space in which likeness is nearness. It is safe
+// for concurrent use.
+type Embedder interface {
+	// Embed gives one vector of length 1 and Dim numbers for each text.
+	Embed(ctx context.Context, texts []string) ([][]float32, error)
+	Dim() int
 }
 
 // Hints help a recogniser with words it would otherwise not expect.
