@@ -74,8 +74,6 @@ func (GuardHit) event() {}
 
 func (HistorySummarised) event() {}
 
-func (TurnTraced) event() {}
-
 func (SuggestionMade) event() {}
 
 func (AgentDrafted) event() {}

@@ -87,6 +87,14 @@ type ModelAnswered struct {
 	Whole     time.Duration
 	Passages  []Passage
 	Fault     string // kind and message when it failed; Text holds what came before
+
+	// How the request was made up, for the trace of the turn.
+	State    string // of the workflow
+	Parts    []TracedPart
+	Messages uint32
+	Offered  []string // tools: any other call is refused
+	Attempts []Attempt
+	Cost     uint64 // millionths of the currency the connector is priced in; 0 = unknown
 }
 
 // ToolCall is a call the model asked for. Args is a JSON object.
@@ -134,9 +142,11 @@ type ToolCalled struct {
 type ToolAnswered struct {
 	Turn   uint64
 	CallID string
-	Result Private
+	Result Private // text, or JSON of at most 64 KB; a model is shown its beginning
 	Took   time.Duration
 	Fault  string
+	Tool   string        // "" = the engine itself answered
+	Sets   []PrivatePair // conversation results that the tool's code set, not yet checked
 }
 
 // ReplySent is the agent's (or an operator's) written line, durable before the

@@ -41,18 +41,6 @@ type HistorySummarised struct {
 	Text Private
 }
 
-// TurnTraced tells how one request to the model was made up.
-type TurnTraced struct {
-	Turn     uint64
-	Step     uint32
-	State    string
-	Parts    []TracedPart
-	Messages uint32
-	Tools    []string
-	Attempts []Attempt
-	Cost     uint64 // millionths of the currency the connector is priced in; 0 = unknown
-}
-
 // TracedPart is one part of the prompt with its size.
 type TracedPart struct {
 	Kind   string
@@ -95,9 +83,6 @@ func (GuardHit) Kind() Kind { return "guard.hit.v1" }
 
 // Kind implements Event.
 func (HistorySummarised) Kind() Kind { return "history.summarised.v1" }
-
-// Kind implements Event.
-func (TurnTraced) Kind() Kind { return "turn.traced.v1" }
 
 // Kind implements Event.
 func (SuggestionMade) Kind() Kind { return "suggestion.made.v1" }

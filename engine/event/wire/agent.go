@@ -12,7 +12,9 @@ func agentBody(e event.Event, _ *sealing) message {
 	case event.AgentCreated:
 		return &pb.AgentCreated{Name: e.Name, Alias: e.Alias, TokenHash: e.TokenHash}
 	case event.AgentSaved:
-		return &pb.AgentSaved{Revision: e.Revision, File: e.File}
+		return &pb.AgentSaved{Revision: e.Revision, File: e.File, Pins: pairs(e.Pins)}
+	case event.AgentDrafted:
+		return &pb.AgentDrafted{File: e.File, Fault: e.Fault}
 	case event.AgentPublished:
 		return &pb.AgentPublished{Revision: e.Revision}
 	case event.AgentStarted:
@@ -35,7 +37,11 @@ func agentEvent(k event.Kind, b []byte, _ *opening) (event.Event, error) {
 			return event.AgentCreated{Name: m.Name, Alias: m.Alias, TokenHash: m.TokenHash}
 		})
 	case event.AgentSaved{}.Kind():
-		return read(b, func(m *pb.AgentSaved) event.Event { return event.AgentSaved{Revision: m.Revision, File: m.File} })
+		return read(b, func(m *pb.AgentSaved) event.Event {
+			return event.AgentSaved{Revision: m.Revision, File: m.File, Pins: unpair(m.Pins)}
+		})
+	case event.AgentDrafted{}.Kind():
+		return read(b, func(m *pb.AgentDrafted) event.Event { return event.AgentDrafted{File: m.File, Fault: m.Fault} })
 	case event.AgentPublished{}.Kind():
 		return read(b, func(m *pb.AgentPublished) event.Event { return event.AgentPublished{Revision: m.Revision} })
 	case event.AgentStarted{}.Kind():

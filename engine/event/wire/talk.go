@@ -35,6 +35,7 @@ func talkBody(e event.Event, s *sealing) message {
 	case event.ToolAnswered:
 		return &pb.ToolAnswered{
 			Turn: e.Turn, CallId: e.CallID, Result: s.text(e.Result), TookNs: int64(e.Took), Fault: e.Fault,
+			Tool: e.Tool, Sets: s.pairs(e.Sets),
 		}
 	default: // of another file
 	}
@@ -83,6 +84,7 @@ func talkEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 		return read(b, func(m *pb.ToolAnswered) event.Event {
 			return event.ToolAnswered{
 				Turn: m.Turn, CallID: m.CallId, Result: o.text(m.Result), Took: time.Duration(m.TookNs), Fault: m.Fault,
+				Tool: m.Tool, Sets: o.pairs(m.Sets),
 			}
 		})
 	}
@@ -93,6 +95,7 @@ func modelAnswered(e event.ModelAnswered, s *sealing) *pb.ModelAnswered {
 	m := &pb.ModelAnswered{
 		Turn: e.Turn, Step: e.Step, Provider: e.Provider, Model: e.Model, Text: s.text(e.Text),
 		Input: e.Input, Output: e.Output, FirstByteNs: int64(e.FirstByte), WholeNs: int64(e.Whole), Fault: e.Fault,
+		State: e.State, Parts: traced(e.Parts), Messages: e.Messages, Offered: e.Offered, Attempts: attempts(e.Attempts), Cost: e.Cost,
 	}
 	for _, c := range e.Calls {
 		m.Calls = append(m.Calls, toolCall(c, s))
@@ -108,6 +111,7 @@ func readAnswered(m *pb.ModelAnswered, o *opening) event.Event {
 		Turn: m.Turn, Step: m.Step, Provider: m.Provider, Model: m.Model, Text: o.text(m.Text),
 		Input: m.Input, Output: m.Output,
 		FirstByte: time.Duration(m.FirstByteNs), Whole: time.Duration(m.WholeNs), Fault: m.Fault,
+		State: m.State, Parts: untraced(m.Parts), Messages: m.Messages, Offered: m.Offered, Attempts: unattempted(m.Attempts), Cost: m.Cost,
 	}
 	for _, c := range m.Calls {
 		e.Calls = append(e.Calls, readToolCall(c, o))

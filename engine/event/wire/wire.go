@@ -111,6 +111,11 @@ func Kinds() []event.Kind {
 		event.ReplyStarted{}.Kind(), event.ReplySent{}.Kind(), event.ReplySpoken{}.Kind(), event.ReplyLost{}.Kind(),
 		event.ModelAnswered{}.Kind(), event.ResultsExtracted{}.Kind(), event.ResultSet{}.Kind(),
 		event.StateEntered{}.Kind(), event.ToolCalled{}.Kind(), event.ToolAnswered{}.Kind(), event.TurnTimed{}.Kind(),
+		event.SkillRan{}.Kind(), event.QuestionUnanswered{}.Kind(), event.CustomerVerified{}.Kind(), event.GuardHit{}.Kind(),
+		event.HistorySummarised{}.Kind(), event.SuggestionMade{}.Kind(), event.AgentDrafted{}.Kind(),
+		event.SourceCreated{}.Kind(), event.SourceSaved{}.Kind(), event.SourceIndexing{}.Kind(), event.SourceIndexed{}.Kind(),
+		event.SourceFailed{}.Kind(), event.SourceStopped{}.Kind(), event.SourceConnected{}.Kind(),
+		event.SourceDisconnected{}.Kind(), event.SourceRemoved{}.Kind(), event.QuestionResolved{}.Kind(),
 	}
 }
 
@@ -119,7 +124,7 @@ func bodyOf(e event.Event, s *sealing) (message, error) {
 	if e == nil {
 		return nil, fmt.Errorf("encode: an envelope without an event: %w", fault.Invalid)
 	}
-	for _, family := range []func(event.Event, *sealing) message{talkBody, sessionBody, callBody, agentBody} {
+	for _, family := range []func(event.Event, *sealing) message{talkBody, sessionBody, callBody, deedBody, agentBody, sourceBody} {
 		if m := family(e, s); m != nil {
 			return m, nil
 		}
@@ -129,7 +134,7 @@ func bodyOf(e event.Event, s *sealing) (message, error) {
 
 // eventOf reads the body of a known kind.
 func eventOf(k event.Kind, b []byte, o *opening) (event.Event, error) {
-	for _, family := range []func(event.Kind, []byte, *opening) (event.Event, error){talkEvent, sessionEvent, callEvent, agentEvent} {
+	for _, family := range []func(event.Kind, []byte, *opening) (event.Event, error){talkEvent, sessionEvent, callEvent, deedEvent, agentEvent, sourceEvent} {
 		e, err := family(k, b, o)
 		if err != nil {
 			return nil, fmt.Errorf("decode %s: %w: %w", k, err, fault.Invalid)

@@ -441,6 +441,7 @@ type AgentSaved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	File          string                 `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	Pins          []*Pair                `protobuf:"bytes,3,rep,name=pins,proto3" json:"pins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -489,6 +490,65 @@ func (x *AgentSaved) GetFile() string {
 	return ""
 }
 
+func (x *AgentSaved) GetPins() []*Pair {
+	if x != nil {
+		return x.Pins
+	}
+	return nil
+}
+
+type AgentDrafted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	File          string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Fault         string                 `protobuf:"bytes,2,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgentDrafted) Reset() {
+	*x = AgentDrafted{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgentDrafted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgentDrafted) ProtoMessage() {}
+
+func (x *AgentDrafted) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgentDrafted.ProtoReflect.Descriptor instead.
+func (*AgentDrafted) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AgentDrafted) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *AgentDrafted) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
 type AgentPublished struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
@@ -498,7 +558,7 @@ type AgentPublished struct {
 
 func (x *AgentPublished) Reset() {
 	*x = AgentPublished{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[7]
+	mi := &file_engine_event_wire_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +570,7 @@ func (x *AgentPublished) String() string {
 func (*AgentPublished) ProtoMessage() {}
 
 func (x *AgentPublished) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[7]
+	mi := &file_engine_event_wire_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +583,7 @@ func (x *AgentPublished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentPublished.ProtoReflect.Descriptor instead.
 func (*AgentPublished) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{7}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AgentPublished) GetRevision() uint64 {
@@ -541,7 +601,7 @@ type AgentStarted struct {
 
 func (x *AgentStarted) Reset() {
 	*x = AgentStarted{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[8]
+	mi := &file_engine_event_wire_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -553,7 +613,7 @@ func (x *AgentStarted) String() string {
 func (*AgentStarted) ProtoMessage() {}
 
 func (x *AgentStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[8]
+	mi := &file_engine_event_wire_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -566,7 +626,7 @@ func (x *AgentStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentStarted.ProtoReflect.Descriptor instead.
 func (*AgentStarted) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{8}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{9}
 }
 
 type AgentStopped struct {
@@ -578,7 +638,7 @@ type AgentStopped struct {
 
 func (x *AgentStopped) Reset() {
 	*x = AgentStopped{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[9]
+	mi := &file_engine_event_wire_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +650,7 @@ func (x *AgentStopped) String() string {
 func (*AgentStopped) ProtoMessage() {}
 
 func (x *AgentStopped) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[9]
+	mi := &file_engine_event_wire_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +663,7 @@ func (x *AgentStopped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentStopped.ProtoReflect.Descriptor instead.
 func (*AgentStopped) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{9}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AgentStopped) GetReason() string {
@@ -628,7 +688,7 @@ type CallOffered struct {
 
 func (x *CallOffered) Reset() {
 	*x = CallOffered{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[10]
+	mi := &file_engine_event_wire_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +700,7 @@ func (x *CallOffered) String() string {
 func (*CallOffered) ProtoMessage() {}
 
 func (x *CallOffered) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[10]
+	mi := &file_engine_event_wire_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +713,7 @@ func (x *CallOffered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallOffered.ProtoReflect.Descriptor instead.
 func (*CallOffered) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{10}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CallOffered) GetSession() string {
@@ -718,7 +778,7 @@ type CallAnswered struct {
 
 func (x *CallAnswered) Reset() {
 	*x = CallAnswered{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[11]
+	mi := &file_engine_event_wire_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +790,7 @@ func (x *CallAnswered) String() string {
 func (*CallAnswered) ProtoMessage() {}
 
 func (x *CallAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[11]
+	mi := &file_engine_event_wire_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +803,7 @@ func (x *CallAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallAnswered.ProtoReflect.Descriptor instead.
 func (*CallAnswered) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{11}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CallAnswered) GetCodec() string {
@@ -790,7 +850,7 @@ type CallHeld struct {
 
 func (x *CallHeld) Reset() {
 	*x = CallHeld{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[12]
+	mi := &file_engine_event_wire_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +862,7 @@ func (x *CallHeld) String() string {
 func (*CallHeld) ProtoMessage() {}
 
 func (x *CallHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[12]
+	mi := &file_engine_event_wire_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +875,7 @@ func (x *CallHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallHeld.ProtoReflect.Descriptor instead.
 func (*CallHeld) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{12}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CallHeld) GetOffsetNs() int64 {
@@ -834,7 +894,7 @@ type CallResumed struct {
 
 func (x *CallResumed) Reset() {
 	*x = CallResumed{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[13]
+	mi := &file_engine_event_wire_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -846,7 +906,7 @@ func (x *CallResumed) String() string {
 func (*CallResumed) ProtoMessage() {}
 
 func (x *CallResumed) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[13]
+	mi := &file_engine_event_wire_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -859,7 +919,7 @@ func (x *CallResumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallResumed.ProtoReflect.Descriptor instead.
 func (*CallResumed) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{13}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CallResumed) GetOffsetNs() int64 {
@@ -879,7 +939,7 @@ type CallDigit struct {
 
 func (x *CallDigit) Reset() {
 	*x = CallDigit{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[14]
+	mi := &file_engine_event_wire_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -891,7 +951,7 @@ func (x *CallDigit) String() string {
 func (*CallDigit) ProtoMessage() {}
 
 func (x *CallDigit) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[14]
+	mi := &file_engine_event_wire_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -904,7 +964,7 @@ func (x *CallDigit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallDigit.ProtoReflect.Descriptor instead.
 func (*CallDigit) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{14}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CallDigit) GetDigit() *Sealed {
@@ -936,7 +996,7 @@ type CallEnded struct {
 
 func (x *CallEnded) Reset() {
 	*x = CallEnded{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[15]
+	mi := &file_engine_event_wire_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1008,7 @@ func (x *CallEnded) String() string {
 func (*CallEnded) ProtoMessage() {}
 
 func (x *CallEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[15]
+	mi := &file_engine_event_wire_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1021,7 @@ func (x *CallEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallEnded.ProtoReflect.Descriptor instead.
 func (*CallEnded) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{15}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CallEnded) GetReason() string {
@@ -1022,7 +1082,7 @@ type CallInputs struct {
 
 func (x *CallInputs) Reset() {
 	*x = CallInputs{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[16]
+	mi := &file_engine_event_wire_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1094,7 @@ func (x *CallInputs) String() string {
 func (*CallInputs) ProtoMessage() {}
 
 func (x *CallInputs) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[16]
+	mi := &file_engine_event_wire_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1107,7 @@ func (x *CallInputs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallInputs.ProtoReflect.Descriptor instead.
 func (*CallInputs) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{16}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CallInputs) GetInputs() []*TurnInput {
@@ -1075,7 +1135,7 @@ type TurnInput struct {
 
 func (x *TurnInput) Reset() {
 	*x = TurnInput{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[17]
+	mi := &file_engine_event_wire_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1147,7 @@ func (x *TurnInput) String() string {
 func (*TurnInput) ProtoMessage() {}
 
 func (x *TurnInput) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[17]
+	mi := &file_engine_event_wire_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1160,7 @@ func (x *TurnInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TurnInput.ProtoReflect.Descriptor instead.
 func (*TurnInput) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{17}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TurnInput) GetOffsetNs() int64 {
@@ -1186,7 +1246,7 @@ type RecordingClosed struct {
 
 func (x *RecordingClosed) Reset() {
 	*x = RecordingClosed{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[18]
+	mi := &file_engine_event_wire_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1198,7 +1258,7 @@ func (x *RecordingClosed) String() string {
 func (*RecordingClosed) ProtoMessage() {}
 
 func (x *RecordingClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[18]
+	mi := &file_engine_event_wire_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1211,7 +1271,7 @@ func (x *RecordingClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordingClosed.ProtoReflect.Descriptor instead.
 func (*RecordingClosed) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{18}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RecordingClosed) GetBlob() string {
@@ -1274,7 +1334,7 @@ type SessionCreated struct {
 
 func (x *SessionCreated) Reset() {
 	*x = SessionCreated{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[19]
+	mi := &file_engine_event_wire_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1346,7 @@ func (x *SessionCreated) String() string {
 func (*SessionCreated) ProtoMessage() {}
 
 func (x *SessionCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[19]
+	mi := &file_engine_event_wire_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1359,7 @@ func (x *SessionCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionCreated.ProtoReflect.Descriptor instead.
 func (*SessionCreated) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{19}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SessionCreated) GetAgent() string {
@@ -1434,7 +1494,7 @@ type SessionUpdated struct {
 
 func (x *SessionUpdated) Reset() {
 	*x = SessionUpdated{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[20]
+	mi := &file_engine_event_wire_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1506,7 @@ func (x *SessionUpdated) String() string {
 func (*SessionUpdated) ProtoMessage() {}
 
 func (x *SessionUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[20]
+	mi := &file_engine_event_wire_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +1519,7 @@ func (x *SessionUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionUpdated.ProtoReflect.Descriptor instead.
 func (*SessionUpdated) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{20}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SessionUpdated) GetName() *Sealed {
@@ -1508,7 +1568,7 @@ type SessionHandedOver struct {
 
 func (x *SessionHandedOver) Reset() {
 	*x = SessionHandedOver{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[21]
+	mi := &file_engine_event_wire_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1580,7 @@ func (x *SessionHandedOver) String() string {
 func (*SessionHandedOver) ProtoMessage() {}
 
 func (x *SessionHandedOver) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[21]
+	mi := &file_engine_event_wire_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1593,7 @@ func (x *SessionHandedOver) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionHandedOver.ProtoReflect.Descriptor instead.
 func (*SessionHandedOver) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{21}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SessionHandedOver) GetMode() string {
@@ -1566,7 +1626,7 @@ type SessionEnded struct {
 
 func (x *SessionEnded) Reset() {
 	*x = SessionEnded{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[22]
+	mi := &file_engine_event_wire_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +1638,7 @@ func (x *SessionEnded) String() string {
 func (*SessionEnded) ProtoMessage() {}
 
 func (x *SessionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[22]
+	mi := &file_engine_event_wire_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +1651,7 @@ func (x *SessionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionEnded.ProtoReflect.Descriptor instead.
 func (*SessionEnded) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{22}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SessionEnded) GetStatus() string {
@@ -1613,7 +1673,7 @@ type MessageReceived struct {
 
 func (x *MessageReceived) Reset() {
 	*x = MessageReceived{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[23]
+	mi := &file_engine_event_wire_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1625,7 +1685,7 @@ func (x *MessageReceived) String() string {
 func (*MessageReceived) ProtoMessage() {}
 
 func (x *MessageReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[23]
+	mi := &file_engine_event_wire_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1638,7 +1698,7 @@ func (x *MessageReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageReceived.ProtoReflect.Descriptor instead.
 func (*MessageReceived) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{23}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MessageReceived) GetTurn() uint64 {
@@ -1683,7 +1743,7 @@ type UtteranceHeard struct {
 
 func (x *UtteranceHeard) Reset() {
 	*x = UtteranceHeard{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[24]
+	mi := &file_engine_event_wire_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1755,7 @@ func (x *UtteranceHeard) String() string {
 func (*UtteranceHeard) ProtoMessage() {}
 
 func (x *UtteranceHeard) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[24]
+	mi := &file_engine_event_wire_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1768,7 @@ func (x *UtteranceHeard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UtteranceHeard.ProtoReflect.Descriptor instead.
 func (*UtteranceHeard) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{24}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UtteranceHeard) GetTurn() uint64 {
@@ -1765,7 +1825,7 @@ type ReplyStarted struct {
 
 func (x *ReplyStarted) Reset() {
 	*x = ReplyStarted{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[25]
+	mi := &file_engine_event_wire_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +1837,7 @@ func (x *ReplyStarted) String() string {
 func (*ReplyStarted) ProtoMessage() {}
 
 func (x *ReplyStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[25]
+	mi := &file_engine_event_wire_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +1850,7 @@ func (x *ReplyStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyStarted.ProtoReflect.Descriptor instead.
 func (*ReplyStarted) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{25}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ReplyStarted) GetTurn() uint64 {
@@ -1835,13 +1895,19 @@ type ModelAnswered struct {
 	WholeNs       int64                  `protobuf:"varint,10,opt,name=whole_ns,json=wholeNs,proto3" json:"whole_ns,omitempty"`
 	Passages      []*Passage             `protobuf:"bytes,11,rep,name=passages,proto3" json:"passages,omitempty"`
 	Fault         string                 `protobuf:"bytes,12,opt,name=fault,proto3" json:"fault,omitempty"`
+	State         string                 `protobuf:"bytes,13,opt,name=state,proto3" json:"state,omitempty"`
+	Parts         []*TracedPart          `protobuf:"bytes,14,rep,name=parts,proto3" json:"parts,omitempty"`
+	Messages      uint32                 `protobuf:"varint,15,opt,name=messages,proto3" json:"messages,omitempty"`
+	Offered       []string               `protobuf:"bytes,16,rep,name=offered,proto3" json:"offered,omitempty"`
+	Attempts      []*Attempt             `protobuf:"bytes,17,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	Cost          uint64                 `protobuf:"varint,18,opt,name=cost,proto3" json:"cost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelAnswered) Reset() {
 	*x = ModelAnswered{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[26]
+	mi := &file_engine_event_wire_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1853,7 +1919,7 @@ func (x *ModelAnswered) String() string {
 func (*ModelAnswered) ProtoMessage() {}
 
 func (x *ModelAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[26]
+	mi := &file_engine_event_wire_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1866,7 +1932,7 @@ func (x *ModelAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelAnswered.ProtoReflect.Descriptor instead.
 func (*ModelAnswered) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{26}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ModelAnswered) GetTurn() uint64 {
@@ -1953,6 +2019,48 @@ func (x *ModelAnswered) GetFault() string {
 	return ""
 }
 
+func (x *ModelAnswered) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ModelAnswered) GetParts() []*TracedPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *ModelAnswered) GetMessages() uint32 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+func (x *ModelAnswered) GetOffered() []string {
+	if x != nil {
+		return x.Offered
+	}
+	return nil
+}
+
+func (x *ModelAnswered) GetAttempts() []*Attempt {
+	if x != nil {
+		return x.Attempts
+	}
+	return nil
+}
+
+func (x *ModelAnswered) GetCost() uint64 {
+	if x != nil {
+		return x.Cost
+	}
+	return 0
+}
+
 type ToolCall struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1964,7 +2072,7 @@ type ToolCall struct {
 
 func (x *ToolCall) Reset() {
 	*x = ToolCall{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[27]
+	mi := &file_engine_event_wire_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2084,7 @@ func (x *ToolCall) String() string {
 func (*ToolCall) ProtoMessage() {}
 
 func (x *ToolCall) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[27]
+	mi := &file_engine_event_wire_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2097,7 @@ func (x *ToolCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolCall.ProtoReflect.Descriptor instead.
 func (*ToolCall) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{27}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ToolCall) GetId() string {
@@ -2024,7 +2132,7 @@ type Passage struct {
 
 func (x *Passage) Reset() {
 	*x = Passage{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[28]
+	mi := &file_engine_event_wire_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2144,7 @@ func (x *Passage) String() string {
 func (*Passage) ProtoMessage() {}
 
 func (x *Passage) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[28]
+	mi := &file_engine_event_wire_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2157,7 @@ func (x *Passage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Passage.ProtoReflect.Descriptor instead.
 func (*Passage) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{28}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Passage) GetSource() string {
@@ -2084,7 +2192,7 @@ type ResultsExtracted struct {
 
 func (x *ResultsExtracted) Reset() {
 	*x = ResultsExtracted{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[29]
+	mi := &file_engine_event_wire_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2204,7 @@ func (x *ResultsExtracted) String() string {
 func (*ResultsExtracted) ProtoMessage() {}
 
 func (x *ResultsExtracted) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[29]
+	mi := &file_engine_event_wire_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2217,7 @@ func (x *ResultsExtracted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultsExtracted.ProtoReflect.Descriptor instead.
 func (*ResultsExtracted) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{29}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ResultsExtracted) GetTurn() uint64 {
@@ -2143,7 +2251,7 @@ type ResultSet struct {
 
 func (x *ResultSet) Reset() {
 	*x = ResultSet{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[30]
+	mi := &file_engine_event_wire_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2155,7 +2263,7 @@ func (x *ResultSet) String() string {
 func (*ResultSet) ProtoMessage() {}
 
 func (x *ResultSet) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[30]
+	mi := &file_engine_event_wire_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2168,7 +2276,7 @@ func (x *ResultSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultSet.ProtoReflect.Descriptor instead.
 func (*ResultSet) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{30}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ResultSet) GetField() string {
@@ -2195,7 +2303,7 @@ type StateEntered struct {
 
 func (x *StateEntered) Reset() {
 	*x = StateEntered{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[31]
+	mi := &file_engine_event_wire_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2207,7 +2315,7 @@ func (x *StateEntered) String() string {
 func (*StateEntered) ProtoMessage() {}
 
 func (x *StateEntered) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[31]
+	mi := &file_engine_event_wire_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2220,7 +2328,7 @@ func (x *StateEntered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateEntered.ProtoReflect.Descriptor instead.
 func (*StateEntered) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{31}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StateEntered) GetState() string {
@@ -2248,7 +2356,7 @@ type ToolCalled struct {
 
 func (x *ToolCalled) Reset() {
 	*x = ToolCalled{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[32]
+	mi := &file_engine_event_wire_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2260,7 +2368,7 @@ func (x *ToolCalled) String() string {
 func (*ToolCalled) ProtoMessage() {}
 
 func (x *ToolCalled) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[32]
+	mi := &file_engine_event_wire_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2273,7 +2381,7 @@ func (x *ToolCalled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolCalled.ProtoReflect.Descriptor instead.
 func (*ToolCalled) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{32}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ToolCalled) GetTurn() uint64 {
@@ -2304,13 +2412,15 @@ type ToolAnswered struct {
 	Result        *Sealed                `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
 	TookNs        int64                  `protobuf:"varint,4,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
 	Fault         string                 `protobuf:"bytes,5,opt,name=fault,proto3" json:"fault,omitempty"`
+	Tool          string                 `protobuf:"bytes,6,opt,name=tool,proto3" json:"tool,omitempty"`
+	Sets          []*SealedPair          `protobuf:"bytes,7,rep,name=sets,proto3" json:"sets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ToolAnswered) Reset() {
 	*x = ToolAnswered{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[33]
+	mi := &file_engine_event_wire_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2432,7 @@ func (x *ToolAnswered) String() string {
 func (*ToolAnswered) ProtoMessage() {}
 
 func (x *ToolAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[33]
+	mi := &file_engine_event_wire_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2445,7 @@ func (x *ToolAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolAnswered.ProtoReflect.Descriptor instead.
 func (*ToolAnswered) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{33}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ToolAnswered) GetTurn() uint64 {
@@ -2373,6 +2483,20 @@ func (x *ToolAnswered) GetFault() string {
 	return ""
 }
 
+func (x *ToolAnswered) GetTool() string {
+	if x != nil {
+		return x.Tool
+	}
+	return ""
+}
+
+func (x *ToolAnswered) GetSets() []*SealedPair {
+	if x != nil {
+		return x.Sets
+	}
+	return nil
+}
+
 type ReplySent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Turn          uint64                 `protobuf:"varint,1,opt,name=turn,proto3" json:"turn,omitempty"`
@@ -2386,7 +2510,7 @@ type ReplySent struct {
 
 func (x *ReplySent) Reset() {
 	*x = ReplySent{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[34]
+	mi := &file_engine_event_wire_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2398,7 +2522,7 @@ func (x *ReplySent) String() string {
 func (*ReplySent) ProtoMessage() {}
 
 func (x *ReplySent) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[34]
+	mi := &file_engine_event_wire_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2411,7 +2535,7 @@ func (x *ReplySent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplySent.ProtoReflect.Descriptor instead.
 func (*ReplySent) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{34}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ReplySent) GetTurn() uint64 {
@@ -2463,7 +2587,7 @@ type ReplySpoken struct {
 
 func (x *ReplySpoken) Reset() {
 	*x = ReplySpoken{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[35]
+	mi := &file_engine_event_wire_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2475,7 +2599,7 @@ func (x *ReplySpoken) String() string {
 func (*ReplySpoken) ProtoMessage() {}
 
 func (x *ReplySpoken) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[35]
+	mi := &file_engine_event_wire_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2488,7 +2612,7 @@ func (x *ReplySpoken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplySpoken.ProtoReflect.Descriptor instead.
 func (*ReplySpoken) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{35}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ReplySpoken) GetTurn() uint64 {
@@ -2544,7 +2668,7 @@ type ReplyLost struct {
 
 func (x *ReplyLost) Reset() {
 	*x = ReplyLost{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[36]
+	mi := &file_engine_event_wire_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2556,7 +2680,7 @@ func (x *ReplyLost) String() string {
 func (*ReplyLost) ProtoMessage() {}
 
 func (x *ReplyLost) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[36]
+	mi := &file_engine_event_wire_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2569,7 +2693,7 @@ func (x *ReplyLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyLost.ProtoReflect.Descriptor instead.
 func (*ReplyLost) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{36}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ReplyLost) GetTurn() uint64 {
@@ -2604,7 +2728,7 @@ type TurnTimed struct {
 
 func (x *TurnTimed) Reset() {
 	*x = TurnTimed{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[37]
+	mi := &file_engine_event_wire_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2616,7 +2740,7 @@ func (x *TurnTimed) String() string {
 func (*TurnTimed) ProtoMessage() {}
 
 func (x *TurnTimed) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[37]
+	mi := &file_engine_event_wire_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2629,7 +2753,7 @@ func (x *TurnTimed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TurnTimed.ProtoReflect.Descriptor instead.
 func (*TurnTimed) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{37}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *TurnTimed) GetTurn() uint64 {
@@ -2663,7 +2787,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[38]
+	mi := &file_engine_event_wire_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2675,7 +2799,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[38]
+	mi := &file_engine_event_wire_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2688,7 +2812,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{38}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Stage) GetName() string {
@@ -2703,6 +2827,1094 @@ func (x *Stage) GetTookNs() int64 {
 		return x.TookNs
 	}
 	return 0
+}
+
+type SkillRan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Skill         string                 `protobuf:"bytes,1,opt,name=skill,proto3" json:"skill,omitempty"`
+	Moment        string                 `protobuf:"bytes,2,opt,name=moment,proto3" json:"moment,omitempty"`
+	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	Values        []*SealedPair          `protobuf:"bytes,4,rep,name=values,proto3" json:"values,omitempty"`
+	TookNs        int64                  `protobuf:"varint,5,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	Fault         string                 `protobuf:"bytes,6,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SkillRan) Reset() {
+	*x = SkillRan{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SkillRan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SkillRan) ProtoMessage() {}
+
+func (x *SkillRan) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SkillRan.ProtoReflect.Descriptor instead.
+func (*SkillRan) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *SkillRan) GetSkill() string {
+	if x != nil {
+		return x.Skill
+	}
+	return ""
+}
+
+func (x *SkillRan) GetMoment() string {
+	if x != nil {
+		return x.Moment
+	}
+	return ""
+}
+
+func (x *SkillRan) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *SkillRan) GetValues() []*SealedPair {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *SkillRan) GetTookNs() int64 {
+	if x != nil {
+		return x.TookNs
+	}
+	return 0
+}
+
+func (x *SkillRan) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+type QuestionUnanswered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Turn          uint64                 `protobuf:"varint,1,opt,name=turn,proto3" json:"turn,omitempty"`
+	Question      *Sealed                `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	By            string                 `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuestionUnanswered) Reset() {
+	*x = QuestionUnanswered{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuestionUnanswered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuestionUnanswered) ProtoMessage() {}
+
+func (x *QuestionUnanswered) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuestionUnanswered.ProtoReflect.Descriptor instead.
+func (*QuestionUnanswered) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *QuestionUnanswered) GetTurn() uint64 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
+}
+
+func (x *QuestionUnanswered) GetQuestion() *Sealed {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *QuestionUnanswered) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+type CustomerVerified struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tool          string                 `protobuf:"bytes,1,opt,name=tool,proto3" json:"tool,omitempty"`
+	Customer      *Sealed                `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CustomerVerified) Reset() {
+	*x = CustomerVerified{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CustomerVerified) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CustomerVerified) ProtoMessage() {}
+
+func (x *CustomerVerified) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CustomerVerified.ProtoReflect.Descriptor instead.
+func (*CustomerVerified) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *CustomerVerified) GetTool() string {
+	if x != nil {
+		return x.Tool
+	}
+	return ""
+}
+
+func (x *CustomerVerified) GetCustomer() *Sealed {
+	if x != nil {
+		return x.Customer
+	}
+	return nil
+}
+
+type GuardHit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Turn          uint64                 `protobuf:"varint,1,opt,name=turn,proto3" json:"turn,omitempty"`
+	Rule          string                 `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	Where         string                 `protobuf:"bytes,3,opt,name=where,proto3" json:"where,omitempty"`
+	Action        string                 `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	Excerpt       *Sealed                `protobuf:"bytes,5,opt,name=excerpt,proto3" json:"excerpt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GuardHit) Reset() {
+	*x = GuardHit{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GuardHit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GuardHit) ProtoMessage() {}
+
+func (x *GuardHit) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GuardHit.ProtoReflect.Descriptor instead.
+func (*GuardHit) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *GuardHit) GetTurn() uint64 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
+}
+
+func (x *GuardHit) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *GuardHit) GetWhere() string {
+	if x != nil {
+		return x.Where
+	}
+	return ""
+}
+
+func (x *GuardHit) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *GuardHit) GetExcerpt() *Sealed {
+	if x != nil {
+		return x.Excerpt
+	}
+	return nil
+}
+
+type HistorySummarised struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Upto          uint64                 `protobuf:"varint,1,opt,name=upto,proto3" json:"upto,omitempty"`
+	Text          *Sealed                `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistorySummarised) Reset() {
+	*x = HistorySummarised{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistorySummarised) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistorySummarised) ProtoMessage() {}
+
+func (x *HistorySummarised) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistorySummarised.ProtoReflect.Descriptor instead.
+func (*HistorySummarised) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *HistorySummarised) GetUpto() uint64 {
+	if x != nil {
+		return x.Upto
+	}
+	return 0
+}
+
+func (x *HistorySummarised) GetText() *Sealed {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+type TracedPart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Tokens        uint32                 `protobuf:"varint,3,opt,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TracedPart) Reset() {
+	*x = TracedPart{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TracedPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TracedPart) ProtoMessage() {}
+
+func (x *TracedPart) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TracedPart.ProtoReflect.Descriptor instead.
+func (*TracedPart) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *TracedPart) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *TracedPart) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *TracedPart) GetTokens() uint32 {
+	if x != nil {
+		return x.Tokens
+	}
+	return 0
+}
+
+type Attempt struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Provider      string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	TookNs        int64                  `protobuf:"varint,3,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	Fault         string                 `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attempt) Reset() {
+	*x = Attempt{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attempt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attempt) ProtoMessage() {}
+
+func (x *Attempt) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
+func (*Attempt) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *Attempt) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *Attempt) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Attempt) GetTookNs() int64 {
+	if x != nil {
+		return x.TookNs
+	}
+	return 0
+}
+
+func (x *Attempt) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+type SuggestionMade struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Turn          uint64                 `protobuf:"varint,1,opt,name=turn,proto3" json:"turn,omitempty"`
+	Text          *Sealed                `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestionMade) Reset() {
+	*x = SuggestionMade{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestionMade) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestionMade) ProtoMessage() {}
+
+func (x *SuggestionMade) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestionMade.ProtoReflect.Descriptor instead.
+func (*SuggestionMade) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *SuggestionMade) GetTurn() uint64 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
+}
+
+func (x *SuggestionMade) GetText() *Sealed {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+type SourceCreated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Origin        string                 `protobuf:"bytes,3,opt,name=origin,proto3" json:"origin,omitempty"`
+	Mode          string                 `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
+	Owner         string                 `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceCreated) Reset() {
+	*x = SourceCreated{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceCreated) ProtoMessage() {}
+
+func (x *SourceCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceCreated.ProtoReflect.Descriptor instead.
+func (*SourceCreated) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *SourceCreated) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *SourceCreated) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *SourceCreated) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *SourceCreated) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *SourceCreated) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+type SourceSaved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Origin        string                 `protobuf:"bytes,3,opt,name=origin,proto3" json:"origin,omitempty"`
+	Blob          string                 `protobuf:"bytes,4,opt,name=blob,proto3" json:"blob,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Name          string                 `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceSaved) Reset() {
+	*x = SourceSaved{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceSaved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceSaved) ProtoMessage() {}
+
+func (x *SourceSaved) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceSaved.ProtoReflect.Descriptor instead.
+func (*SourceSaved) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *SourceSaved) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *SourceSaved) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *SourceSaved) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *SourceSaved) GetBlob() string {
+	if x != nil {
+		return x.Blob
+	}
+	return ""
+}
+
+func (x *SourceSaved) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *SourceSaved) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type SourceIndexing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Run           uint64                 `protobuf:"varint,1,opt,name=run,proto3" json:"run,omitempty"`
+	Revision      uint64                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceIndexing) Reset() {
+	*x = SourceIndexing{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceIndexing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceIndexing) ProtoMessage() {}
+
+func (x *SourceIndexing) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceIndexing.ProtoReflect.Descriptor instead.
+func (*SourceIndexing) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *SourceIndexing) GetRun() uint64 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *SourceIndexing) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+type SourceIndexed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Run           uint64                 `protobuf:"varint,1,opt,name=run,proto3" json:"run,omitempty"`
+	Revision      uint64                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Blob          string                 `protobuf:"bytes,3,opt,name=blob,proto3" json:"blob,omitempty"`
+	Entries       uint32                 `protobuf:"varint,4,opt,name=entries,proto3" json:"entries,omitempty"`
+	Chunks        uint32                 `protobuf:"varint,5,opt,name=chunks,proto3" json:"chunks,omitempty"`
+	Warnings      []string               `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	TookNs        int64                  `protobuf:"varint,7,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceIndexed) Reset() {
+	*x = SourceIndexed{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceIndexed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceIndexed) ProtoMessage() {}
+
+func (x *SourceIndexed) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceIndexed.ProtoReflect.Descriptor instead.
+func (*SourceIndexed) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *SourceIndexed) GetRun() uint64 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *SourceIndexed) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *SourceIndexed) GetBlob() string {
+	if x != nil {
+		return x.Blob
+	}
+	return ""
+}
+
+func (x *SourceIndexed) GetEntries() uint32 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *SourceIndexed) GetChunks() uint32 {
+	if x != nil {
+		return x.Chunks
+	}
+	return 0
+}
+
+func (x *SourceIndexed) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *SourceIndexed) GetTookNs() int64 {
+	if x != nil {
+		return x.TookNs
+	}
+	return 0
+}
+
+type SourceFailed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Run           uint64                 `protobuf:"varint,1,opt,name=run,proto3" json:"run,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceFailed) Reset() {
+	*x = SourceFailed{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceFailed) ProtoMessage() {}
+
+func (x *SourceFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceFailed.ProtoReflect.Descriptor instead.
+func (*SourceFailed) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *SourceFailed) GetRun() uint64 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *SourceFailed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type SourceStopped struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Run           uint64                 `protobuf:"varint,1,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceStopped) Reset() {
+	*x = SourceStopped{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceStopped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceStopped) ProtoMessage() {}
+
+func (x *SourceStopped) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceStopped.ProtoReflect.Descriptor instead.
+func (*SourceStopped) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *SourceStopped) GetRun() uint64 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+type SourceConnected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceConnected) Reset() {
+	*x = SourceConnected{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceConnected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceConnected) ProtoMessage() {}
+
+func (x *SourceConnected) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceConnected.ProtoReflect.Descriptor instead.
+func (*SourceConnected) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *SourceConnected) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+type SourceDisconnected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceDisconnected) Reset() {
+	*x = SourceDisconnected{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceDisconnected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceDisconnected) ProtoMessage() {}
+
+func (x *SourceDisconnected) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceDisconnected.ProtoReflect.Descriptor instead.
+func (*SourceDisconnected) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *SourceDisconnected) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+type SourceRemoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceRemoved) Reset() {
+	*x = SourceRemoved{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceRemoved) ProtoMessage() {}
+
+func (x *SourceRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceRemoved.ProtoReflect.Descriptor instead.
+func (*SourceRemoved) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{56}
+}
+
+type QuestionResolved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Question      *Sealed                `protobuf:"bytes,1,opt,name=question,proto3" json:"question,omitempty"`
+	How           string                 `protobuf:"bytes,2,opt,name=how,proto3" json:"how,omitempty"`
+	Source        string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuestionResolved) Reset() {
+	*x = QuestionResolved{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuestionResolved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuestionResolved) ProtoMessage() {}
+
+func (x *QuestionResolved) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuestionResolved.ProtoReflect.Descriptor instead.
+func (*QuestionResolved) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *QuestionResolved) GetQuestion() *Sealed {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *QuestionResolved) GetHow() string {
+	if x != nil {
+		return x.How
+	}
+	return ""
+}
+
+func (x *QuestionResolved) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
 }
 
 var File_engine_event_wire_events_proto protoreflect.FileDescriptor
@@ -2743,11 +3955,15 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05alias\x18\x02 \x01(\tR\x05alias\x12\x1d\n" +
 	"\n" +
-	"token_hash\x18\x03 \x01(\fR\ttokenHash\"<\n" +
+	"token_hash\x18\x03 \x01(\fR\ttokenHash\"j\n" +
 	"\n" +
 	"AgentSaved\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x12\n" +
-	"\x04file\x18\x02 \x01(\tR\x04file\",\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12,\n" +
+	"\x04pins\x18\x03 \x03(\v2\x18.flametree.event.v1.PairR\x04pins\"8\n" +
+	"\fAgentDrafted\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x14\n" +
+	"\x05fault\x18\x02 \x01(\tR\x05fault\",\n" +
 	"\x0eAgentPublished\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\"\x0e\n" +
 	"\fAgentStarted\"&\n" +
@@ -2853,7 +4069,7 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x04turn\x18\x01 \x01(\x04R\x04turn\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\x04R\brevision\x12\x14\n" +
-	"\x05voice\x18\x04 \x01(\tR\x05voice\"\x89\x03\n" +
+	"\x05voice\x18\x04 \x01(\tR\x05voice\"\xd8\x04\n" +
 	"\rModelAnswered\x12\x12\n" +
 	"\x04turn\x18\x01 \x01(\x04R\x04turn\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\rR\x04step\x12\x1a\n" +
@@ -2867,7 +4083,13 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\bwhole_ns\x18\n" +
 	" \x01(\x03R\awholeNs\x127\n" +
 	"\bpassages\x18\v \x03(\v2\x1b.flametree.event.v1.PassageR\bpassages\x12\x14\n" +
-	"\x05fault\x18\f \x01(\tR\x05fault\"^\n" +
+	"\x05fault\x18\f \x01(\tR\x05fault\x12\x14\n" +
+	"\x05state\x18\r \x01(\tR\x05state\x124\n" +
+	"\x05parts\x18\x0e \x03(\v2\x1e.flametree.event.v1.TracedPartR\x05parts\x12\x1a\n" +
+	"\bmessages\x18\x0f \x01(\rR\bmessages\x12\x18\n" +
+	"\aoffered\x18\x10 \x03(\tR\aoffered\x127\n" +
+	"\battempts\x18\x11 \x03(\v2\x1b.flametree.event.v1.AttemptR\battempts\x12\x12\n" +
+	"\x04cost\x18\x12 \x01(\x04R\x04cost\"^\n" +
 	"\bToolCall\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12.\n" +
@@ -2890,13 +4112,15 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"ToolCalled\x12\x12\n" +
 	"\x04turn\x18\x01 \x01(\x04R\x04turn\x120\n" +
 	"\x04call\x18\x02 \x01(\v2\x1c.flametree.event.v1.ToolCallR\x04call\x12\x18\n" +
-	"\arefused\x18\x03 \x01(\tR\arefused\"\x9e\x01\n" +
+	"\arefused\x18\x03 \x01(\tR\arefused\"\xe6\x01\n" +
 	"\fToolAnswered\x12\x12\n" +
 	"\x04turn\x18\x01 \x01(\x04R\x04turn\x12\x17\n" +
 	"\acall_id\x18\x02 \x01(\tR\x06callId\x122\n" +
 	"\x06result\x18\x03 \x01(\v2\x1a.flametree.event.v1.SealedR\x06result\x12\x17\n" +
 	"\atook_ns\x18\x04 \x01(\x03R\x06tookNs\x12\x14\n" +
-	"\x05fault\x18\x05 \x01(\tR\x05fault\"\x97\x01\n" +
+	"\x05fault\x18\x05 \x01(\tR\x05fault\x12\x12\n" +
+	"\x04tool\x18\x06 \x01(\tR\x04tool\x122\n" +
+	"\x04sets\x18\a \x03(\v2\x1e.flametree.event.v1.SealedPairR\x04sets\"\x97\x01\n" +
 	"\tReplySent\x12\x12\n" +
 	"\x04turn\x18\x01 \x01(\x04R\x04turn\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
@@ -2920,7 +4144,81 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x06waited\x18\x03 \x01(\tR\x06waited\"4\n" +
 	"\x05Stage\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n" +
-	"\atook_ns\x18\x02 \x01(\x03R\x06tookNsB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
+	"\atook_ns\x18\x02 \x01(\x03R\x06tookNs\"\xb5\x01\n" +
+	"\bSkillRan\x12\x14\n" +
+	"\x05skill\x18\x01 \x01(\tR\x05skill\x12\x16\n" +
+	"\x06moment\x18\x02 \x01(\tR\x06moment\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x126\n" +
+	"\x06values\x18\x04 \x03(\v2\x1e.flametree.event.v1.SealedPairR\x06values\x12\x17\n" +
+	"\atook_ns\x18\x05 \x01(\x03R\x06tookNs\x12\x14\n" +
+	"\x05fault\x18\x06 \x01(\tR\x05fault\"p\n" +
+	"\x12QuestionUnanswered\x12\x12\n" +
+	"\x04turn\x18\x01 \x01(\x04R\x04turn\x126\n" +
+	"\bquestion\x18\x02 \x01(\v2\x1a.flametree.event.v1.SealedR\bquestion\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\"^\n" +
+	"\x10CustomerVerified\x12\x12\n" +
+	"\x04tool\x18\x01 \x01(\tR\x04tool\x126\n" +
+	"\bcustomer\x18\x02 \x01(\v2\x1a.flametree.event.v1.SealedR\bcustomer\"\x96\x01\n" +
+	"\bGuardHit\x12\x12\n" +
+	"\x04turn\x18\x01 \x01(\x04R\x04turn\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12\x14\n" +
+	"\x05where\x18\x03 \x01(\tR\x05where\x12\x16\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x124\n" +
+	"\aexcerpt\x18\x05 \x01(\v2\x1a.flametree.event.v1.SealedR\aexcerpt\"W\n" +
+	"\x11HistorySummarised\x12\x12\n" +
+	"\x04upto\x18\x01 \x01(\x04R\x04upto\x12.\n" +
+	"\x04text\x18\x02 \x01(\v2\x1a.flametree.event.v1.SealedR\x04text\"N\n" +
+	"\n" +
+	"TracedPart\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
+	"\x06tokens\x18\x03 \x01(\rR\x06tokens\"j\n" +
+	"\aAttempt\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12\x17\n" +
+	"\atook_ns\x18\x03 \x01(\x03R\x06tookNs\x12\x14\n" +
+	"\x05fault\x18\x04 \x01(\tR\x05fault\"T\n" +
+	"\x0eSuggestionMade\x12\x12\n" +
+	"\x04turn\x18\x01 \x01(\x04R\x04turn\x12.\n" +
+	"\x04text\x18\x02 \x01(\v2\x1a.flametree.event.v1.SealedR\x04text\"{\n" +
+	"\rSourceCreated\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
+	"\x06origin\x18\x03 \x01(\tR\x06origin\x12\x12\n" +
+	"\x04mode\x18\x04 \x01(\tR\x04mode\x12\x14\n" +
+	"\x05owner\x18\x05 \x01(\tR\x05owner\"\x95\x01\n" +
+	"\vSourceSaved\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
+	"\x06origin\x18\x03 \x01(\tR\x06origin\x12\x12\n" +
+	"\x04blob\x18\x04 \x01(\tR\x04blob\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\x12\x12\n" +
+	"\x04name\x18\x06 \x01(\tR\x04name\">\n" +
+	"\x0eSourceIndexing\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\x04R\x03run\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision\"\xb8\x01\n" +
+	"\rSourceIndexed\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\x04R\x03run\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x12\n" +
+	"\x04blob\x18\x03 \x01(\tR\x04blob\x12\x18\n" +
+	"\aentries\x18\x04 \x01(\rR\aentries\x12\x16\n" +
+	"\x06chunks\x18\x05 \x01(\rR\x06chunks\x12\x1a\n" +
+	"\bwarnings\x18\x06 \x03(\tR\bwarnings\x12\x17\n" +
+	"\atook_ns\x18\a \x01(\x03R\x06tookNs\"8\n" +
+	"\fSourceFailed\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\x04R\x03run\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"!\n" +
+	"\rSourceStopped\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\x04R\x03run\"'\n" +
+	"\x0fSourceConnected\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\"*\n" +
+	"\x12SourceDisconnected\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\"\x0f\n" +
+	"\rSourceRemoved\"t\n" +
+	"\x10QuestionResolved\x126\n" +
+	"\bquestion\x18\x01 \x01(\v2\x1a.flametree.event.v1.SealedR\bquestion\x12\x10\n" +
+	"\x03how\x18\x02 \x01(\tR\x03how\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06sourceB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
 
 var (
 	file_engine_event_wire_events_proto_rawDescOnce sync.Once
@@ -2934,87 +4232,117 @@ func file_engine_event_wire_events_proto_rawDescGZIP() []byte {
 	return file_engine_event_wire_events_proto_rawDescData
 }
 
-var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_engine_event_wire_events_proto_goTypes = []any{
-	(*Envelope)(nil),          // 0: flametree.event.v1.Envelope
-	(*Sealed)(nil),            // 1: flametree.event.v1.Sealed
-	(*Pair)(nil),              // 2: flametree.event.v1.Pair
-	(*SealedPair)(nil),        // 3: flametree.event.v1.SealedPair
-	(*TenantCreated)(nil),     // 4: flametree.event.v1.TenantCreated
-	(*AgentCreated)(nil),      // 5: flametree.event.v1.AgentCreated
-	(*AgentSaved)(nil),        // 6: flametree.event.v1.AgentSaved
-	(*AgentPublished)(nil),    // 7: flametree.event.v1.AgentPublished
-	(*AgentStarted)(nil),      // 8: flametree.event.v1.AgentStarted
-	(*AgentStopped)(nil),      // 9: flametree.event.v1.AgentStopped
-	(*CallOffered)(nil),       // 10: flametree.event.v1.CallOffered
-	(*CallAnswered)(nil),      // 11: flametree.event.v1.CallAnswered
-	(*CallHeld)(nil),          // 12: flametree.event.v1.CallHeld
-	(*CallResumed)(nil),       // 13: flametree.event.v1.CallResumed
-	(*CallDigit)(nil),         // 14: flametree.event.v1.CallDigit
-	(*CallEnded)(nil),         // 15: flametree.event.v1.CallEnded
-	(*CallInputs)(nil),        // 16: flametree.event.v1.CallInputs
-	(*TurnInput)(nil),         // 17: flametree.event.v1.TurnInput
-	(*RecordingClosed)(nil),   // 18: flametree.event.v1.RecordingClosed
-	(*SessionCreated)(nil),    // 19: flametree.event.v1.SessionCreated
-	(*SessionUpdated)(nil),    // 20: flametree.event.v1.SessionUpdated
-	(*SessionHandedOver)(nil), // 21: flametree.event.v1.SessionHandedOver
-	(*SessionEnded)(nil),      // 22: flametree.event.v1.SessionEnded
-	(*MessageReceived)(nil),   // 23: flametree.event.v1.MessageReceived
-	(*UtteranceHeard)(nil),    // 24: flametree.event.v1.UtteranceHeard
-	(*ReplyStarted)(nil),      // 25: flametree.event.v1.ReplyStarted
-	(*ModelAnswered)(nil),     // 26: flametree.event.v1.ModelAnswered
-	(*ToolCall)(nil),          // 27: flametree.event.v1.ToolCall
-	(*Passage)(nil),           // 28: flametree.event.v1.Passage
-	(*ResultsExtracted)(nil),  // 29: flametree.event.v1.ResultsExtracted
-	(*ResultSet)(nil),         // 30: flametree.event.v1.ResultSet
-	(*StateEntered)(nil),      // 31: flametree.event.v1.StateEntered
-	(*ToolCalled)(nil),        // 32: flametree.event.v1.ToolCalled
-	(*ToolAnswered)(nil),      // 33: flametree.event.v1.ToolAnswered
-	(*ReplySent)(nil),         // 34: flametree.event.v1.ReplySent
-	(*ReplySpoken)(nil),       // 35: flametree.event.v1.ReplySpoken
-	(*ReplyLost)(nil),         // 36: flametree.event.v1.ReplyLost
-	(*TurnTimed)(nil),         // 37: flametree.event.v1.TurnTimed
-	(*Stage)(nil),             // 38: flametree.event.v1.Stage
+	(*Envelope)(nil),           // 0: flametree.event.v1.Envelope
+	(*Sealed)(nil),             // 1: flametree.event.v1.Sealed
+	(*Pair)(nil),               // 2: flametree.event.v1.Pair
+	(*SealedPair)(nil),         // 3: flametree.event.v1.SealedPair
+	(*TenantCreated)(nil),      // 4: flametree.event.v1.TenantCreated
+	(*AgentCreated)(nil),       // 5: flametree.event.v1.AgentCreated
+	(*AgentSaved)(nil),         // 6: flametree.event.v1.AgentSaved
+	(*AgentDrafted)(nil),       // 7: flametree.event.v1.AgentDrafted
+	(*AgentPublished)(nil),     // 8: flametree.event.v1.AgentPublished
+	(*AgentStarted)(nil),       // 9: flametree.event.v1.AgentStarted
+	(*AgentStopped)(nil),       // 10: flametree.event.v1.AgentStopped
+	(*CallOffered)(nil),        // 11: flametree.event.v1.CallOffered
+	(*CallAnswered)(nil),       // 12: flametree.event.v1.CallAnswered
+	(*CallHeld)(nil),           // 13: flametree.event.v1.CallHeld
+	(*CallResumed)(nil),        // 14: flametree.event.v1.CallResumed
+	(*CallDigit)(nil),          // 15: flametree.event.v1.CallDigit
+	(*CallEnded)(nil),          // 16: flametree.event.v1.CallEnded
+	(*CallInputs)(nil),         // 17: flametree.event.v1.CallInputs
+	(*TurnInput)(nil),          // 18: flametree.event.v1.TurnInput
+	(*RecordingClosed)(nil),    // 19: flametree.event.v1.RecordingClosed
+	(*SessionCreated)(nil),     // 20: flametree.event.v1.SessionCreated
+	(*SessionUpdated)(nil),     // 21: flametree.event.v1.SessionUpdated
+	(*SessionHandedOver)(nil),  // 22: flametree.event.v1.SessionHandedOver
+	(*SessionEnded)(nil),       // 23: flametree.event.v1.SessionEnded
+	(*MessageReceived)(nil),    // 24: flametree.event.v1.MessageReceived
+	(*UtteranceHeard)(nil),     // 25: flametree.event.v1.UtteranceHeard
+	(*ReplyStarted)(nil),       // 26: flametree.event.v1.ReplyStarted
+	(*ModelAnswered)(nil),      // 27: flametree.event.v1.ModelAnswered
+	(*ToolCall)(nil),           // 28: flametree.event.v1.ToolCall
+	(*Passage)(nil),            // 29: flametree.event.v1.Passage
+	(*ResultsExtracted)(nil),   // 30: flametree.event.v1.ResultsExtracted
+	(*ResultSet)(nil),          // 31: flametree.event.v1.ResultSet
+	(*StateEntered)(nil),       // 32: flametree.event.v1.StateEntered
+	(*ToolCalled)(nil),         // 33: flametree.event.v1.ToolCalled
+	(*ToolAnswered)(nil),       // 34: flametree.event.v1.ToolAnswered
+	(*ReplySent)(nil),          // 35: flametree.event.v1.ReplySent
+	(*ReplySpoken)(nil),        // 36: flametree.event.v1.ReplySpoken
+	(*ReplyLost)(nil),          // 37: flametree.event.v1.ReplyLost
+	(*TurnTimed)(nil),          // 38: flametree.event.v1.TurnTimed
+	(*Stage)(nil),              // 39: flametree.event.v1.Stage
+	(*SkillRan)(nil),           // 40: flametree.event.v1.SkillRan
+	(*QuestionUnanswered)(nil), // 41: flametree.event.v1.QuestionUnanswered
+	(*CustomerVerified)(nil),   // 42: flametree.event.v1.CustomerVerified
+	(*GuardHit)(nil),           // 43: flametree.event.v1.GuardHit
+	(*HistorySummarised)(nil),  // 44: flametree.event.v1.HistorySummarised
+	(*TracedPart)(nil),         // 45: flametree.event.v1.TracedPart
+	(*Attempt)(nil),            // 46: flametree.event.v1.Attempt
+	(*SuggestionMade)(nil),     // 47: flametree.event.v1.SuggestionMade
+	(*SourceCreated)(nil),      // 48: flametree.event.v1.SourceCreated
+	(*SourceSaved)(nil),        // 49: flametree.event.v1.SourceSaved
+	(*SourceIndexing)(nil),     // 50: flametree.event.v1.SourceIndexing
+	(*SourceIndexed)(nil),      // 51: flametree.event.v1.SourceIndexed
+	(*SourceFailed)(nil),       // 52: flametree.event.v1.SourceFailed
+	(*SourceStopped)(nil),      // 53: flametree.event.v1.SourceStopped
+	(*SourceConnected)(nil),    // 54: flametree.event.v1.SourceConnected
+	(*SourceDisconnected)(nil), // 55: flametree.event.v1.SourceDisconnected
+	(*SourceRemoved)(nil),      // 56: flametree.event.v1.SourceRemoved
+	(*QuestionResolved)(nil),   // 57: flametree.event.v1.QuestionResolved
 }
 var file_engine_event_wire_events_proto_depIdxs = []int32{
 	1,  // 0: flametree.event.v1.SealedPair.value:type_name -> flametree.event.v1.Sealed
-	1,  // 1: flametree.event.v1.CallOffered.from:type_name -> flametree.event.v1.Sealed
-	1,  // 2: flametree.event.v1.CallOffered.to:type_name -> flametree.event.v1.Sealed
-	2,  // 3: flametree.event.v1.CallAnswered.machine:type_name -> flametree.event.v1.Pair
-	1,  // 4: flametree.event.v1.CallDigit.digit:type_name -> flametree.event.v1.Sealed
-	17, // 5: flametree.event.v1.CallInputs.inputs:type_name -> flametree.event.v1.TurnInput
-	1,  // 6: flametree.event.v1.TurnInput.text:type_name -> flametree.event.v1.Sealed
-	1,  // 7: flametree.event.v1.SessionCreated.user_id:type_name -> flametree.event.v1.Sealed
-	1,  // 8: flametree.event.v1.SessionCreated.name:type_name -> flametree.event.v1.Sealed
-	1,  // 9: flametree.event.v1.SessionCreated.email:type_name -> flametree.event.v1.Sealed
-	1,  // 10: flametree.event.v1.SessionCreated.phone:type_name -> flametree.event.v1.Sealed
-	1,  // 11: flametree.event.v1.SessionCreated.args:type_name -> flametree.event.v1.Sealed
-	3,  // 12: flametree.event.v1.SessionCreated.kwargs:type_name -> flametree.event.v1.SealedPair
-	3,  // 13: flametree.event.v1.SessionCreated.user_info:type_name -> flametree.event.v1.SealedPair
-	1,  // 14: flametree.event.v1.SessionUpdated.name:type_name -> flametree.event.v1.Sealed
-	1,  // 15: flametree.event.v1.SessionUpdated.email:type_name -> flametree.event.v1.Sealed
-	1,  // 16: flametree.event.v1.SessionUpdated.phone:type_name -> flametree.event.v1.Sealed
-	3,  // 17: flametree.event.v1.SessionUpdated.kwargs:type_name -> flametree.event.v1.SealedPair
-	1,  // 18: flametree.event.v1.SessionHandedOver.summary:type_name -> flametree.event.v1.Sealed
-	1,  // 19: flametree.event.v1.MessageReceived.text:type_name -> flametree.event.v1.Sealed
-	1,  // 20: flametree.event.v1.UtteranceHeard.text:type_name -> flametree.event.v1.Sealed
-	1,  // 21: flametree.event.v1.ModelAnswered.text:type_name -> flametree.event.v1.Sealed
-	27, // 22: flametree.event.v1.ModelAnswered.calls:type_name -> flametree.event.v1.ToolCall
-	28, // 23: flametree.event.v1.ModelAnswered.passages:type_name -> flametree.event.v1.Passage
-	1,  // 24: flametree.event.v1.ToolCall.args:type_name -> flametree.event.v1.Sealed
-	1,  // 25: flametree.event.v1.ResultsExtracted.values:type_name -> flametree.event.v1.Sealed
-	1,  // 26: flametree.event.v1.ResultSet.value:type_name -> flametree.event.v1.Sealed
-	27, // 27: flametree.event.v1.ToolCalled.call:type_name -> flametree.event.v1.ToolCall
-	1,  // 28: flametree.event.v1.ToolAnswered.result:type_name -> flametree.event.v1.Sealed
-	1,  // 29: flametree.event.v1.ReplySent.text:type_name -> flametree.event.v1.Sealed
-	1,  // 30: flametree.event.v1.ReplySpoken.text:type_name -> flametree.event.v1.Sealed
-	1,  // 31: flametree.event.v1.ReplySpoken.full:type_name -> flametree.event.v1.Sealed
-	38, // 32: flametree.event.v1.TurnTimed.stages:type_name -> flametree.event.v1.Stage
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	2,  // 1: flametree.event.v1.AgentSaved.pins:type_name -> flametree.event.v1.Pair
+	1,  // 2: flametree.event.v1.CallOffered.from:type_name -> flametree.event.v1.Sealed
+	1,  // 3: flametree.event.v1.CallOffered.to:type_name -> flametree.event.v1.Sealed
+	2,  // 4: flametree.event.v1.CallAnswered.machine:type_name -> flametree.event.v1.Pair
+	1,  // 5: flametree.event.v1.CallDigit.digit:type_name -> flametree.event.v1.Sealed
+	18, // 6: flametree.event.v1.CallInputs.inputs:type_name -> flametree.event.v1.TurnInput
+	1,  // 7: flametree.event.v1.TurnInput.text:type_name -> flametree.event.v1.Sealed
+	1,  // 8: flametree.event.v1.SessionCreated.user_id:type_name -> flametree.event.v1.Sealed
+	1,  // 9: flametree.event.v1.SessionCreated.name:type_name -> flametree.event.v1.Sealed
+	1,  // 10: flametree.event.v1.SessionCreated.email:type_name -> flametree.event.v1.Sealed
+	1,  // 11: flametree.event.v1.SessionCreated.phone:type_name -> flametree.event.v1.Sealed
+	1,  // 12: flametree.event.v1.SessionCreated.args:type_name -> flametree.event.v1.Sealed
+	3,  // 13: flametree.event.v1.SessionCreated.kwargs:type_name -> flametree.event.v1.SealedPair
+	3,  // 14: flametree.event.v1.SessionCreated.user_info:type_name -> flametree.event.v1.SealedPair
+	1,  // 15: flametree.event.v1.SessionUpdated.name:type_name -> flametree.event.v1.Sealed
+	1,  // 16: flametree.event.v1.SessionUpdated.email:type_name -> flametree.event.v1.Sealed
+	1,  // 17: flametree.event.v1.SessionUpdated.phone:type_name -> flametree.event.v1.Sealed
+	3,  // 18: flametree.event.v1.SessionUpdated.kwargs:type_name -> flametree.event.v1.SealedPair
+	1,  // 19: flametree.event.v1.SessionHandedOver.summary:type_name -> flametree.event.v1.Sealed
+	1,  // 20: flametree.event.v1.MessageReceived.text:type_name -> flametree.event.v1.Sealed
+	1,  // 21: flametree.event.v1.UtteranceHeard.text:type_name -> flametree.event.v1.Sealed
+	1,  // 22: flametree.event.v1.ModelAnswered.text:type_name -> flametree.event.v1.Sealed
+	28, // 23: flametree.event.v1.ModelAnswered.calls:type_name -> flametree.event.v1.ToolCall
+	29, // 24: flametree.event.v1.ModelAnswered.passages:type_name -> flametree.event.v1.Passage
+	45, // 25: flametree.event.v1.ModelAnswered.parts:type_name -> flametree.event.v1.TracedPart
+	46, // 26: flametree.event.v1.ModelAnswered.attempts:type_name -> flametree.event.v1.Attempt
+	1,  // 27: flametree.event.v1.ToolCall.args:type_name -> flametree.event.v1.Sealed
+	1,  // 28: flametree.event.v1.ResultsExtracted.values:type_name -> flametree.event.v1.Sealed
+	1,  // 29: flametree.event.v1.ResultSet.value:type_name -> flametree.event.v1.Sealed
+	28, // 30: flametree.event.v1.ToolCalled.call:type_name -> flametree.event.v1.ToolCall
+	1,  // 31: flametree.event.v1.ToolAnswered.result:type_name -> flametree.event.v1.Sealed
+	3,  // 32: flametree.event.v1.ToolAnswered.sets:type_name -> flametree.event.v1.SealedPair
+	1,  // 33: flametree.event.v1.ReplySent.text:type_name -> flametree.event.v1.Sealed
+	1,  // 34: flametree.event.v1.ReplySpoken.text:type_name -> flametree.event.v1.Sealed
+	1,  // 35: flametree.event.v1.ReplySpoken.full:type_name -> flametree.event.v1.Sealed
+	39, // 36: flametree.event.v1.TurnTimed.stages:type_name -> flametree.event.v1.Stage
+	3,  // 37: flametree.event.v1.SkillRan.values:type_name -> flametree.event.v1.SealedPair
+	1,  // 38: flametree.event.v1.QuestionUnanswered.question:type_name -> flametree.event.v1.Sealed
+	1,  // 39: flametree.event.v1.CustomerVerified.customer:type_name -> flametree.event.v1.Sealed
+	1,  // 40: flametree.event.v1.GuardHit.excerpt:type_name -> flametree.event.v1.Sealed
+	1,  // 41: flametree.event.v1.HistorySummarised.text:type_name -> flametree.event.v1.Sealed
+	1,  // 42: flametree.event.v1.SuggestionMade.text:type_name -> flametree.event.v1.Sealed
+	1,  // 43: flametree.event.v1.QuestionResolved.question:type_name -> flametree.event.v1.Sealed
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_engine_event_wire_events_proto_init() }
@@ -3022,14 +4350,14 @@ func file_engine_event_wire_events_proto_init() {
 	if File_engine_event_wire_events_proto != nil {
 		return
 	}
-	file_engine_event_wire_events_proto_msgTypes[20].OneofWrappers = []any{}
+	file_engine_event_wire_events_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_engine_event_wire_events_proto_rawDesc), len(file_engine_event_wire_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   39,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
