@@ -2,12 +2,14 @@ package actors
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"flametree/engine/agent"
 	"flametree/engine/knowledge"
 	"flametree/engine/provider"
 	"flametree/engine/tenant"
+	"flametree/engine/tool"
 )
 
 // FactKind says what a Fact is about.
@@ -141,6 +143,20 @@ type Cast struct {
 	Hears     provider.Transcriber // nil: no voice in
 	Speaks    provider.Synthesizer // nil: no voice out
 	Hints     provider.Hints
+	Hands     Hands // nil: no tools besides the engine's own
+	Goods     Goods // nil: no products
+}
+
+// Hands carry out the tools and skills of an agent's groups and servers. They
+// are safe for concurrent use and end within the tool's own time.
+type Hands interface {
+	Run(ctx context.Context, c tool.Call) (tool.Outcome, error)
+}
+
+// Goods answer calls of SearchProducts and GetProduct with text for the model.
+// They are safe for concurrent use and fast enough to be called inside an actor.
+type Goods interface {
+	Ask(name string, args json.RawMessage) (string, error)
 }
 
 // Casting finds the cast of a revision; 0 is the published one. It may take as

@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/session"
@@ -49,6 +50,7 @@ type Session struct {
 	queue   []*pending
 	asking  *pending // whose reply is being made
 	guess   *guess
+	labour  labour
 	watch   map[uint64]func(Frame) bool
 	watched uint64
 	callOn  bool      // a call holds the session awake
@@ -197,6 +199,9 @@ func (s *Session) begin(m *Begin) any {
 	if err := s.commit(s.state.Begin(born, cast.Revision.Flow.Start()), due, nil); err != nil {
 		return err
 	}
+	if err := s.commit(dialog.Settled(&s.state, cast.Revision), nil, nil); err != nil {
+		return err
+	}
 	if s.state.Voice() {
 		s.callOn = true
 		if s.state.Open != nil {
@@ -257,7 +262,15 @@ func (s *Session) close(status event.Status) any {
 }
 
 func (s *Session) timer(m *TimerDue) {
-	if m.Kind != "session_timeout" {
+	switch m.Kind {
+	case "session_timeout":
+	case "flow_timer":
+		s.flowTimer()
+		return
+	case "handoff_resume":
+		s.resumeAI()
+		return
+	default:
 		return
 	}
 	if events := s.state.Expire(time.Now()); len(events) > 0 {
@@ -299,15 +312,14 @@ func (s *Session) commit(events []event.Event, due []journal.Due, seen []journal
 	if len(events) == 0 {
 		return nil
 	}
-	ended := s.state.Ended
+	ended, from := s.state.Ended, s.state.Flow
 	b := journal.Batch{Events: events, Due: due, Seen: seen}
-	for _, e := range events {
-		if _, over := e.(event.SessionEnded); over {
-			b.Done = append(b.Done, s.timeoutID())
-		}
-	}
+	s.clocks(events, &b)
 	if err := s.append(b); err != nil {
 		return err
+	}
+	if s.cast != nil {
+		s.exercise(dialog.Skills(s.cast.Revision, from, events))
 	}
 	if s.state.Ended && !ended {
 		s.over()
@@ -405,7 +417,7 @@ func (s *Session) rest() {
 
 func (s *Session) maybeSleep() {
 	quiet := time.Since(s.last)
-	busy := s.callOn && !s.state.Ended || s.thought.busy() || len(s.queue) > 0 || s.asking != nil || len(s.watch) > 0
+	busy := s.callOn && !s.state.Ended || s.thought.busy() || s.labour.busy() || len(s.queue) > 0 || s.asking != nil || len(s.watch) > 0
 	switch {
 	case s.broken != nil:
 	case busy || quiet < s.Idle:

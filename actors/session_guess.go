@@ -24,7 +24,7 @@ type guess struct {
 // prepare starts a guess; an empty text only ends the one in progress.
 func (s *Session) prepare(text string) {
 	s.unguess()
-	if text == "" || s.state.Seq == 0 || s.state.Ended || s.state.Open != nil || s.thought.open || s.casting() != nil {
+	if text == "" || s.state.Seq == 0 || s.state.Ended || s.state.Open != nil || s.thought.open || s.labour.skills > 0 || s.casting() != nil {
 		return
 	}
 	now := time.Now()
@@ -37,7 +37,7 @@ func (s *Session) prepare(text string) {
 	ctx, cancel := context.WithTimeout(s.life, s.patience())
 	s.guess = &guess{text: text, seq: s.state.Seq, gen: s.gen(), cancel: cancel}
 	t := thinker{root: s.root, self: s.self, gen: s.guess.gen, model: s.cast.Thinks}
-	answer := s.answerTo(ahead.Open, req.Model, hits)
+	answer := s.answerTo(&ahead, req)
 	go func() { t.run(ctx, req, answer) }()
 }
 

@@ -11,7 +11,6 @@ import (
 	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
-	"flametree/engine/knowledge"
 	"flametree/engine/provider"
 	"flametree/engine/session"
 )
@@ -173,25 +172,30 @@ func (s *Session) patience() time.Duration {
 	return wholeTurn
 }
 
-// step asks the model once.
+// step asks the model once, after the skills that fill its prompt.
 func (s *Session) step(ctx context.Context) {
 	s.thought.open = true
+	if s.labour.skills > 0 {
+		gen := s.thought.gen
+		s.labour.held = func() {
+			if gen == s.thought.gen && s.thought.open {
+				s.step(ctx)
+			}
+		}
+		return
+	}
 	ctx, s.thought.quiet = context.WithCancel(ctx)
 	hits := s.cast.Knowledge.Find(dialog.Ask(&s.state, s.cast.Revision))
 	req := dialog.Compose(&s.state, s.cast.Revision, hits, time.Now())
-	answer := s.answerTo(s.state.Open, req.Model, hits)
+	answer := s.answerTo(&s.state, req)
 	t := thinker{root: s.root, self: s.self, gen: s.thought.gen, model: s.cast.Thinks}
 	go func() { t.run(ctx, req, answer) }()
 }
 
 // answerTo is the record of an answer that is about to be asked for.
-func (s *Session) answerTo(open *session.Reply, model string, hits []knowledge.Hit) event.ModelAnswered {
-	out := event.ModelAnswered{
-		Turn: open.Turn, Step: open.Step, Provider: s.cast.Revision.Spec.LLM.Provider, Model: model,
-	}
-	for _, h := range hits {
-		out.Passages = append(out.Passages, event.Passage{Source: h.Source, Title: h.Title, Score: h.Score})
-	}
+func (s *Session) answerTo(state *session.State, req provider.Request) event.ModelAnswered {
+	out := dialog.Traced(state, req)
+	out.Provider = s.cast.Revision.Spec.LLM.Provider
 	return out
 }
 
@@ -244,6 +248,18 @@ func (j *callJoiner) add(c provider.ToolCall) {
 
 func (j *callJoiner) joined() []event.ToolCall { return j.calls }
 
+// completed is a whole answer as text, "" when there is none.
+func completed(ctx context.Context, model provider.Completer, req provider.Request) string {
+	var text []byte
+	for d, err := range model.Complete(ctx, req) {
+		if err != nil {
+			return ""
+		}
+		text = append(text, d.Text...)
+	}
+	return string(text)
+}
+
 func readResults(ctx context.Context, model provider.Completer, req provider.Request, turn uint64) event.ResultsExtracted {
 	out := event.ResultsExtracted{Turn: turn}
 	var text []byte
@@ -260,7 +276,7 @@ func readResults(ctx context.Context, model provider.Completer, req provider.Req
 
 // think handles what comes back from a thought, and reports whether m was such a thing.
 func (s *Session) think(m any) bool {
-	if s.guessed(m) {
+	if s.guessed(m) || s.worked(m) {
 		return true
 	}
 	switch m := m.(type) {
@@ -277,6 +293,7 @@ func (s *Session) think(m any) bool {
 			s.thought.reading = false
 			_ = s.commit(dialog.Extracted(&s.state, s.cast.Revision, m.event), nil, nil)
 			s.release()
+			s.brief()
 		}
 	case *StopReply:
 		s.interrupt()
@@ -310,26 +327,12 @@ func (s *Session) thoughtOut(a event.ModelAnswered) {
 	if err := s.commit(dialog.Answer(&s.state, s.cast.Revision, a), nil, nil); err != nil {
 		return
 	}
-	if s.state.Ended && !s.state.Voice() {
-		s.finish()
-		return
-	}
-	if dialog.Next(&s.state) {
-		ctx, cancel := context.WithTimeout(s.life, s.patience())
-		older := s.thought.cancel
-		s.thought.cancel = func() { cancel(); older() }
-		s.step(ctx)
-		return
-	}
-	if s.state.Voice() {
-		s.sayRest(rest)
-		return
-	}
-	s.finish()
+	s.proceed(rest)
 }
 
 // finish answers whoever waits for the reply of the turn that was closed.
 func (s *Session) finish() {
+	s.brief()
 	if s.asking == nil {
 		s.next()
 		return

@@ -51,6 +51,13 @@ func (s *Session) factOf(e event.Envelope) (Frame, bool) {
 		return Frame{Seq: e.Seq, Type: "message", Role: session.RoleHuman, Message: b.Message, Text: b.Text.Text, Mode: s.state.Mode}, true
 	case event.SessionHandedOver:
 		return Frame{Seq: e.Seq, Type: "state", Mode: b.Mode}, true
+	case event.SuggestionMade:
+		return Frame{Seq: e.Seq, Type: "suggestion", Text: b.Text.Text, Mode: s.state.Mode}, true
+	case event.ToolCalled:
+		if b.Call.Name == "SendWidgetEvent" && b.Refused == "" {
+			return Frame{Seq: e.Seq, Type: "custom", Text: b.Call.Args.Text, Mode: s.state.Mode}, true
+		}
+		return Frame{}, false
 	default:
 		return Frame{}, false
 	}

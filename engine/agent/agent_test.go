@@ -121,7 +121,7 @@ func TestParseSaysWhereEveryFaultIs(t *testing.T) {
 		"empty":                        {"", "file 1:1: the file is empty: an agent needs at least a name"},
 		"a list":                       {"- a\n", "file 1:1: the agent file must be a mapping, this is a list"},
 		"no name":                      {"type: inbound_text\n", "file 1:1: the agent needs a name"},
-		"broken YAML":                  {"name: x\n\ttask: y\n", "file 2:1: found character '\t' that cannot start any token"},
+		"broken YAML":                  {"name: x\n\ttask: y\n", "file 2:1: a tab stands here: YAML is indented with blanks, two a level"},
 		"unknown type":                 {"name: x\ntype: inbound_vioce\n", `file 2:7: type must be one of inbound_text, outbound_text, inbound_voice, outbound_voice, call_analytics, this is "inbound_vioce", did you mean "inbound_voice"?`},
 		"alias with a blank":           {"name: x\nalias: my bank\n", `file 2:8: alias "my bank" cannot be a SIP user: letters, digits and - _ . ! ~ * ' ( ) & = + $ , ; only`},
 		"alias with @":                 {"name: x\nalias: a@b\n", `file 2:8: alias "a@b" cannot be a SIP user: letters, digits and - _ . ! ~ * ' ( ) & = + $ , ; only`},

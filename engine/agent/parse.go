@@ -23,7 +23,7 @@ func Parse(file []byte) (*Spec, []Warning, error) {
 	if r.Err() == nil && root.Kind == located.Absent {
 		r.Fault(root, "the file is empty: an agent needs at least a name")
 	}
-	p := parser{Report: r, spec: &Spec{Type: InboundText, Settings: Defaults()}}
+	p := parser{Report: r, spec: &Spec{Type: InboundText, FAQMode: FAQAuto, Settings: Defaults()}}
 	p.agent(root)
 	if err := r.Err(); err != nil {
 		return nil, r.Warnings(), err
@@ -50,13 +50,24 @@ func (p *parser) agent(n located.Node) {
 		text("speech_style", &s.SpeechStyle),
 		text("task", &s.Task),
 		text("welcome_message", &s.Welcome),
+		located.Key{Name: "handoff", Read: p.handoff},
 		located.Key{Name: "workflow", Read: func(v located.Node) { s.Flow = workflow.From(v, p.Report) }},
 		located.Key{Name: "conversation_result", Read: p.results},
 		located.Key{Name: "knowledge", Read: p.knowledge},
-		located.Key{Name: "tool_groups", Read: p.toolGroups},
+		located.Key{Name: "catalogs", Read: p.several("catalogs", p.catalog)},
+		located.Key{Name: "show_rag_sources", Read: p.Bool("show_rag_sources", &s.ShowSources)},
+		located.Key{Name: "guardrails", Read: func(v located.Node) { s.Guardrails = located.Unfold(v, p.Report) }},
+		located.Key{Name: "tool_groups", Read: p.several("tool_groups", p.toolGroup)},
+		located.Key{Name: "mcp", Read: p.several("mcp", p.mcp)},
+		located.Key{Name: "openapi", Read: p.several("openapi", p.openapi)},
+		located.Key{Name: "verification", Read: p.verification},
 		located.Key{Name: "models", Read: p.models},
 		located.Key{Name: "env", Read: p.env},
 		located.Key{Name: "limits", Read: p.limits},
+		located.Key{Name: "require_publish", Read: p.Bool("require_publish", &s.RequirePublish)},
+		located.Key{Name: "default_operators", Read: p.Strings("default_operators", MaxTitle, &s.Operators)},
+		located.Key{Name: "copilot_hours", Read: p.hours("copilot_hours", &s.Copilot)},
+		located.Key{Name: "push", Read: p.push},
 	)
 	if n.Kind == located.Map {
 		p.whole(n)
@@ -72,8 +83,15 @@ func (p *parser) whole(n located.Node) {
 	if n.Get("type").Kind == located.Absent {
 		p.Warn(n, "no type is given: taken for %s", s.Type)
 	}
-	if s.Core == "" && len(s.FAQs) == 0 && len(s.Texts) == 0 && len(s.Files) == 0 && s.Type != CallAnalytics {
+	if !s.knows() && s.Type != CallAnalytics {
 		p.Warn(n, "the agent knows nothing: it needs at least one source of knowledge to answer questions")
+	}
+	var results []string
+	for _, f := range s.Results {
+		results = append(results, f.Name)
+	}
+	for _, w := range s.Flow.CheckResults(results) {
+		p.Warn(located.Node{Line: w.Line, Col: w.Col}, "%s", w.Text)
 	}
 	if s.Type == CallAnalytics {
 		p.Warn(n.Get("type"), "this build does not analyse recorded calls yet")
@@ -122,21 +140,12 @@ func (p *parser) knowledge(n located.Node) {
 		located.Key{Name: "core", Read: p.String("core", MaxText, &s.Core)},
 		located.Key{Name: "faqs", Read: p.Each("faqs", p.faq)},
 		located.Key{Name: "texts", Read: p.Each("texts", p.text)},
-		located.Key{Name: "files", Read: func(v located.Node) {
-			p.Strings("files", MaxText, &s.Files)(v)
-			p.later(v, len(s.Files), "files", "index files")
-		}},
-		located.Key{Name: "websites", Read: func(v located.Node) {
-			p.Strings("websites", MaxText, &s.Websites)(v)
-			p.later(v, len(s.Websites), "websites", "read websites")
-		}},
+		located.Key{Name: "faq_mode", Read: p.choice("faq_mode", (*string)(&s.FAQMode), string(FAQAuto), string(FAQPrompt), string(FAQVector))},
+		located.Key{Name: "files", Read: p.several("files", func(v located.Node) { p.Strings("files", MaxText, &s.Files)(v) })},
+		located.Key{Name: "websites", Read: p.several("websites", p.website)},
+		located.Key{Name: "youtube", Read: p.several("youtube", p.video)},
+		located.Key{Name: "sources", Read: p.several("sources", func(v located.Node) { p.Strings("sources", MaxTitle, &s.Library)(v) })},
 	)
-}
-
-func (p *parser) later(n located.Node, count int, key, what string) {
-	if count > 0 {
-		p.Warn(n, "%s: accepted, but this build does not %s yet", key, what)
-	}
 }
 
 func (p *parser) faq(n located.Node) {
@@ -181,26 +190,13 @@ func clip(s string) string {
 	return s
 }
 
-// toolGroups reads names, or mappings with a name.
-func (p *parser) toolGroups(n located.Node) {
-	p.Each("tool_groups", func(v located.Node) {
-		if v.Kind == located.Map {
-			v = v.Get("name")
-		}
-		var s string
-		if p.String("tool_groups", MaxTitle, &s)(v); s != "" {
-			p.spec.ToolGroups = append(p.spec.ToolGroups, s)
-		}
-	})(n)
-	p.later(n, len(n.Items), "tool_groups", "run tool groups")
-}
-
 func (p *parser) models(n located.Node) {
 	s := p.spec
 	p.Map(n, "models",
 		located.Key{Name: "llm", Read: func(v located.Node) { s.LLM = p.model("llm", v, true) }},
 		located.Key{Name: "stt", Read: func(v located.Node) { s.STT = p.model("stt", v, true) }},
 		located.Key{Name: "tts", Read: func(v located.Node) { s.TTS = p.model("tts", v, true) }},
+		located.Key{Name: "embedder", Read: func(v located.Node) { s.Embedder = p.model("embedder", v, true) }},
 	)
 }
 
@@ -214,9 +210,9 @@ func (p *parser) model(what string, n located.Node, first bool) Model {
 	}
 	keys := []located.Key{
 		{Name: "provider", Read: p.String("provider", MaxTitle, &m.Provider)},
-		{Name: "base_url", Read: func(v located.Node) { p.address(v, &m.BaseURL) }},
+		{Name: "base_url", Read: func(v located.Node) { p.address("base_url", v, &m.BaseURL) }},
 		{Name: "model", Read: p.String("model", MaxTitle, &m.Model)},
-		{Name: "key_env", Read: func(v located.Node) { p.variable(v, &m.KeyEnv) }},
+		{Name: "key_env", Read: func(v located.Node) { p.variable("key_env", v, &m.KeyEnv) }},
 	}
 	if first {
 		keys = append(keys, located.Key{Name: "fallback", Read: func(v located.Node) {
@@ -237,29 +233,33 @@ func (p *parser) model(what string, n located.Node, first bool) Model {
 	return m
 }
 
-func (p *parser) address(n located.Node, to *string) {
+func (p *parser) address(what string, n located.Node, to *string) {
 	var s string
-	if p.String("base_url", MaxText, &s)(n); s == "" {
+	if p.String(what, MaxText, &s)(n); s == "" {
 		return
 	}
-	_, host, ok := strings.Cut(s, "://")
-	scheme := strings.ToLower(s[:max(0, len(s)-len(host)-len("://"))])
-	if !ok || scheme != "http" && scheme != "https" || host == "" || host[0] == '/' || strings.ContainsAny(s, " \t\n") {
-		p.Fault(n, "base_url must be an http or https address, this is %s", located.Describe(n))
+	if !isAddress(s) {
+		p.Fault(n, "%s must be an http or https address, this is %s", what, located.Describe(n))
 		return
 	}
 	*to = s
 }
 
+func isAddress(s string) bool {
+	scheme, host, ok := strings.Cut(s, "://")
+	scheme = strings.ToLower(scheme)
+	return ok && (scheme == "http" || scheme == "https") && host != "" && host[0] != '/' && !strings.ContainsAny(s, " \t\n")
+}
+
 // variable reads the name of an environment variable. A key that was pasted in
 // its place is caught here, and not repeated in the message.
-func (p *parser) variable(n located.Node, to *string) {
+func (p *parser) variable(what string, n located.Node, to *string) {
 	var s string
-	p.String("key_env", MaxTitle, &s)(n)
+	p.String(what, MaxTitle, &s)(n)
 	for i, r := range s {
 		letter := r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '_'
 		if !letter && (i == 0 || r < '0' || r > '9') {
-			p.Fault(n, "key_env must name an environment variable: letters, digits and _ only; the key itself does not belong into the file")
+			p.Fault(n, "%s must name an environment variable: letters, digits and _ only; the key itself does not belong into the file", what)
 			return
 		}
 	}
@@ -267,30 +267,18 @@ func (p *parser) variable(n located.Node, to *string) {
 }
 
 func (p *parser) env(n located.Node) {
-	if n.Kind == located.Absent {
-		return
-	}
-	if n.Kind != located.Map {
-		p.Fault(n, "env must be a mapping from variable to value, this is %s", located.Describe(n))
-		return
-	}
-	for _, pair := range n.Pairs {
-		if v := pair.Value; v.Kind == located.List || v.Kind == located.Map {
-			p.Fault(v, "%s must be a text, this is %s", pair.Key.Text, v.Kind)
-			continue
-		}
-		p.spec.Env = append(p.spec.Env, event.Pair{Key: pair.Key.Text, Value: pair.Value.Text})
-		if pair.Value.Kind == located.Text { // nothing after the colon leaves the default
-			p.setting(pair)
-		}
-	}
+	p.spec.Env, p.spec.Secrets = p.pairs("env", n, p.setting)
 }
 
 // setting gives a variable to whoever understands it: this package, the turn
 // machine, or both. What the turn machine would refuse is refused here, where
 // its place is known.
-func (p *parser) setting(pair located.Pair) {
-	key, value := pair.Key.Text, strings.TrimSpace(pair.Value.Text)
+func (p *parser) setting(name, at located.Node, secret bool) {
+	key, value := name.Text, strings.TrimSpace(at.Text)
+	if value == Masked {
+		p.Warn(name, "the value of %s was taken out: enter it again", key)
+		return
+	}
 	known, err := p.spec.Settings.put(key, value)
 	timers := turn.Timers()
 	if slices.ContainsFunc(timers, func(t turn.Timer) bool { return t.Env == key }) {
@@ -302,18 +290,27 @@ func (p *parser) setting(pair located.Pair) {
 		p.spec.Settings.Voice = append(p.spec.Settings.Voice, event.Pair{Key: key, Value: value})
 	}
 	switch {
+	case err != nil && secret: // the error would repeat the value
+		p.Fault(at, "%s has a value that is not allowed; it is secret and not shown", key)
 	case err != nil:
-		p.Fault(pair.Value, "%s", strings.TrimSuffix(err.Error(), ": "+fault.Invalid.Error())) // the whole file is that
-	case !known:
-		var names []string
-		for _, s := range Table() {
-			names = append(names, s.Key)
-		}
-		for _, t := range timers {
-			names = append(names, t.Env)
-		}
-		p.Warn(pair.Key, "unknown variable %s is kept and changes nothing%s", key, located.Suggest(key, names))
+		p.Fault(at, "%s", strings.TrimSuffix(err.Error(), ": "+fault.Invalid.Error())) // the whole file is that
+	case !known && !secret: // a secret is for tools and models
+		p.unknown(name)
 	}
+}
+
+// unknown warns of a variable that nothing here reads: a tool may. A likely slip
+// of the pen is told.
+func (p *parser) unknown(name located.Node) {
+	var names []string
+	for _, v := range Variables() {
+		if v.Key == name.Text {
+			p.Warn(name, "%s is read by %s: set it there", name.Text, v.On)
+			return
+		}
+		names = append(names, v.Key)
+	}
+	p.Warn(name, "unknown variable %s is kept and changes nothing%s", name.Text, located.Suggest(name.Text, names))
 }
 
 func (p *parser) limits(n located.Node) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"flametree/engine/provider"
+	"flametree/engine/tool"
 	"flametree/engine/workflow"
 )
 
@@ -16,6 +17,28 @@ type Revision struct {
 	Spec     *Spec
 	Flow     *workflow.Flow // of Spec
 	Settings Settings       // of Spec
+
+	// What the agent's groups and servers offer; Spec names them, With fills them in.
+	Tools  []tool.Spec
+	Skills []tool.Skill
+}
+
+// With is the revision together with what its tool groups and servers offer.
+// It shares everything else with r.
+func (r *Revision) With(tools []tool.Spec, skills []tool.Skill) *Revision {
+	with := *r
+	with.Tools, with.Skills = tools, skills
+	return &with
+}
+
+// Tool finds a tool of a group or server by its name.
+func (r *Revision) Tool(name string) (tool.Spec, bool) {
+	for _, t := range r.Tools {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return tool.Spec{}, false
 }
 
 // Compile reads an agent file as revision n of agent id. Errors are those of

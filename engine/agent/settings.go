@@ -38,6 +38,10 @@ type Settings struct {
 	MinScore        float64
 	ShowThoughts    bool
 
+	OperatorUnavailable string        // OPERATOR_UNAVAILABLE_TEXT
+	OperatorWait        time.Duration // then the agent resumes
+	ResultsEmailTo      string        // "" = nobody
+
 	Record           bool // VOICE_RECORD
 	RecordNotice     string
 	TTSVoice         string
@@ -67,7 +71,8 @@ type row struct {
 	at        func(*Settings) any // *string *bool *int *float64 *time.Duration
 }
 
-// Table lists every variable an agent understands, without the turn timers.
+// Table lists every variable an agent itself understands, without the turn timers and
+// what channels read: Variables has them all.
 func Table() []Setting {
 	all := rows()
 	out := make([]Setting, len(all))
@@ -194,6 +199,8 @@ func agentRows() []row {
 		{Setting{"HISTORY_MAX_MESSAGES", "int", "60", "How many of the newest messages the model sees."}, 1, 1000, func(s *Settings) any { return &s.History }},
 		{Setting{"RAG_TOP_K", "int", "6", "Passages of knowledge shown to the model."}, 0, 50, func(s *Settings) any { return &s.TopK }},
 		{Setting{"RAG_MIN_SCORE", "number", "0.25", "Passages that fit worse are not shown."}, 0, 1, func(s *Settings) any { return &s.MinScore }},
+		{Setting{"OPERATOR_WAIT_SECONDS", "seconds", "600", "No operator took the session: the agent resumes."}, 0, year, func(s *Settings) any { return &s.OperatorWait }},
+		{Setting{"RESULTS_EMAIL_TO", "text", "", "Where the conversation results are sent once at the close, an e-mail address or several between commas. Empty: nowhere."}, 0, 2000, func(s *Settings) any { return &s.ResultsEmailTo }},
 		{Setting{"SHOW_THOUGHTS", "bool", "False", "Show the customer what the agent does meanwhile."}, 0, 0, func(s *Settings) any { return &s.ShowThoughts }},
 	}
 }

@@ -5,6 +5,7 @@
 package agent
 
 import (
+	"slices"
 	"strconv"
 
 	"flametree/engine/event"
@@ -20,6 +21,9 @@ const (
 	MaxTitle   = 255    // characters of titles and names
 	MaxResults = 60     // conversation results (spec D23)
 	MaxAlias   = 64     // characters
+
+	MaxOperations = 50  // of one OpenAPI document (spec D6)
+	MaxListed     = 200 // entries of any one list of files, sites, groups, servers
 )
 
 // Warning is something in an agent file that is accepted though hardly meant.
@@ -37,7 +41,8 @@ const (
 	CallAnalytics Type = "call_analytics"
 )
 
-// Spec is an agent file, read. It does not change once it is made.
+// Spec is an agent file, read. It does not change once it is made. It holds the
+// values of secret variables: it is never logged.
 type Spec struct {
 	Name        string
 	Alias       string // second SIP user name, "" = none
@@ -46,20 +51,115 @@ type Spec struct {
 	SpeechStyle string
 	Task        string
 	Welcome     string
+	Handoff     Handoff
 	Flow        *workflow.Flow // nil = a conversation without states
 	Results     []Field
 	Core        string // knowledge that is always in the prompt
 	FAQs        []FAQ
+	FAQMode     FAQMode
 	Texts       []Text
 	Files       []string // paths as written; nobody has opened them
-	Websites    []string // not read by this build
-	ToolGroups  []string // not run by this build
+	Websites    []Website
+	YouTube     []string // addresses of videos and channels
+	Library     []string // "sources": names of the tenant's sources
+	Catalogs    []Catalog
+	ShowSources bool         // show_rag_sources: answers end with what they are taken from
+	Guardrails  located.Node // as written, Absent = none: engine/guard reads it
+	ToolGroups  []ToolGroup
+	MCP         []MCPServer
+	OpenAPI     []OpenAPI
+	Verifier    string // verification.tool: proves who the customer is, "" = none
 	LLM         Model
 	STT         Model
 	TTS         Model
-	Env         []event.Pair // as written, in the order of the file
+	Embedder    Model
+	Env         []event.Pair // as written, in the order of the file, secrets too
+	Secrets     []string     // the keys of Env whose values nobody may read
 	Settings    Settings     // what Env means
 	Limits      Limits
+
+	RequirePublish bool     // saving does not publish
+	Operators      []string // default_operators: who gets sessions first
+	Copilot        []Hours  // copilot_hours in the tenant's time; none: never
+	Push           Push
+}
+
+// Handoff says whether and when a person takes over.
+type Handoff struct {
+	Allow      bool
+	Conditions string // for the model
+}
+
+// FAQMode says where questions and answers go.
+type FAQMode string
+
+// The modes of FAQs. FAQAuto is FAQPrompt for few of them, FAQVector for many.
+const (
+	FAQAuto   FAQMode = "auto"
+	FAQPrompt FAQMode = "prompt"
+	FAQVector FAQMode = "vector"
+)
+
+// Website is a site to read. Depth counts links from URL; 0 in Depth or Pages
+// means the crawler's own limit.
+type Website struct {
+	URL          string
+	Depth, Pages int
+}
+
+// Catalog is a product catalogue: one of the tenant's by name, or a file.
+type Catalog struct{ Name, Path string }
+
+// ToolGroup is a plugin: one of the tenant's by name, or a YAML file. Env adds
+// to the agent's variables for this group alone; Secrets are keys of Env.
+type ToolGroup struct {
+	Name, Path string
+	Env        []event.Pair
+	Secrets    []string
+}
+
+// MCPServer is a server of tools (spec 4). Endpoint is an http or https
+// address, for the transport stdio a command line.
+type MCPServer struct {
+	Name, Description string
+	Code              string // letters and digits, unique in the agent: it names the tools' space
+	Endpoint          string
+	Transport         string // http_sse streamable_http stdio
+	Auth              Auth
+	Rename            Rename
+	Include, Exclude  []string // names of the server's tools
+}
+
+// Auth says how a server knows us. The value itself stands in a variable.
+type Auth struct {
+	Kind     string // "" = none, bearer, basic, header
+	Header   string // header: its name
+	ValueEnv string // name of the variable; basic: user:password
+}
+
+// Rename changes the names of a server's tools: Replace in order, then Prefix
+// and Suffix.
+type Rename struct {
+	Prefix, Suffix string
+	Replace        []Replacement
+}
+
+// Replacement puts To in place of each From.
+type Replacement struct{ From, To string }
+
+// OpenAPI makes tools of the operations of a document (spec D6).
+type OpenAPI struct {
+	Name       string
+	Document   string   // path or address
+	Operations []string // operationIds, empty = all, at most MaxOperations
+	Auth       Auth
+	BaseURL    string // in place of the document's own, "" = that one
+}
+
+// Push is where events of the agent's sessions are sent (spec D19).
+type Push struct {
+	URL       string
+	SecretEnv string // name of the variable that holds the signing secret
 }
 
 // FAQ is a question with its answer.
@@ -99,6 +199,27 @@ func (s *Spec) Sources() []knowledge.Source {
 	}
 	return out
 }
+
+// knows reports whether the file names any source of knowledge.
+func (s *Spec) knows() bool {
+	return s.Core != "" || len(s.FAQs)+len(s.Texts)+len(s.Files)+len(s.Websites)+len(s.YouTube)+len(s.Library)+len(s.Catalogs) > 0
+}
+
+// Secret reports whether a variable's value may be read by nobody.
+func (s *Spec) Secret(key string) bool { return slices.Contains(s.Secrets, key) }
+
+// Tools lists, once each and in the order of the file, every tool that the
+// file names: those of the workflow, and the one that verifies customers.
+func (s *Spec) Tools() []string {
+	out := s.Flow.Tools()
+	if s.Verifier != "" && !slices.Contains(out, s.Verifier) {
+		out = append(out, s.Verifier)
+	}
+	return out
+}
+
+// Skills lists every skill that the workflow names, once each.
+func (s *Spec) Skills() []string { return s.Flow.Skills() }
 
 func numbered(prefix string, i int) string { return prefix + strconv.Itoa(i+1) }
 

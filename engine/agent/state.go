@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"flametree/engine/event"
@@ -18,14 +20,24 @@ type State struct {
 	Token   []byte  // SHA-256 of the API token
 	Saved   []Saved // every revision: running sessions may need any of them
 	Live    uint64  // the revision that new sessions take, 0 = none
+	Draft   Draft   // saved later than any revision, and no revision: it is faulty
 	Running bool
 	Reason  string // why it was stopped
+}
+
+// Draft is a file that could not become a revision. It is kept so that its
+// writer finds it again, and is never run. The zero Draft is none.
+type Draft struct {
+	File  string
+	Fault string // with line and column
+	At    time.Time
 }
 
 // Saved is one revision as it was given.
 type Saved struct {
 	Number uint64
 	File   string
+	Pins   []event.Pair // blobs of what the file names: "group/NAME", "document/NAME" to sha256
 	At     time.Time
 }
 
@@ -37,7 +49,10 @@ func (s *State) Apply(e event.Envelope) {
 	case event.AgentCreated:
 		s.Name, s.Alias, s.Token = b.Name, b.Alias, b.TokenHash
 	case event.AgentSaved:
-		s.Saved = append(s.Saved, Saved{Number: b.Revision, File: b.File, At: e.Time})
+		s.Saved = append(s.Saved, Saved{Number: b.Revision, File: b.File, Pins: b.Pins, At: e.Time})
+		s.Draft = Draft{}
+	case event.AgentDrafted:
+		s.Draft = Draft{File: b.File, Fault: b.Fault, At: e.Time}
 	case event.AgentPublished:
 		s.Live = b.Revision
 	case event.AgentStarted:
@@ -48,7 +63,11 @@ func (s *State) Apply(e event.Envelope) {
 		event.MessageReceived, event.UtteranceHeard, event.ReplyStarted, event.ModelAnswered, event.ResultsExtracted,
 		event.ResultSet, event.StateEntered, event.ToolCalled, event.ToolAnswered, event.ReplySent, event.ReplySpoken,
 		event.ReplyLost, event.TurnTimed, event.CallOffered, event.CallAnswered, event.CallHeld, event.CallResumed,
-		event.CallDigit, event.CallEnded, event.CallInputs, event.RecordingClosed:
+		event.CallDigit, event.CallEnded, event.CallInputs, event.RecordingClosed, event.SkillRan,
+		event.QuestionUnanswered, event.CustomerVerified, event.GuardHit, event.HistorySummarised,
+		event.SuggestionMade, event.SourceCreated, event.SourceSaved, event.SourceIndexing, event.SourceIndexed,
+		event.SourceFailed, event.SourceStopped, event.SourceConnected, event.SourceDisconnected, event.SourceRemoved,
+		event.QuestionResolved:
 		// Of other streams.
 	}
 }
@@ -67,10 +86,15 @@ func (s *State) Create(born event.AgentCreated) ([]event.Event, error) {
 	return []event.Event{born}, nil
 }
 
-// Save makes a revision of a valid file. The file that was saved last makes
-// none: there is nothing new to tell. Faults in the file are those of Parse,
-// and the last valid revision stays in force.
-func (s *State) Save(file string) ([]event.Event, []Warning, error) {
+// Save makes a revision of a valid file that names nothing to pin. See Keep.
+func (s *State) Save(file string) ([]event.Event, []Warning, error) { return s.Keep(file, nil) }
+
+// Keep makes a revision of a valid file and of the blobs it is to run with, in
+// the order of their keys. The file and pins that were saved last make none:
+// there is nothing new to tell, unless a draft is to be forgotten. Faults in
+// the file are those of Parse, and the last valid revision stays in force: the
+// caller may keep the text with Drafted.
+func (s *State) Keep(file string, pins []event.Pair) ([]event.Event, []Warning, error) {
 	if err := s.exists(); err != nil {
 		return nil, nil, err
 	}
@@ -81,10 +105,82 @@ func (s *State) Save(file string) ([]event.Event, []Warning, error) {
 	if spec.Alias != s.Alias {
 		warnings = append(warnings, Warning{Line: 1, Col: 1, Text: fmt.Sprintf("the agent keeps the alias %q it was created with", s.Alias)})
 	}
-	if n := len(s.Saved); n > 0 && s.Saved[n-1].File == file {
-		return nil, warnings, nil
+	return s.revise(file, pins), warnings, nil
+}
+
+func (s *State) revise(file string, pins []event.Pair) []event.Event {
+	pins = slices.SortedFunc(slices.Values(pins), func(a, b event.Pair) int { return strings.Compare(a.Key, b.Key) })
+	if n := len(s.Saved); n > 0 && s.Draft == (Draft{}) && s.Saved[n-1].File == file && slices.Equal(s.Saved[n-1].Pins, pins) {
+		return nil
 	}
-	return []event.Event{event.AgentSaved{Revision: s.Latest() + 1, File: file}}, warnings, nil
+	return []event.Event{event.AgentSaved{Revision: s.Latest() + 1, File: file, Pins: pins}}
+}
+
+// KeepLive is Keep, and makes the revision the one that new sessions take
+// unless the file says require_publish.
+func (s *State) KeepLive(file string, pins []event.Pair) ([]event.Event, []Warning, error) {
+	events, warnings, err := s.Keep(file, pins)
+	if err != nil {
+		return nil, warnings, err
+	}
+	if spec, _, err := Parse([]byte(file)); err != nil || spec.RequirePublish {
+		return events, warnings, err
+	}
+	if n := s.Latest() + uint64(len(events)); n != s.Live {
+		events = append(events, event.AgentPublished{Revision: n})
+	}
+	return events, warnings, nil
+}
+
+// Drafted keeps a file that Keep refused. It changes no revision. A file that
+// is valid is fault.Invalid: it belongs into a revision; one that is too large
+// for any agent is fault.Exhausted.
+func (s *State) Drafted(file string) ([]event.Event, error) {
+	if err := s.exists(); err != nil {
+		return nil, err
+	}
+	if len(file) > MaxBytes {
+		return nil, fmt.Errorf("draft of %q: more than %d MB: %w", s.Name, MaxBytes>>20, fault.Exhausted)
+	}
+	_, _, err := Parse([]byte(file))
+	switch {
+	case err == nil:
+		return nil, fmt.Errorf("draft of %q: the file is valid and can be saved: %w", s.Name, fault.Invalid)
+	case s.Draft.File == file && s.Draft.Fault == err.Error():
+		return nil, nil
+	}
+	return []event.Event{event.AgentDrafted{File: file, Fault: err.Error()}}, nil
+}
+
+// Restore makes a new revision of an old one's file and pins. A file that is
+// no longer valid is refused as Parse refuses it.
+func (s *State) Restore(n uint64) ([]event.Event, []Warning, error) {
+	old, err := s.revision("restore", n)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.Keep(old.File, old.Pins)
+}
+
+// Revision finds a revision.
+func (s *State) Revision(n uint64) (Saved, bool) {
+	for _, f := range s.Saved {
+		if f.Number == n {
+			return f, true
+		}
+	}
+	return Saved{}, false
+}
+
+func (s *State) revision(what string, n uint64) (Saved, error) {
+	if err := s.exists(); err != nil {
+		return Saved{}, err
+	}
+	f, ok := s.Revision(n)
+	if !ok {
+		return Saved{}, fmt.Errorf("%s revision %d of %q: the newest is %d: %w", what, n, s.Name, s.Latest(), fault.NotFound)
+	}
+	return f, nil
 }
 
 // Publish makes a saved revision the one that new sessions take.
@@ -136,12 +232,8 @@ func (s *State) Latest() uint64 {
 
 // File finds a revision's file.
 func (s *State) File(n uint64) (string, bool) {
-	for _, f := range s.Saved {
-		if f.Number == n {
-			return f.File, true
-		}
-	}
-	return "", false
+	f, ok := s.Revision(n)
+	return f.File, ok
 }
 
 // TokenHash is the form in which an agent's API token is kept.

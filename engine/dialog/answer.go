@@ -20,11 +20,14 @@ const (
 )
 
 // Answer says what a model's answer to the open reply means: first the answer
-// itself, then what follows from it. Calls that are not offered, malformed or
-// over a limit are recorded as refused and never carried out. On written
-// channels the reply is closed by reply.sent when no further step is due, and
-// the session with it after FinishSession or END; on calls reply.spoken closes
-// it later. An answer that comes too late or twice gives nothing.
+// itself, then what follows from it. Calls that are not offered, malformed,
+// forbidden or over a limit are recorded as refused and never carried out; the
+// engine's own are carried out at once, and those of tool groups and servers
+// are left in Open.Pending: Due lists them, Told takes in what they gave. On
+// written channels the reply is closed by reply.sent when no further step is
+// due, and the session with it after FinishSession or END; on calls
+// reply.spoken closes it later. An answer that comes too late or twice gives
+// nothing.
 //
 // It changes neither s nor its arguments, and the same state and answer always
 // give the same events: a replay computes them again.
@@ -41,62 +44,112 @@ func Rest(s *session.State, r *agent.Revision, a event.ModelAnswered) string {
 		return ""
 	}
 	d := decide(s, r, a)
-	return d.rest
+	return strings.TrimSpace(d.spoken + " " + d.rest)
+}
+
+// Due lists the calls that somebody outside has to carry out now.
+func Due(s *session.State) []event.ToolCall {
+	if s.Open == nil || s.Ended {
+		return nil
+	}
+	return s.Open.Pending
 }
 
 // Next reports whether another answer of the model is due: it has called
-// something, heard the outcome and said nothing yet. At most 5 answers make a
-// reply.
-func Next(s *session.State) bool {
+// something, heard the outcome, and said nothing yet or needs the outcome to go
+// on. At most 5 answers make a reply.
+func Next(s *session.State, r *agent.Revision) bool {
 	o := s.Open
-	if o == nil || s.Ended || s.Closing || len(o.Pending) > 0 || o.Step == 0 || o.Step >= maxSteps || strings.TrimSpace(o.Text) != "" {
+	if o == nil || s.Ended || s.Closing || len(o.Pending) > 0 || o.Step == 0 || o.Step >= maxSteps || s.Mode == session.ModeOperator {
 		return false
 	}
 	// An answer without a call was the model's last word, even if it was empty.
 	var calling uint32
+	var last []event.ToolCall
 	for _, l := range s.Lines {
 		if l.Turn == o.Turn && len(l.Calls) > 0 {
 			calling++
+			last = l.Calls
 		}
 	}
-	return calling == o.Step
+	return calling == o.Step && (strings.TrimSpace(o.Text) == "" || slices.ContainsFunc(last, func(c event.ToolCall) bool { return asks(c, r) }))
+}
+
+// asks reports whether the model needs what a call gives to go on.
+func asks(c event.ToolCall, r *agent.Revision) bool {
+	if _, ok := r.Tool(c.Name); ok {
+		return true
+	}
+	return slices.ContainsFunc(systems(), func(y systemTool) bool { return y.asks && y.Name == alias(c.Name) })
 }
 
 // decision is an answer being judged. State is what the session will be; Apply
 // remains the only way to change it.
 type decision struct {
 	session.State
-	rev   *agent.Revision
-	out   []event.Event
-	last  string // of FinishSession
-	moved bool
-	rest  string
+	rev     *agent.Revision
+	out     []event.Event
+	offered []string // tools of the request that is answered
+	last    string   // of FinishSession
+	spoken  string   // what calls of SendChatMessage say
+	draft   string   // of SuggestChatMessage
+	sources []event.Passage
+	moved   bool
+	auto    int // automatic moves so far
+	rest    string
 }
 
 func decide(s *session.State, r *agent.Revision, a event.ModelAnswered) decision {
-	d := decision{State: *s, rev: r}
+	d := decision{State: *s, rev: r, sources: a.Passages}
 	if s.Open == nil || s.Ended || s.Open.Turn != a.Turn || s.Open.Step != a.Step {
 		return d
 	}
-	// A copy that can grow without being seen from outside.
-	open := *s.Open
-	open.Pending = slices.Clip(open.Pending)
-	d.Open, d.Lines = &open, slices.Clip(s.Lines)
-
+	d.own()
 	a = identified(a)
+	d.offered = a.Offered
+	if len(d.offered) == 0 {
+		d.offered = names(s, r)
+	}
 	d.tell(a)
 	for _, c := range a.Calls {
 		d.call(c)
 	}
-	if !Next(&d.State) && len(d.Open.Pending) == 0 {
-		d.close()
-	}
+	d.settle(a.Fault)
 	return d
+}
+
+// own makes a copy of what can grow without being seen from outside.
+func (d *decision) own() {
+	if d.Open != nil {
+		open := *d.Open
+		open.Pending = slices.Clip(open.Pending)
+		d.Open = &open
+	}
+	d.Lines = slices.Clip(d.Lines)
+	d.Results = slices.Clone(d.Results)
+}
+
+// settle closes the reply if no further answer of the model is due.
+func (d *decision) settle(trouble string) {
+	if d.Open == nil || len(d.Open.Pending) > 0 || Next(&d.State, d.rev) {
+		return
+	}
+	if trouble != "" && strings.TrimSpace(d.Open.Text) == "" {
+		d.giveUp()
+	}
+	d.close()
+}
+
+// giveUp hands over to people when no model answers and that is allowed.
+func (d *decision) giveUp() {
+	if d.rev.Spec.Handoff.Allow && d.Mode == session.ModeRegular {
+		d.tell(event.SessionHandedOver{Mode: session.ModeOperator, Reason: "no model answers"})
+	}
 }
 
 func (d *decision) tell(e event.Event) {
 	d.out = append(d.out, e)
-	d.Apply(event.Envelope{Seq: d.Seq + 1, Body: e})
+	d.Apply(event.Envelope{Seq: d.Seq + 1, Time: d.At, Body: e})
 }
 
 // identified gives calls without an id, or with one that stands twice, an id of
@@ -118,79 +171,35 @@ func identified(a event.ModelAnswered) event.ModelAnswered {
 	return a
 }
 
-// call judges one call and carries it out if that is the engine's business.
+// call judges one call, and carries it out if that is the engine's business. A
+// granted call of a tool group or server is only recorded, with the arguments
+// it is to be made with.
 func (d *decision) call(c event.ToolCall) {
-	reason, move := d.refusal(c)
-	d.tell(event.ToolCalled{Turn: d.Open.Turn, Call: c, Refused: reason})
+	j := d.judge(c)
+	d.tell(event.ToolCalled{Turn: d.Open.Turn, Call: j.call, Refused: j.refused})
 	answer := event.ToolAnswered{Turn: d.Open.Turn, CallID: c.ID}
 	switch {
-	case reason != "":
-		answer.Result = event.P("Refused: " + reason + ".")
-		answer.Fault = string(fault.Denied) + ": " + reason
-	case c.Name == session.FinishTool:
-		d.last, _ = lastMessage(c.Args.Text)
-		answer.Result = event.P(finishedText)
-	case c.Name == buttonsTool && move == nil:
-		answer.Result = event.P(shownText)
-	case move.Next == workflow.End:
+	case j.refused != "":
+		answer.Result = event.P("Refused: " + j.refused + ".")
+		answer.Fault = string(fault.Denied) + ": " + j.refused
+	case j.outside:
+		return // Told takes in what it gives
+	case j.move != nil && j.move.Next == workflow.End:
 		d.moved = true
-		d.tell(event.StateEntered{State: move.Next, Move: move.Name})
+		d.tell(event.StateEntered{State: j.move.Next, Move: j.move.Name})
 		answer.Result = event.P(endText)
-	default:
+	case j.move != nil:
 		d.moved = true
-		d.tell(event.StateEntered{State: move.Next, Move: move.Name})
-		answer.Result = event.P(fmt.Sprintf("You are in the state %q now.", move.Next))
+		d.tell(event.StateEntered{State: j.move.Next, Move: j.move.Name})
+		answer.Result = event.P(fmt.Sprintf("You are in the state %q now.", j.move.Next))
+	default:
+		told, _ := d.carry(c)
+		answer.Result = event.P(told)
 	}
 	d.tell(answer)
-}
-
-// refusal says why a call is not carried out, "" if it is; and which move it is.
-func (d *decision) refusal(c event.ToolCall) (string, *workflow.Move) {
-	var any map[string]any
-	switch {
-	case d.Closing:
-		return "the session ends already", nil
-	case !readArgs(c.Args.Text, &any):
-		return "the arguments must be one JSON object", nil
-	case c.Name == session.FinishTool:
-		last, ok := lastMessage(c.Args.Text)
-		if !ok {
-			return "last_message must be a text", nil
-		}
-		if last == "" && strings.TrimSpace(d.Open.Text) == "" {
-			return "last_message is missing and nothing was said", nil
-		}
-		return "", nil
-	case c.Name == buttonsTool && !d.Voice():
-		return d.buttonRefusal(c), nil
+	if j.move != nil && j.refused == "" {
+		d.automatic(workflow.EnteredState, "")
 	}
-	moves := d.rev.Flow.Moves(d.Flow)
-	i := slices.IndexFunc(moves, func(m workflow.Move) bool { return m.Tool == c.Name })
-	switch {
-	case d.moved:
-		return "one move at a time: the state has changed", nil
-	case i < 0:
-		return "there is no such tool here", nil
-	case d.Open.Moves >= maxMoves:
-		return fmt.Sprintf("more than %d moves in one turn", maxMoves), nil
-	}
-	return "", &moves[i]
-}
-
-// buttonRefusal also holds the limits of an agent's tool calls. Moves have a
-// limit of their own, and an end must always be possible.
-func (d *decision) buttonRefusal(c event.ToolCall) string {
-	_, ok := buttons(c.Args.Text)
-	calls := d.Open.Tools - min(d.Open.Tools, d.Open.Moves)
-	switch {
-	case int(calls) >= d.rev.Settings.ToolsPerTurn:
-		return fmt.Sprintf("more than %d tool calls in one turn", d.rev.Settings.ToolsPerTurn)
-	case d.Calls >= uint64(max(0, d.rev.Settings.ToolsPerSession)):
-		return fmt.Sprintf("more than %d tool calls in one session", d.rev.Settings.ToolsPerSession)
-	case !ok:
-		return fmt.Sprintf("options must be 1 to %d texts of at most %d characters", maxButtons, maxLabel)
-	}
-	return ""
 }
 
 // close ends the reply: no further answer of the model is due.
@@ -202,7 +211,7 @@ func (d *decision) close() {
 	}
 	ended := d.Flow == workflow.End && d.Open.Moves > 0
 	if text == "" && rest == "" && !d.Closing && !ended {
-		rest = d.rev.Settings.Rephrase
+		rest = d.fallback()
 	}
 	if d.Voice() {
 		d.rest = rest
@@ -211,15 +220,53 @@ func (d *decision) close() {
 		}
 		return
 	}
-	if text = strings.TrimSpace(text + " " + rest); text != "" {
+	text = strings.TrimSpace(text + " " + rest)
+	if d.draft != "" && d.Mode == session.ModeCopilot {
+		text = d.draft
+	}
+	switch {
+	case text == "":
+	case d.Mode == session.ModeCopilot:
+		d.tell(event.SuggestionMade{Turn: d.Open.Turn, Text: event.P(text)})
+	default:
 		d.tell(event.ReplySent{
 			Turn: d.Open.Turn, Message: d.Open.Message, Role: session.RoleAI,
-			Text: event.P(text), Options: shown(&d.State),
+			Text: event.P(text + d.cited()), Options: shown(&d.State),
 		})
 	}
 	if ended || d.Closing {
 		d.tell(event.SessionEnded{Status: event.Completed})
 	}
+}
+
+// fallback is what is said when nothing else would be.
+func (d *decision) fallback() string {
+	if d.Mode == session.ModeOperator {
+		return d.rev.Settings.OperatorUnavailable
+	}
+	return d.rev.Settings.Rephrase
+}
+
+// cited names what an answer is taken from, if the agent wants that: the
+// passages that fitted about as well as the best one.
+func (d *decision) cited() string {
+	if !d.rev.Spec.ShowSources {
+		return ""
+	}
+	var titles []string
+	for _, p := range d.sources {
+		title := p.Title
+		if title == "" {
+			title = p.Source
+		}
+		if p.Score >= 0.6*d.sources[0].Score && !slices.Contains(titles, title) && len(titles) < 3 {
+			titles = append(titles, title)
+		}
+	}
+	if len(titles) == 0 {
+		return ""
+	}
+	return "\n\nSources: " + strings.Join(titles, "; ")
 }
 
 // farewell marks the words of this turn as the last ones: on a call the

@@ -41,7 +41,9 @@ func TestAnswerOnAWrittenChannel(t *testing.T) {
 		"buttons that are none":           {"Which colour?", []event.ToolCall{call("1", "ProvideOptionButtons", `{"options":[]}`)}, []string{"answered", "called ProvideOptionButtons options must be 1 to 10 texts of at most 100 characters", "told 1", "sent Which colour?"}, false},
 		"calls get an id of their own":    {"x", []event.ToolCall{call("", "a", ""), call("7", "b", ""), call("7", "c", "")}, []string{"answered", "called a there is no such tool here", "told t1.0.0", "called b there is no such tool here", "told 7", "called c there is no such tool here", "told t1.0.2", "sent x"}, false},
 		"last_message of the wrong type":  {"x", []event.ToolCall{call("1", "FinishSession", `{"last_message":5}`)}, []string{"answered", "called FinishSession last_message must be a text", "told 1", "sent x"}, false},
-		"system tools that are not there": {"x", []event.ToolCall{call("1", "SendChatMessage", `{}`)}, []string{"answered", "called SendChatMessage there is no such tool here", "told 1", "sent x"}, false},
+		"a message without words":         {"", []event.ToolCall{call("1", "SendChatMessage", `{}`)}, []string{"answered", "called SendChatMessage stylized_message is missing", "told 1"}, true},
+		"SendChatMessage is the reply":    {"", []event.ToolCall{call("1", "SendChatMessage", `{"stylized_message":"We open at nine."}`)}, []string{"answered", "called SendChatMessage", "told 1", "sent We open at nine."}, false},
+		"ForwardSpeech is its older name": {"", []event.ToolCall{call("1", "ForwardSpeech", `{"message":"At nine."}`)}, []string{"answered", "called ForwardSpeech", "told 1", "sent At nine."}, false},
 		"null as arguments is no object":  {"x", []event.ToolCall{call("1", "to_offer", `null`)}, []string{"answered", "called to_offer the arguments must be one JSON object", "told 1", "sent x"}, false},
 		"white space counts as no argument": {"x", []event.ToolCall{call("1", "to_offer", " \n")}, []string{
 			"answered", "called to_offer", "entered Offer by to offer", "told 1", "sent x",
@@ -51,7 +53,7 @@ func TestAnswerOnAWrittenChannel(t *testing.T) {
 			k := begin(t, shop, "")
 			k.says("Hello")
 			require.Equal(t, c.want, kinds(k.answers(c.text, c.calls...)))
-			require.Equal(t, c.next, Next(&k.State))
+			require.Equal(t, c.next, Next(&k.State, k.rev))
 			if c.next {
 				require.Empty(t, k.Open.Pending, "the model would be asked with calls unanswered")
 			}
@@ -63,11 +65,11 @@ func TestReplyHoldsTheTextOfAllSteps(t *testing.T) {
 	k := begin(t, shop, "")
 	k.says("I want to buy")
 	k.answers("", call("1", "ProvideOptionButtons", `{"options":["red"]}`))
-	require.True(t, Next(&k.State))
+	require.True(t, Next(&k.State, k.rev))
 	k.answers("", call("1", "to_offer", "{}")) // some vendors count ids afresh in every answer
-	require.True(t, Next(&k.State))
+	require.True(t, Next(&k.State, k.rev))
 	require.Equal(t, []string{"answered", "sent Here you are. [red]"}, kinds(k.answers("Here you are.")))
-	require.False(t, Next(&k.State))
+	require.False(t, Next(&k.State, k.rev))
 	require.Equal(t, "Offer", k.Flow)
 	require.Nil(t, k.Open)
 }
@@ -76,11 +78,11 @@ func TestAModelThatOnlyCallsIsStopped(t *testing.T) {
 	k := begin(t, shop, "")
 	k.says("Hello")
 	for step := range maxSteps {
-		require.Equal(t, step > 0, Next(&k.State))
+		require.Equal(t, step > 0, Next(&k.State, k.rev))
 		move := []string{"to_offer", "back"}[step%2]
 		k.answers("", call("1", move, "{}"))
 	}
-	require.False(t, Next(&k.State))
+	require.False(t, Next(&k.State, k.rev))
 	require.Nil(t, k.Open)
 	require.Equal(t, k.rev.Settings.Rephrase, k.Lines[len(k.Lines)-1].Text)
 }
@@ -160,7 +162,7 @@ func TestAnswerOnACall(t *testing.T) {
 		kinds(Answer(&k.State, k.rev, event.ModelAnswered{Turn: 1, Text: event.P("x"), Calls: []event.ToolCall{call("1", "ProvideOptionButtons", `{"options":["a"]}`)}})))
 
 	require.Equal(t, []string{"answered"}, kinds(k.answers("We open at nine.")), "reply.spoken closes it")
-	require.False(t, Next(&k.State))
+	require.False(t, Next(&k.State, k.rev))
 	k.apply(k.Spoke(event.ReplySpoken{Turn: 1, Text: event.P("We open"), Full: event.P("We open at nine."), Interrupted: true}))
 	require.False(t, k.Ended)
 
@@ -173,7 +175,7 @@ func TestENDOnACallEndsAfterTheFarewellWasHeard(t *testing.T) {
 	k := begin(t, shop, "call-1")
 	k.says("bye")
 	k.answers("", call("1", "bye", ""))
-	require.True(t, Next(&k.State), "nothing was said yet")
+	require.True(t, Next(&k.State, k.rev), "nothing was said yet")
 	require.Equal(t, []string{"answered", "called FinishSession", "told t1.end"}, kinds(k.answers("Goodbye.")))
 	require.True(t, k.Closing)
 	k.apply(k.Spoke(event.ReplySpoken{Turn: 1, Text: event.P("Goodbye.")}))
@@ -217,7 +219,7 @@ func TestAnswerIsPureAndEveryReplyCloses(t *testing.T) {
 				k.apply(first)
 				require.True(t, k.Open == nil || len(k.Open.Pending) == 0)
 				require.Equal(t, first, Answer(replayed(k, len(first)), k.rev, first[0].(event.ModelAnswered)), "a replay decides otherwise")
-				if !Next(&k.State) {
+				if !Next(&k.State, k.rev) {
 					break
 				}
 			}

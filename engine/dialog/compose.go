@@ -36,9 +36,9 @@ func Compose(s *session.State, r *agent.Revision, passages []knowledge.Hit, now 
 		System:    system(s, r, passages, now),
 		Messages:  messages(s, r.Settings.History),
 		Tools:     tools(s, r),
-		MaxTokens: r.Settings.MaxTokens,
-		Voice:     s.Voice(),
-		Deadline:  r.Settings.ModelTimeout,
+		MaxTokens: r.Settings.MaxTokens, Temperature: r.Settings.Temperature,
+		Voice:    s.Voice(),
+		Deadline: r.Settings.ModelTimeout,
 	}
 }
 
@@ -50,11 +50,11 @@ func system(s *session.State, r *agent.Revision, passages []knowledge.Hit, now t
 		}
 	}
 	add(provider.Part{Kind: provider.PartRules, Text: rules(s, r)})
-	add(provider.Part{Kind: provider.PartIdentity, Text: r.Spec.Identity})
-	add(provider.Part{Kind: provider.PartStyle, Text: style(s, r)})
-	add(provider.Part{Kind: provider.PartTask, Text: r.Spec.Task})
+	add(provider.Part{Kind: provider.PartIdentity, Text: Fill(s, r.Spec.Identity)})
+	add(provider.Part{Kind: provider.PartStyle, Text: Fill(s, style(s, r))})
+	add(provider.Part{Kind: provider.PartTask, Text: Fill(s, r.Spec.Task)})
 	if st, ok := r.Flow.State(s.Flow); ok {
-		out = append(out, provider.Part{Kind: provider.PartState, Title: st.Name, Text: st.Description})
+		out = append(out, provider.Part{Kind: provider.PartState, Title: st.Name, Text: Fill(s, st.Description)})
 	}
 	out = append(out, core(r.Spec)...)
 	for _, h := range fresh(r.Spec, passages, r.Settings.TopK) {
@@ -67,6 +67,7 @@ func system(s *session.State, r *agent.Revision, passages []knowledge.Hit, now t
 	if len(r.Spec.Results) > 0 {
 		add(results(s, r.Spec))
 	}
+	add(provider.Part{Kind: provider.PartSummary, Text: s.Summary.Text})
 	add(provider.Part{Kind: provider.PartParameters, Text: parameters(&s.Born, now)})
 	return out
 }
@@ -85,7 +86,7 @@ func rules(s *session.State, r *agent.Revision) string {
 		"A message [digits: …] means keys the human pressed. A message [not understood] means that the human spoke and no word was recognised: ask for it again.",
 		"When the human has nothing more to ask or says goodbye, call " + session.FinishTool + " with the last thing to say.",
 	}
-	if len(r.Flow.Moves(s.Flow)) > 0 {
+	if len(moves(s, r)) > 0 {
 		lines = append(lines, "As soon as the description of a move fits, call it first, without any text; then answer in the new state.")
 	}
 	if s.Voice() {
@@ -121,13 +122,25 @@ func core(a *agent.Spec) []provider.Part {
 	if a.Core != "" {
 		out = append(out, provider.Part{Kind: provider.PartCore, Text: a.Core})
 	}
-	if !small(a.FAQs) {
+	if !prompted(a) {
 		return out
 	}
 	for _, f := range a.FAQs {
 		out = append(out, provider.Part{Kind: provider.PartCore, Title: f.Question, Text: f.Answer, Source: "faq:" + f.Question})
 	}
 	return out
+}
+
+// prompted reports whether the FAQ stands in the prompt as a whole.
+func prompted(a *agent.Spec) bool {
+	switch a.FAQMode {
+	case agent.FAQPrompt:
+		return true
+	case agent.FAQVector:
+		return false
+	case agent.FAQAuto:
+	}
+	return small(a.FAQs)
 }
 
 // small reports whether a FAQ fits into the prompt as a whole.
@@ -141,7 +154,7 @@ func small(faqs []agent.FAQ) bool {
 
 // fresh are the first k passages that do not stand in the prompt already.
 func fresh(a *agent.Spec, passages []knowledge.Hit, k int) []knowledge.Hit {
-	inPrompt := small(a.FAQs)
+	inPrompt := prompted(a)
 	var out []knowledge.Hit
 	for _, h := range passages {
 		if h.Kind == knowledge.Core || h.Kind == knowledge.FAQ && inPrompt || len(out) == k {
@@ -239,7 +252,9 @@ func cleaned(v any) any {
 func messages(s *session.State, limit int) []provider.Message {
 	h := history{open: s.Open}
 	for _, l := range s.Lines {
-		h.line(l)
+		if s.Summary.Upto == 0 || l.Turn > s.Summary.Upto {
+			h.line(l)
+		}
 	}
 	h.settle()
 	from := max(0, len(h.out)-limit)
@@ -297,7 +312,7 @@ func (h *history) tool(l session.Line) {
 		return
 	}
 	h.waiting = slices.Delete(h.waiting, i, i+1)
-	h.out = append(h.out, provider.Message{Role: provider.RoleTool, Text: l.Text, CallID: l.CallID})
+	h.out = append(h.out, provider.Message{Role: provider.RoleTool, Text: visible(l.Text), CallID: l.CallID})
 }
 
 // settle answers the calls of a turn that broke off.

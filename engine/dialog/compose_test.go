@@ -147,13 +147,13 @@ func TestToolsOfAChannelAndState(t *testing.T) {
 		return out
 	}
 	k := begin(t, shop, "")
-	require.Equal(t, []string{"FinishSession", "ProvideOptionButtons", "to_offer", "bye"}, names(k))
+	require.Equal(t, []string{"FinishSession", "ProvideOptionButtons", "ReportUnansweredQuestion", "to_offer", "bye"}, names(k))
 	k.Flow = "Offer"
-	require.Equal(t, []string{"FinishSession", "ProvideOptionButtons", "back"}, names(k))
+	require.Equal(t, []string{"FinishSession", "ProvideOptionButtons", "ReportUnansweredQuestion", "back"}, names(k))
 	k.Flow = "END"
-	require.Equal(t, []string{"FinishSession", "ProvideOptionButtons"}, names(k))
-	require.Equal(t, []string{"FinishSession", "to_offer", "bye"}, names(begin(t, shop, "call-1")))
-	require.Equal(t, []string{"FinishSession"}, names(begin(t, "name: x\n", "call-1")))
+	require.Equal(t, []string{"FinishSession", "ProvideOptionButtons", "ReportUnansweredQuestion"}, names(k))
+	require.Equal(t, []string{"FinishSession", "ReportUnansweredQuestion", "to_offer", "bye"}, names(begin(t, shop, "call-1")))
+	require.Equal(t, []string{"FinishSession", "TriggerKBSearch", "ReportUnansweredQuestion", "SearchTool", "SendWidgetEvent"}, names(begin(t, "name: x\n", "call-1")))
 }
 
 func TestHistoryShowsWhatWasHeardAndNotWhatWasMeant(t *testing.T) {

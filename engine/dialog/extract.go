@@ -8,6 +8,7 @@ import (
 	"flametree/engine/event"
 	"flametree/engine/provider"
 	"flametree/engine/session"
+	"flametree/engine/workflow"
 )
 
 // Extraction asks for the conversation results that can be read out of what
@@ -97,27 +98,27 @@ func schema(fields []agent.Field) json.RawMessage {
 
 // Extracted says what an extraction means: the fact first, then result.set for
 // each field whose value is valid for its type and differs from what is known.
-// Invalid values and unknown names are dropped; a list grows. Pure, as Answer.
+// Invalid values and unknown names are dropped; a list grows. Moves that wait
+// for results follow. Pure, as Answer.
 func Extracted(s *session.State, r *agent.Revision, x event.ResultsExtracted) []event.Event {
-	out := []event.Event{x}
+	d := decision{State: *s, rev: r}
+	d.own()
+	d.tell(x)
 	var values map[string]json.RawMessage
 	if json.Unmarshal([]byte(braces(x.Values.Text)), &values) != nil {
-		return out
+		return d.out
 	}
 	for _, f := range r.Spec.Results {
 		text, ok := valueText(values[f.Name], f.Type)
 		if !ok {
 			continue
 		}
-		v, err := f.Parse(text)
-		if err != nil {
-			continue
-		}
-		if v = f.Merge(s.Value(f.Name), v); v != s.Value(f.Name) {
-			out = append(out, event.ResultSet{Field: f.Name, Value: event.P(v)})
-		}
+		d.result(event.PrivatePair{Key: f.Name, Value: event.P(text)})
 	}
-	return out
+	if len(d.out) > 1 {
+		d.automatic(workflow.ResultsUpdated, "")
+	}
+	return d.out
 }
 
 // braces cuts away what models put around JSON in spite of a schema.

@@ -10,11 +10,9 @@ import (
 	"flametree/engine/event"
 	"flametree/engine/provider"
 	"flametree/engine/session"
+	"flametree/engine/tool"
 	"flametree/engine/workflow"
 )
-
-// buttonsTool shows buttons under a written reply.
-const buttonsTool = "ProvideOptionButtons"
 
 // The limits of a turn besides those an agent may set.
 const (
@@ -24,22 +22,78 @@ const (
 	maxLabel   = 100 // characters
 )
 
-// tools are what the model may call now.
+// tools are what the model may call now: the built-in ones, what the current
+// state lists, and the moves out of it whose condition holds.
 func tools(s *session.State, r *agent.Revision) []provider.Tool {
-	out := []provider.Tool{{
-		Name:        session.FinishTool,
-		Description: "Ends the conversation. Call it when the human has nothing more to ask or says goodbye; last_message is the farewell.",
-		Schema:      schemaOf(`{"last_message":{"type":"string","description":"what is said last"}}`, `["last_message"]`),
-	}}
-	if !s.Voice() {
+	var out []provider.Tool
+	if finishes(s, r) {
+		out = append(out, provider.Tool{
+			Name:        session.FinishTool,
+			Description: "Ends the conversation. Call it when the human has nothing more to ask or says goodbye; last_message is the farewell.",
+			Schema:      schemaOf(`{"last_message":{"type":"string","description":"what is said last"}}`, `["last_message"]`),
+		})
+	}
+	if !s.Voice() && (listed(s, r, buttonsTool) || !lists(s, r)) {
 		out = append(out, provider.Tool{
 			Name:        buttonsTool,
 			Description: "Shows buttons with answers the human can choose from, under the text of your reply.",
 			Schema:      schemaOf(fmt.Sprintf(`{"options":{"type":"array","items":{"type":"string"},"minItems":1,"maxItems":%d}}`, maxButtons), `["options"]`),
 		})
 	}
-	for _, m := range r.Flow.Moves(s.Flow) {
+	for _, y := range systems() {
+		if !y.offers(s, r) {
+			continue
+		}
+		if y.Name == handoffTool {
+			y.Description = describeHandoff(r)
+		}
+		out = append(out, y.Tool)
+	}
+	for _, t := range external(s, r) {
+		out = append(out, provider.Tool{Name: t.Name, Description: t.Description, Schema: t.Schema})
+	}
+	for _, m := range moves(s, r) {
 		out = append(out, provider.Tool{Name: m.Tool, Description: describe(m), Schema: schemaOf(`{}`, `[]`), Move: true})
+	}
+	return out
+}
+
+// lists reports whether the current state names its tools: then it has no others.
+func lists(s *session.State, r *agent.Revision) bool {
+	st, ok := r.Flow.State(s.Flow)
+	return ok && len(st.Tools) > 0
+}
+
+// finishes reports whether the conversation may be ended from here. A state
+// that lists tools without it goes on until a move leads to END.
+func finishes(s *session.State, r *agent.Revision) bool {
+	return !lists(s, r) || listed(s, r, session.FinishTool)
+}
+
+// external are the tools of groups and servers that may be called now.
+func external(s *session.State, r *agent.Revision) []tool.Spec {
+	if r.Flow == nil {
+		return r.Tools[:min(len(r.Tools), tool.MaxPerState)]
+	}
+	st, ok := r.Flow.State(s.Flow)
+	if !ok {
+		return nil
+	}
+	var out []tool.Spec
+	for _, name := range st.Tools {
+		if t, ok := r.Tool(name); ok && len(out) < tool.MaxPerState {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// names are those of the tools that may be called now.
+func names(s *session.State, r *agent.Revision) []string {
+	all := tools(s, r)
+	out := make([]string, len(all))
+	for i, t := range all {
+		out[i] = t.Name
 	}
 	return out
 }

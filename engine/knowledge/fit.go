@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"math"
 	"slices"
 
 	"flametree/engine/knowledge/lexis"
@@ -19,11 +20,35 @@ func (x *Index) fit(c *chunk, terms []asked, need lexis.Need) float64 {
 		return 0
 	}
 	hit -= x.shared(c, terms)
-	score := hit / sum * hit / (hit + x.w.doubt)
+	score := hit / sum * hit / (hit + x.w.doubt) * (1 - x.w.rest*x.open(c, terms, hit))
 	if !c.says(terms) {
 		score *= x.w.indirect
 	}
 	return score
+}
+
+// open is the share of a question that a text leaves open besides naming, in its
+// title, the thing that is asked about, 0..1. Each passage of a long source has
+// its name: who asks whether the thing floats is not answered by what it costs.
+// The fewer passages there are, the more the name says about each.
+func (x *Index) open(c *chunk, terms []asked, hit float64) float64 {
+	if c.src.Kind == FAQ || len(c.title) == 0 || c.siblings < 3 {
+		return 0
+	}
+	var named, rest float64
+	for _, a := range terms {
+		in := 0.0
+		for _, o := range a.any {
+			in = max(in, place(o.term, c.title, o.fit))
+		}
+		named += in * a.weight * x.w.title * x.w.prose
+		rest += (1 - in) * a.weight
+	}
+	if rest == 0 || named == 0 {
+		return 0
+	}
+	covered := math.Min(1, math.Max(0, hit-named)/(rest*x.w.prose))
+	return (1 - covered) * rest / (rest + x.w.doubt) * (1 - 2/float64(c.siblings))
 }
 
 // shared is what was counted twice: when one word of a passage stands for two of

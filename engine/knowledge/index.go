@@ -1,10 +1,6 @@
 package knowledge
 
 import (
-	"math"
-	"unicode"
-	"unicode/utf8"
-
 	"flametree/engine/knowledge/lexis"
 )
 
@@ -50,26 +46,17 @@ type Index struct {
 	names  []string         // number to stem
 	weight []float64        // number to what a word of this stem tells
 	thing  []bool           // number to whether it is a name: written with a capital inside sentences
-	post   [][]posting      // by number
-	first  map[byte][]int32 // terms of five letters and more by their first
+	post   [][]posting      // by number, each by rising passage
+	first  map[byte][]int32 // terms of five letters and more by their first, in the order of the alphabet
 	marks  []uint64         // their trigrams, by number
-	length float64          // mean, in weighted terms
+	desks  chan *desk       // what searches work on, for the next one
 }
 
-// field is the part of a passage in which a term stands, the better the higher.
-type field uint8
-
-const (
-	inBody field = iota + 1
-	inTitle
-	inQuestion
-)
-
-// posting is one term's place in one passage.
+// posting is one term's place in one passage and what it is worth there by
+// BM25, before the weight that the question gives it.
 type posting struct {
 	chunk int32
-	field field
-	count uint8
+	worth float32
 }
 
 // chunk is one passage, read.
@@ -79,14 +66,16 @@ type chunk struct {
 	question  []int32     // terms of the question, in order
 	title     []int32     // terms of the title
 	sentences []reading   // of the text
+	siblings  int         // passages of the source
+	capital   []int32     // terms written with a capital inside a sentence, repeated ones too
 	facts     lexis.Facts // of all sentences
-	length    float32
 }
 
 // reading is one sentence with the terms of its heading apart.
 type reading struct {
 	text, head   string
 	own, heading []int32
+	inside       int // own from here on stands inside the sentence, not at its head
 	facts        lexis.Facts
 }
 
@@ -101,15 +90,7 @@ func BuildWith(lex *lexis.Lexicon, sources []Source) *Index {
 		Index: &Index{lex: lex, w: standard(), terms: make(map[string]int32)},
 		stems: make(map[string]int32),
 	}
-	for _, s := range sources {
-		if s.Kind == FAQ {
-			b.add(s, clip(s.Text))
-			continue
-		}
-		for _, t := range Chunk(s.Text) {
-			b.add(s, t)
-		}
-	}
+	b.addAll(sources)
 	b.finish()
 	return b.Index
 }
@@ -120,160 +101,14 @@ func (x *Index) Len() int { return len(x.chunks) }
 // Lexicon is the one the index was built with.
 func (x *Index) Lexicon() *lexis.Lexicon { return x.lex }
 
-// builder numbers terms while an Index is made.
-type builder struct {
-	*Index
-	stems map[string]int32 // word to number of its stem, -1 for an empty word
-
-	capital, inside []int // by number: written with a capital inside a sentence, and at all there
-}
-
-func (b *builder) add(s Source, text string) {
-	c := chunk{src: s, text: text, question: b.read(s.Question), title: b.read(s.Title)}
-	for _, sec := range lexis.Sections(text) {
-		heading := b.read(sec.Heading)
-		for _, t := range sec.Sentences {
-			c.facts |= lexis.FactsOf(t)
-			c.sentences = append(c.sentences, reading{text: t, head: sec.Heading, own: b.prose(t), heading: heading, facts: lexis.FactsOf(t)})
-		}
-		if len(sec.Sentences) == 0 && len(heading) > 0 {
-			c.sentences = append(c.sentences, reading{text: sec.Heading, own: heading})
-		}
-	}
-	b.index(c)
-	b.chunks = append(b.chunks, c)
-}
-
-// read turns a title, heading or question into the numbers of its terms.
-func (b *builder) read(text string) []int32 {
-	words := lexis.Words(text)
-	out := make([]int32, 0, len(words)/2)
-	for _, w := range words {
-		if n := b.term(w.Text); n >= 0 {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// prose is read for a sentence; it counts as well how often the words inside it
-// are written with a capital.
-func (b *builder) prose(sentence string) []int32 {
-	words := lexis.Words(sentence)
-	out := make([]int32, 0, len(words)/2)
-	for i, w := range words {
-		n := b.term(w.Text)
-		if n < 0 {
-			continue
-		}
-		out = append(out, n)
-		if i == 0 {
-			continue
-		}
-		b.inside[n]++
-		if r, _ := utf8.DecodeRuneInString(sentence[w.Start:]); unicode.IsUpper(r) {
-			b.capital[n]++
-		}
-	}
-	return out
-}
-
-// term is the number of a word's stem, -1 for an empty word.
-func (b *builder) term(word string) int32 {
-	n, ok := b.stems[word]
-	if !ok {
-		n = b.number(word)
-		b.stems[word] = n
-	}
-	return n
-}
-
-func (b *builder) number(word string) int32 {
-	if b.lex.Weight(word) == lexis.Empty {
-		return -1
-	}
-	stem := b.lex.Stem(word)
-	n, ok := b.terms[stem]
-	if !ok {
-		n = int32(len(b.names))
-		b.terms[stem] = n
-		b.names = append(b.names, stem)
-		b.weight = append(b.weight, b.lex.Weight(word))
-		b.thing = append(b.thing, false)
-		b.capital, b.inside = append(b.capital, 0), append(b.inside, 0)
-		b.post = append(b.post, nil)
-	}
-	return n
-}
-
-// index writes a passage's postings: one a term, with its best field.
-func (b *builder) index(c chunk) {
-	n := int32(len(b.chunks))
-	put := func(terms []int32, f field) {
-		for _, t := range terms {
-			p := b.post[t]
-			if last := len(p) - 1; last >= 0 && p[last].chunk == n {
-				p[last].field = max(p[last].field, f)
-				p[last].count = min(p[last].count, 254) + 1
-				continue
-			}
-			b.post[t] = append(p, posting{chunk: n, field: f, count: 1})
-		}
-	}
-	put(c.question, inQuestion)
-	put(c.title, inTitle)
-	var previous []int32
-	for _, s := range c.sentences {
-		put(s.own, inBody)
-		if !same(previous, s.heading) {
-			put(s.heading, inTitle)
-		}
-		previous = s.heading
-		b.length += float64(len(s.own))
-	}
-}
-
-func same(a, b []int32) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-// finish makes what needs all passages: mean length, names, trigrams of the vocabulary.
-func (b *builder) finish() {
-	for i := range b.thing {
-		b.thing[i] = b.capital[i] > 0 && b.capital[i]*5 >= b.inside[i]*4
-	}
-	for i := range b.chunks {
-		n := len(b.chunks[i].question)
-		for _, s := range b.chunks[i].sentences {
-			n += len(s.own)
-		}
-		b.chunks[i].length = float32(n)
-	}
-	b.length = math.Max(1, b.length/float64(max(1, len(b.chunks))))
-	b.marks = make([]uint64, len(b.names))
-	b.first = make(map[byte][]int32)
-	for i, name := range b.names {
-		if len(name) >= 5 {
-			b.marks[i] = mark(name)
-			b.first[name[0]] = append(b.first[name[0]], int32(i))
-		}
-	}
-}
-
-// mark is the set of a word's hashed trigrams: words with few marks in common
-// are not spelled alike, and that is seen without comparing letters.
-func mark(name string) uint64 {
-	var m uint64
-	for i, n := range lexis.Trigrams(name) {
-		if n > 0 {
-			m |= 1 << i
-		}
-	}
-	return m
-}
-
 // Knows reports whether a stem stands in any passage.
 func (x *Index) Knows(stem string) bool {
-	_, ok := x.terms[stem]
+	_, ok := x.known(stem)
 	return ok
+}
+
+// known is the number of a stem that stands in a passage.
+func (x *Index) known(stem string) (int32, bool) {
+	n, ok := x.terms[stem]
+	return n, ok && len(x.post[n]) > 0
 }

@@ -17,6 +17,7 @@ const (
 	maxTerms   = 24 // of a question; longer ones are stories, their head is enough
 	candidates = 40 // passages that are looked at closely
 	smallIndex = 30 // a smaller index is treated as if it had this many passages
+	shortest   = 5  // letters of a word that is compared by its spelling
 )
 
 // Query is a question with what helps to understand it.
@@ -38,19 +39,8 @@ func (x *Index) Find(q Query) []Hit {
 	if len(x.chunks) == 0 || q.K <= 0 {
 		return nil
 	}
-	need := x.need(q)
-	terms := x.question(q, need)
-	if len(terms) == 0 {
-		return nil
-	}
-	found := x.rank(terms)
-	for i := range found {
-		c := &x.chunks[found[i].chunk]
-		found[i].score = x.fit(c, terms, need)
-		if !c.facts.May(need) {
-			found[i].score *= x.w.noFact
-		}
-	}
+	r := x.Read(q)
+	found := r.rank()
 	order(found)
 	var out []Hit
 	for _, f := range found {
@@ -60,6 +50,67 @@ func (x *Index) Find(q Query) []Hit {
 		out = append(out, x.hit(f))
 	}
 	return out
+}
+
+// Reading is a question as an Index has read it: for searches that choose
+// passages by other means as well. It is immutable.
+type Reading struct {
+	x     *Index
+	terms []asked
+	need  lexis.Need
+}
+
+// Read reads a question. Its K and Min are of no account.
+func (x *Index) Read(q Query) Reading {
+	need := x.need(q)
+	return Reading{x: x, terms: x.question(q, need), need: need}
+}
+
+// Candidate is a passage, by its number from 0, that may answer.
+type Candidate struct {
+	Passage int32
+	BM25    float64 // comparable within one question only
+	Fit     float64 // 0..1 and a little above: the score of Find
+}
+
+// Candidates are the passages that share most words with the question, those
+// with the highest BM25 first.
+func (r Reading) Candidates() []Candidate {
+	found := r.rank()
+	out := make([]Candidate, len(found))
+	for i, f := range found {
+		out[i] = Candidate{Passage: f.chunk, BM25: f.bm25, Fit: f.score}
+	}
+	return out
+}
+
+// Fit is how well any passage answers the question.
+func (r Reading) Fit(passage int32) float64 {
+	c := &r.x.chunks[passage]
+	score := r.x.fit(c, r.terms, r.need)
+	if !c.facts.May(r.need) {
+		score *= r.x.w.noFact
+	}
+	return score
+}
+
+// Asks reports whether the question has a word to search for.
+func (r Reading) Asks() bool { return len(r.terms) > 0 }
+
+func (r Reading) rank() []scored {
+	if len(r.terms) == 0 {
+		return nil
+	}
+	found := r.x.rank(r.terms)
+	for i := range found {
+		found[i].score = r.Fit(found[i].chunk)
+	}
+	return found
+}
+
+// Passage is a passage by its number, with a score for it.
+func (x *Index) Passage(passage int32, score float64) Hit {
+	return x.hit(scored{chunk: passage, score: score})
 }
 
 // need is the kind of fact a question asks for; one that leans on the question
@@ -207,15 +258,14 @@ func has(terms []lexis.Term, stem string) bool {
 // ask finds what may stand for a term and weighs it.
 func (x *Index) ask(t lexis.Term) asked {
 	var a asked
-	known, exact := x.terms[t.Stem]
-	exact = exact && len(x.post[known]) > 0
+	known, exact := x.known(t.Stem)
 	df := 0
 	if exact {
 		a.any = append(a.any, option{known, 1})
 		df = len(x.post[known])
 	}
 	for _, w := range t.Also {
-		if n, ok := x.terms[w]; ok {
+		if n, ok := x.known(w); ok {
 			a.any = append(a.any, option{n, 0.95})
 			df = max(df, len(x.post[n]))
 		}
@@ -226,7 +276,7 @@ func (x *Index) ask(t lexis.Term) asked {
 	}
 	for _, r := range links {
 		// A neighbour that says little (work for job) would match everywhere.
-		if n, ok := x.terms[r.Stem]; ok && x.weight[n] == lexis.Content {
+		if n, ok := x.known(r.Stem); ok && x.weight[n] == lexis.Content {
 			a.any = append(a.any, option{n, r.Near})
 			if !exact {
 				df = max(df, len(x.post[n]))
@@ -276,8 +326,8 @@ func (x *Index) weigh(weight float64, df int) float64 {
 // must be known, the other may be any everyday word.
 func (x *Index) halves(stem string) []option {
 	for i := 3; i+3 <= len(stem); i++ {
-		a, aok := x.terms[stem[:i]]
-		b, bok := x.terms[stem[i:]]
+		a, aok := x.known(stem[:i])
+		b, bok := x.known(stem[i:])
 		switch {
 		case aok && bok:
 			return []option{{a, 0.7}, {b, 0.7}}
@@ -292,7 +342,7 @@ func (x *Index) halves(stem string) []option {
 
 // alike finds the terms that are spelled like stem, at most four.
 func (x *Index) alike(stem string) []option {
-	if len(stem) < 5 {
+	if len(stem) < shortest {
 		return nil
 	}
 	m := mark(stem)
@@ -309,73 +359,4 @@ func (x *Index) alike(stem string) []option {
 	}
 	slices.SortStableFunc(out, func(p, q option) int { return cmp.Compare(q.fit, p.fit) })
 	return out[:min(len(out), 4)]
-}
-
-// scored is a passage on the way to a Hit.
-type scored struct {
-	chunk int32
-	bm25  float64
-	score float64
-}
-
-// rank picks the candidates by BM25 (k1 1.2, b 0.75) over the best option of
-// each term, a question's terms counting twice and a title's one and a half times.
-func (x *Index) rank(terms []asked) []scored {
-	sum := make([]float32, len(x.chunks))
-	best := make([]float32, len(x.chunks))
-	var touched, all []int32
-	for _, a := range terms {
-		touched = touched[:0]
-		for _, o := range a.any {
-			for _, p := range x.post[o.term] {
-				tf := float32(p.count) * (0.5 + 0.5*float32(p.field))
-				norm := 1.2 * (0.25 + 0.75*x.chunks[p.chunk].length/float32(x.length))
-				s := float32(o.fit*a.weight) * tf * 2.2 / (tf + norm)
-				if best[p.chunk] == 0 {
-					touched = append(touched, p.chunk)
-				}
-				best[p.chunk] = max(best[p.chunk], s)
-			}
-		}
-		for _, c := range touched {
-			if sum[c] == 0 {
-				all = append(all, c)
-			}
-			sum[c] += best[c]
-			best[c] = 0
-		}
-	}
-	return top(all, sum)
-}
-
-// top keeps the candidates with the highest sums.
-func top(all []int32, sum []float32) []scored {
-	floor := float32(0)
-	if len(all) > 4*candidates {
-		// A coarse histogram finds a floor without sorting ten thousand sums.
-		var most float32
-		for _, c := range all {
-			most = max(most, sum[c])
-		}
-		var bins [64]int
-		for _, c := range all {
-			bins[min(63, int(sum[c]/most*64))]++
-		}
-		for i, n := 63, 0; i >= 0; i-- {
-			if n += bins[i]; n >= candidates {
-				floor = most * float32(i) / 64
-				break
-			}
-		}
-	}
-	out := make([]scored, 0, 2*candidates)
-	for _, c := range all {
-		if sum[c] >= floor {
-			out = append(out, scored{chunk: c, bm25: float64(sum[c])})
-		}
-	}
-	slices.SortFunc(out, func(a, b scored) int {
-		return cmp.Or(cmp.Compare(b.bm25, a.bm25), cmp.Compare(a.chunk, b.chunk))
-	})
-	return out[:min(len(out), candidates)]
 }

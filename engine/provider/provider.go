@@ -26,6 +26,7 @@ const (
 	PartCore       PartKind = "core"       // knowledge that is always in the prompt
 	PartKnowledge  PartKind = "knowledge"  // one retrieved passage; Title, Source and Score are set
 	PartResults    PartKind = "results"    // Text is JSON: {"fields":[Field…]}
+	PartSummary    PartKind = "summary"    // what was said before the messages
 	PartParameters PartKind = "parameters" // what the customer's side gave at the start
 )
 

@@ -103,6 +103,8 @@ func decide(s *session.State, rev *agent.Revision, recorded []event.Event) []eve
 		return must(s.Hear(fact))
 	case event.ModelAnswered:
 		return dialog.Answer(s, rev, fact)
+	case event.ToolAnswered:
+		return dialog.Told(s, rev, fact)
 	case event.ResultsExtracted:
 		return dialog.Extracted(s, rev, fact)
 	case event.ReplySpoken:

@@ -127,6 +127,15 @@ func (s *State) Spoke(r event.ReplySpoken) []event.Event {
 	return out
 }
 
+// HandOver moves the session between the AI and people; a reply that is being
+// made goes on to its end. Nothing if it is in that mode already.
+func (s *State) HandOver(h event.SessionHandedOver) []event.Event {
+	if s.alive() != nil || s.Mode == h.Mode {
+		return nil
+	}
+	return []event.Event{h}
+}
+
 // Lose closes a reply found open after a crash: nobody can say whether it arrived.
 func (s *State) Lose() []event.Event {
 	if s.Open == nil {

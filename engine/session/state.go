@@ -5,6 +5,7 @@ package session
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"flametree/engine/event"
@@ -75,20 +76,35 @@ type State struct {
 	Started time.Time
 	Input   time.Time // of the last thing the customer did
 	Over    time.Time
+	At      time.Time // of the last event
+
+	Observations []Observation
+	Fields       []event.Pair // what skills gave, by name
+	Waits        *Waiting     // nil = no call waits for the human's yes
+	Verified     bool         // a tool proved who the customer is
+	Customer     string       // the id that it gave
+	Summary      Summary
+	Suggestion   string // COPILOT: the newest draft
+	Unanswered   uint64 // questions
+	Hits         uint64 // of guardrails
+	Handed       time.Time
 }
 
 // Apply folds one event into the state, and is the only way to change it. It
 // is total and deterministic: no error, no clock, no chance. So living through
 // a journal and replaying it end in the same place.
 func (s *State) Apply(e event.Envelope) {
-	s.Seq = e.Seq
+	s.Seq, s.At = e.Seq, e.Time
+	if s.applyDeed(e) {
+		return
+	}
 	switch b := e.Body.(type) {
 	case event.SessionCreated:
 		s.Born, s.Mode, s.Started, s.Input = b, ModeRegular, e.Time, e.Time
 	case event.SessionUpdated:
 		s.amend(b)
 	case event.SessionHandedOver:
-		s.Mode = b.Mode
+		s.Mode, s.Handed = b.Mode, e.Time
 	case event.SessionEnded:
 		s.Ended, s.Status, s.Over, s.Open = true, b.Status, e.Time, nil
 	case event.MessageReceived:
@@ -106,7 +122,9 @@ func (s *State) Apply(e event.Envelope) {
 		}
 	case event.TenantCreated, event.AgentCreated, event.AgentSaved, event.AgentPublished, event.AgentStarted,
 		event.AgentStopped, event.CallOffered, event.CallAnswered, event.CallHeld, event.CallResumed,
-		event.CallDigit, event.CallEnded, event.CallInputs, event.RecordingClosed:
+		event.CallDigit, event.CallEnded, event.CallInputs, event.RecordingClosed, event.AgentDrafted,
+		event.SourceCreated, event.SourceSaved, event.SourceIndexing, event.SourceIndexed, event.SourceFailed,
+		event.SourceStopped, event.SourceConnected, event.SourceDisconnected, event.SourceRemoved, event.QuestionResolved:
 		// Of other streams.
 	default:
 		s.applyReply(e)
@@ -159,10 +177,14 @@ func (s *State) answered(b event.ModelAnswered, at time.Time) {
 
 func (s *State) called(b event.ToolCalled) {
 	s.Calls++
+	s.wait(b)
 	if s.Open == nil || s.Open.Turn != b.Turn {
 		return
 	}
 	s.Open.Tools++
+	if text := message(b.Call); text != "" && b.Refused == "" {
+		s.Open.Text = strings.TrimSpace(s.Open.Text + " " + text)
+	}
 	s.Open.Pending = append(s.Open.Pending, b.Call)
 	if b.Call.Name == FinishTool && b.Refused == "" {
 		s.Closing = true
@@ -170,6 +192,7 @@ func (s *State) called(b event.ToolCalled) {
 }
 
 func (s *State) toolAnswered(b event.ToolAnswered, at time.Time) {
+	s.observe(b, at)
 	s.add(Line{Turn: b.Turn, Role: RoleTool, CallID: b.CallID, At: at}, b.Result)
 	if s.Open == nil {
 		return

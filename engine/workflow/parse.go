@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -93,6 +94,7 @@ func (p *parser) state(n located.Node) {
 		located.Key{Name: "transitions", Read: func(v located.Node) { moves = v }},
 		located.Key{Name: "state_scenarios", Read: func(v located.Node) { scenarios = v }},
 		located.Key{Name: "sensitive", Read: p.Bool("sensitive", &s.Sensitive)},
+		located.Key{Name: "verified", Read: p.Bool("verified", &s.Verified)},
 	)
 	p.Each("transitions", func(v located.Node) { p.transition(v, &s) })(moves)
 	p.Each("state_scenarios", func(v located.Node) { p.scenario(v, &s) })(scenarios)
@@ -127,33 +129,67 @@ func (p *parser) tools(n located.Node, s *State) {
 		}
 	}
 	for _, l := range lists {
-		var names []string
-		p.Strings("available_tools", maxName, &names)(l)
-		for _, t := range names {
-			if !slices.Contains(s.Tools, t) {
-				s.Tools = append(s.Tools, t)
-			}
+		if l.Kind == located.Text {
+			l = located.Node{Kind: located.List, Items: []located.Node{l}}
 		}
+		p.Each("available_tools", func(v located.Node) {
+			var name string
+			if p.String("available_tools", maxName, &name)(v); name == "" {
+				return
+			}
+			p.flow.refs = append(p.flow.refs, reference{refTool, name, v.Line, v.Col})
+			if !slices.Contains(s.Tools, name) {
+				s.Tools = append(s.Tools, name)
+			}
+		})(l)
 	}
 	if len(s.Tools) > MaxStateTools {
 		p.Fault(n, "a state has at most %d tools, this one has %d", MaxStateTools, len(s.Tools))
 	}
 }
 
-// skills reads names, or mappings that carry an object_name.
-func (p *parser) skills(key string, n located.Node, to *[]string) {
-	p.Each(key, func(v located.Node) {
-		if v.Kind == located.Map {
-			v = v.Get("object_name")
+// skills reads names, or mappings with a name and parameters.
+func (p *parser) skills(key string, n located.Node, to *[]Skill) {
+	read := func(v located.Node) {
+		var k Skill
+		name := v
+		switch v.Kind {
+		case located.Map:
+			name, k.Parameters = p.skillMap(key, v)
+		case located.Absent, located.Text, located.List:
 		}
-		var name string
-		if p.String(key, maxName, &name)(v); name != "" {
-			*to = append(*to, name)
+		if p.String(key, maxName, &k.Name)(name); k.Name == "" {
+			if v.Kind == located.Map {
+				p.Fault(v, "%s: a skill needs an object_name", key)
+			}
+			return
 		}
-	})(n)
-	if len(*to) > 0 {
-		p.Warn(n, "%s is kept, but this build runs no skills yet", key)
+		p.flow.refs = append(p.flow.refs, reference{refSkill, k.Name, name.Line, name.Col})
+		*to = append(*to, k)
 	}
+	if n.Kind == located.Text || n.Kind == located.Map {
+		read(n)
+		return
+	}
+	p.Each(key, read)(n)
+}
+
+func (p *parser) skillMap(key string, n located.Node) (name located.Node, parameters json.RawMessage) {
+	take := func(v located.Node) { name = v }
+	p.Map(n, "an entry of "+key,
+		located.Key{Name: "object_name", Read: take},
+		located.Key{Name: "skill", Read: take},
+		located.Key{Name: "parameters", Read: func(v located.Node) {
+			switch v.Kind {
+			case located.Absent:
+			case located.Map:
+				parameters = v.JSON()
+			case located.Text, located.List:
+				p.Fault(v, "parameters must be a mapping, this is %s", located.Describe(v))
+			}
+		}},
+	)
+	return name, parameters
 }
 
 // scenario reads the older spelling of a transition.
@@ -178,7 +214,7 @@ func (p *parser) transition(n located.Node, s *State) {
 		located.Key{Name: "trigger", Read: p.String("trigger", maxName, &trigger)},
 		located.Key{Name: "tool", Read: p.String("tool", maxName, &m.On)},
 		located.Key{Name: "after", Read: p.String("after", maxName, &after)},
-		located.Key{Name: "condition", Read: p.String("condition", maxCondition, &m.Condition)},
+		located.Key{Name: "condition", Read: func(v located.Node) { p.condition(v, &m) }},
 		located.Key{Name: "next_state", Read: p.String("next_state", maxName, &m.Next)},
 		located.Key{Name: "description", Read: p.String("description", maxDescription, &m.Description)},
 		located.Key{Name: "from_any", Read: p.Bool("from_any", &m.Anywhere)},
@@ -186,14 +222,18 @@ func (p *parser) transition(n located.Node, s *State) {
 	if n.Kind == located.Map {
 		p.trigger(n, trigger, &m)
 		p.timer(n, after, &m)
-		if m.Condition != "" {
-			p.Warn(n.Get("condition"), "the condition is kept, but this build does not check conditions yet")
-		}
 		if m.Trigger == CustomerInput && m.Description == "" {
 			p.Fault(n, "a transition on customer_input needs a description: the model chooses by it")
 		}
 		if m.Trigger == ToolResult && m.On == "" {
 			p.Fault(n, "a transition on tool_result needs a tool")
+		}
+		if m.Trigger != ToolResult && m.On != "" {
+			p.Warn(n.Get("tool"), "tool counts for transitions on tool_result only")
+			m.On = ""
+		}
+		if v := n.Get("tool"); m.On != "" {
+			p.flow.refs = append(p.flow.refs, reference{refTool, m.On, v.Line, v.Col})
 		}
 	}
 	p.move(n, "a transition", m, s)
@@ -208,8 +248,20 @@ func (p *parser) trigger(n located.Node, name string, m *Move) {
 		p.Fault(n.Get("trigger"), "trigger must be one of %s, this is no trigger: %q%s", strings.Join(known, ", "), name, located.Suggest(name, known))
 		return
 	}
-	if m.Trigger = Trigger(name); m.Trigger != CustomerInput {
-		p.Warn(n.Get("trigger"), "the transition is kept, but this build does not act on %s yet", name)
+	m.Trigger = Trigger(name)
+}
+
+func (p *parser) condition(n located.Node, m *Move) {
+	var s string
+	if p.String("condition", MaxBytes, &s)(n); s == "" {
+		return
+	}
+	if m.When = readCondition(n, p.Report); m.When == nil {
+		return
+	}
+	m.Condition = s
+	for _, name := range m.When.Results() {
+		p.flow.refs = append(p.flow.refs, reference{refResult, name, n.Line, n.Col})
 	}
 }
 
@@ -218,6 +270,10 @@ func (p *parser) timer(n located.Node, after string, m *Move) {
 		if m.Trigger == Timer {
 			p.Fault(n, "a transition on timer needs after: the seconds without input")
 		}
+		return
+	}
+	if m.Trigger != Timer {
+		p.Warn(n.Get("after"), "after counts for transitions on timer only")
 		return
 	}
 	seconds := 0
@@ -278,21 +334,26 @@ func (p *parser) check(n located.Node) {
 	}
 }
 
-// offer works out for each state which moves the model sees and how they are called.
+// offer works out for each state which moves lead out of it: those the model
+// sees, and how they are called, and those that need no model.
 func (p *parser) offer() {
 	for i := range p.flow.States {
 		s := &p.flow.States[i]
-		var moves []Move
-		for _, m := range s.Transitions {
-			if m.Trigger == CustomerInput {
-				moves = append(moves, m)
-			}
-		}
+		var all []Move
+		all = append(all, s.Transitions...)
 		for j := range p.flow.States {
 			for _, m := range p.flow.States[j].Transitions {
-				if j != i && m.Anywhere && m.Trigger == CustomerInput && m.Next != s.Name {
-					moves = append(moves, m)
+				if j != i && m.Anywhere && m.Next != s.Name {
+					all = append(all, m)
 				}
+			}
+		}
+		var moves []Move
+		for _, m := range all {
+			if m.Trigger == CustomerInput {
+				moves = append(moves, m)
+			} else {
+				s.automatic = append(s.automatic, m)
 			}
 		}
 		s.moves = named(moves)
@@ -328,17 +389,8 @@ func identifier(name string) string {
 	switch {
 	case clean == "":
 		return "move"
-	case slices.Contains(reserved(), clean) || clean[0] == '-' || clean[0] >= '0' && clean[0] <= '9':
+	case slices.Contains(SystemTools(), clean) || clean[0] == '-' || clean[0] >= '0' && clean[0] <= '9':
 		clean = "move_" + clean
 	}
 	return clean[:min(len(clean), 64)]
-}
-
-// reserved are the system tools (spec 4).
-func reserved() []string {
-	return []string{
-		"SendChatMessage", "FinishSession", "SearchTool", "ProvideOptionButtons", "SuggestChatMessage",
-		"TriggerKBSearch", "ReportUnansweredQuestion", "SearchInKnowledgeBase", "NoKBAnswer", "SingleSearchFAQ",
-		"TransferToHuman", "TransferCall", "SearchProducts", "GetProduct", "SendWidgetEvent", "ForwardSpeech",
-	}
 }

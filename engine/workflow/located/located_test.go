@@ -62,7 +62,7 @@ func TestParseRemembersWhereThingsStand(t *testing.T) {
 func TestParseSaysWhereAFaultIs(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"key twice":       {"a: 1\na: 2\n", `file 2:1: mapping key "a" already defined at [1:1]`},
-		"tab":             {"a:\n\t- b", "file 2:1: found character '\t' that cannot start any token"},
+		"tab":             {"a:\n\t- b", "file 2:1: a tab stands here: YAML is indented with blanks, two a level"},
 		"open quote":      {"a: 'x\n", "file 1:4: could not find end character of single-quoted text"},
 		"open bracket":    {"a: [1, 2\nb: 3\n", "file 2:1: ',' or ']' must be specified"},
 		"no UTF-8":        {"a: é\nb: \xff", "file 2:4: this is not UTF-8 text"},

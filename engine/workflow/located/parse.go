@@ -68,7 +68,11 @@ func place(b []byte, i int) (line, col int) {
 func syntax(err error, r *Report) {
 	var s *yaml.SyntaxError
 	if errors.As(err, &s) && s.GetToken() != nil {
-		r.Fault(at(s.GetToken()), "%s", s.GetMessage())
+		text := s.GetMessage()
+		if strings.HasPrefix(text, `found character '	'`) || strings.HasPrefix(text, "found character '\t'") {
+			text = "a tab stands here: YAML is indented with blanks, two a level"
+		}
+		r.Fault(at(s.GetToken()), "%s", text)
 		return
 	}
 	text, _, _ := strings.Cut(err.Error(), "\n")
@@ -199,9 +203,11 @@ func (c *converter) scalar(n ast.Node, here Node) Node {
 		return here
 	case *ast.StringNode:
 		here.Kind, here.Text = Text, x.Value
+		t := n.GetToken().Type
+		here.quoted = t == token.SingleQuoteType || t == token.DoubleQuoteType
 		return here
 	}
-	here.Kind, here.Text = Text, n.GetToken().Value
+	here.Kind, here.Text, here.bare = Text, n.GetToken().Value, true
 	return here
 }
 

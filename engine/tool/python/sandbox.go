@@ -1,0 +1,202 @@
+package python
+
+import (
+	"context"
+	_ "embed" // the interpreter's side
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"flametree/engine/fault"
+)
+
+//go:embed worker.py
+var workerSource []byte
+
+// The descriptors that a sandbox is started with. Those of the protocol stay;
+// bubblewrap reads the others to their ends and closes them.
+const (
+	fdIn = iota + 3
+	fdOut
+	fdFilter
+	fdSource
+)
+
+// maxStderr is what is kept of what a start that failed had to say.
+const maxStderr = 4 << 10
+
+// walls are the namespaces and mounts that every sandboxed process gets.
+func walls() []string {
+	return []string{
+		"--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1",
+		"--clearenv", "--setenv", "PATH", "/usr/bin", "--setenv", "MALLOC_ARENA_MAX", "1",
+		"--cap-drop", "ALL", "--uid", "65534", "--gid", "65534", "--hostname", "sandbox",
+		"--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
+		"--dev-bind", "/dev/null", "/dev/null", "--ro-bind", "/dev/urandom", "/dev/urandom",
+		"--size", strconv.Itoa(16 << 20), "--tmpfs", "/tmp",
+	}
+}
+
+// machinery is what starts sandboxes.
+type machinery struct {
+	bwrap, python string
+	memory        int64 // bytes of address space
+}
+
+// find looks the programs up. An error says what is missing.
+func find(bwrap, python string) (machinery, error) {
+	var m machinery
+	var err error
+	if m.bwrap, err = exec.LookPath(bwrap); err != nil {
+		return m, fmt.Errorf("bubblewrap is not installed (%s)", bwrap)
+	}
+	if m.python, err = exec.LookPath(python); err == nil {
+		m.python, err = filepath.EvalSymlinks(m.python)
+	}
+	if err != nil {
+		return m, fmt.Errorf("python is not installed (%s)", python)
+	}
+	if !strings.HasPrefix(m.python, "/usr/") {
+		return m, fmt.Errorf("python must be installed below /usr, it is %s", m.python)
+	}
+	return m, nil
+}
+
+// arguments are bubblewrap's, for an interpreter with the folder env of
+// packages, or "".
+func (m machinery) arguments(env string) []string {
+	a := append(walls(), "--file", strconv.Itoa(fdSource), "/worker.py")
+	if env != "" {
+		a = append(a, "--ro-bind", env, "/env")
+	}
+	a = append(a, "--remount-ro", "/", "--seccomp", strconv.Itoa(fdFilter))
+	return append(a, m.python, "-I", "-S", "-B", "/worker.py",
+		strconv.Itoa(fdIn), strconv.Itoa(fdOut), strconv.FormatInt(m.memory, 10), secondFilter())
+}
+
+// process is a sandbox that runs. in and out are the host's ends.
+type process struct {
+	cmd     *exec.Cmd
+	in, out *os.File
+	stderr  *os.File
+}
+
+// begin starts a sandbox. It must run on a thread that lives as long as the
+// sandbox shall: the kernel ties --die-with-parent to the thread that forked.
+func (m machinery) begin(env string) (_ *process, err error) {
+	// What the host was started with, or what C code opened, would be inherited.
+	if err := unix.CloseRange(3, 1<<31-1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("close inherited descriptors: %w", err)
+	}
+	var theirs, ours []*os.File
+	defer func() {
+		closeAll(theirs)
+		if err != nil {
+			closeAll(ours)
+		}
+	}()
+	pipe := func() (r, w *os.File) {
+		if err == nil {
+			r, w, err = os.Pipe()
+		}
+		return r, w
+	}
+	inR, inW := pipe()
+	outR, outW := pipe()
+	filterR, filterW := pipe()
+	sourceR, sourceW := pipe()
+	errR, errW := pipe()
+	theirs = []*os.File{inR, outW, filterR, sourceR, errW, filterW, sourceW}
+	ours = []*os.File{inW, outR, errR}
+	if err != nil {
+		return nil, err
+	}
+	// Both fit into a pipe, so nobody has to read yet.
+	for w, text := range map[*os.File][]byte{filterW: firstFilter(), sourceW: workerSource} {
+		if _, err := w.Write(text); err != nil {
+			return nil, err
+		}
+	}
+	closeAll([]*os.File{filterW, sourceW})
+	cmd := exec.Command(m.bwrap, m.arguments(env)...)
+	cmd.Env = []string{}
+	cmd.Stderr = errW
+	cmd.ExtraFiles = []*os.File{inR, outW, filterR, sourceR}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &process{cmd: cmd, in: inW, out: outR, stderr: errR}, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
+
+// wait reaps the sandbox and tells how it ended.
+func (p *process) wait() string {
+	said, _ := io.ReadAll(io.LimitReader(p.stderr, maxStderr))
+	_ = p.cmd.Wait()
+	closeAll([]*os.File{p.in, p.out, p.stderr})
+	how := p.cmd.ProcessState.String()
+	if text := strings.TrimSpace(string(said)); text != "" {
+		how += ": " + text
+	}
+	return how
+}
+
+// starter starts sandboxes on a thread of its own until ctx ends.
+type starter struct {
+	machinery
+	orders chan order
+}
+
+type order struct {
+	env  string
+	done chan<- started
+}
+
+type started struct {
+	process *process
+	err     error
+}
+
+// run holds the thread. When it returns the thread ends, and with it every
+// sandbox that is still there.
+func (s *starter) run(ctx context.Context) {
+	runtime.LockOSThread()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-s.orders:
+			p, err := s.begin(o.env)
+			o.done <- started{p, err}
+		}
+	}
+}
+
+// start orders a sandbox. Whoever gets a process must wait for it.
+func (s *starter) start(ctx context.Context, env string) (*process, error) {
+	done := make(chan started, 1)
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("the pool is closed: %w", fault.Unavailable)
+	case s.orders <- order{env, done}:
+	}
+	got := <-done
+	if got.err != nil {
+		return nil, fmt.Errorf("start a sandbox: %w: %w", fault.Unavailable, got.err)
+	}
+	return got.process, nil
+}
