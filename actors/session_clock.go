@@ -12,16 +12,19 @@ import (
 	"flametree/persist/journal"
 )
 
-// resumeAfter is how long a session waits for a person before the agent goes
-// on (spec D7).
-const resumeAfter = 600 * time.Second
+// waitForPeople is how long a session waits for a person before the agent goes
+// on, unless the agent says otherwise (spec D7).
+const waitForPeople = 600 * time.Second
 
 func (s *Session) flowID() journal.DueID   { return journal.DueID("flow/" + s.id.Name) }
 func (s *Session) resumeID() journal.DueID { return journal.DueID("resume/" + s.id.Name) }
 
 // clocks adds the durable timers that events start or end to their batch.
 func (s *Session) clocks(events []event.Event, b *journal.Batch) {
-	state, moved := s.state.Flow, false
+	state, moved, wait := s.state.Flow, false, waitForPeople
+	if s.cast != nil {
+		wait = s.cast.Revision.Settings.OperatorWait
+	}
 	for _, e := range events {
 		switch e := e.(type) {
 		case event.SessionEnded:
@@ -33,7 +36,7 @@ func (s *Session) clocks(events []event.Event, b *journal.Batch) {
 			moved = true
 		case event.SessionHandedOver:
 			if e.Mode == session.ModeOperator {
-				b.Due = append(b.Due, s.due(s.resumeID(), "handoff_resume", time.Now().Add(resumeAfter)))
+				b.Due = append(b.Due, s.due(s.resumeID(), "handoff_resume", time.Now().Add(wait)))
 			} else {
 				b.Done = append(b.Done, s.resumeID())
 			}

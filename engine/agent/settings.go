@@ -201,6 +201,7 @@ func agentRows() []row {
 		{Setting{"RAG_MIN_SCORE", "number", "0.25", "Passages that fit worse are not shown."}, 0, 1, func(s *Settings) any { return &s.MinScore }},
 		{Setting{"OPERATOR_WAIT_SECONDS", "seconds", "600", "No operator took the session: the agent resumes."}, 0, year, func(s *Settings) any { return &s.OperatorWait }},
 		{Setting{"RESULTS_EMAIL_TO", "text", "", "Where the conversation results are sent once at the close, an e-mail address or several between commas. Empty: nowhere."}, 0, 2000, func(s *Settings) any { return &s.ResultsEmailTo }},
+		{Setting{"OPERATOR_UNAVAILABLE_TEXT", "text", "All of my colleagues are busy right now. Somebody will answer you here as soon as possible.", "Said after a hand-over while no operator is on duty."}, 0, 0, func(s *Settings) any { return &s.OperatorUnavailable }},
 		{Setting{"SHOW_THOUGHTS", "bool", "False", "Show the customer what the agent does meanwhile."}, 0, 0, func(s *Settings) any { return &s.ShowThoughts }},
 	}
 }

@@ -45,9 +45,13 @@ func told(s *session.State, r *agent.Revision, t event.ToolAnswered) decision {
 	for _, set := range t.Sets {
 		d.result(set)
 	}
+	changed := len(d.out) > 1
 	if t.Fault == "" {
 		d.proves(t)
 		d.automatic(workflow.ToolResult, t.Tool)
+	}
+	if changed {
+		d.automatic(workflow.ResultsUpdated, "")
 	}
 	if s.Open != nil && s.Open.Turn == t.Turn {
 		d.settle("")
