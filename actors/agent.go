@@ -19,13 +19,17 @@ type (
 	Admit struct{ Session string }
 	// Release gives a place back.
 	Release struct{ Session string }
-	// Configure changes an agent: a new file makes a revision and publishes
-	// it, Run starts or stops it → *agent.State.
+	// Configure changes an agent → *agent.State. A new file makes a revision and
+	// publishes it unless the file wants that done apart; Run starts or stops it.
 	Configure struct {
-		Create *event.AgentCreated // first of all, for a new agent
-		File   string              // "" = keep
-		Run    *bool
-		Reason string // for stopping
+		Create  *event.AgentCreated // first of all, for a new agent
+		File    string              // "" = keep
+		Pins    []event.Pair        // blobs that the file's revision keeps
+		Fault   string              // why File cannot be used: it is kept as a draft and nothing else changes
+		Restore uint64              // makes a new revision of an old one
+		Publish uint64              // makes a revision live
+		Run     *bool
+		Reason  string // for stopping
 	}
 	// LookAgent asks for an agent as it is → *agent.State.
 	LookAgent struct{}
@@ -171,10 +175,8 @@ func (a *Agent) configure(m *Configure) any {
 			return err
 		}
 	}
-	if m.File != "" {
-		if err := a.save(m.File); err != nil {
-			return err
-		}
+	if err := a.revise(m); err != nil {
+		return err
 	}
 	if m.Run != nil {
 		events, err := a.state.Start()
@@ -188,14 +190,39 @@ func (a *Agent) configure(m *Configure) any {
 	return a.look()
 }
 
-// save makes a revision of a file and publishes it.
-func (a *Agent) save(file string) error {
-	events, warnings, err := a.state.Save(file)
-	if err := a.commit(events, err); err != nil {
+// revise changes the agent's file. One that cannot be used is kept as a draft,
+// and its fault is the answer; the live revision stays as it is.
+func (a *Agent) revise(m *Configure) error {
+	var events []event.Event
+	var warnings []agent.Warning
+	var err error
+	switch {
+	case m.File != "" && m.Fault != "":
+		err = a.commit([]event.Event{event.AgentDrafted{File: m.File, Fault: m.Fault}}, nil)
+		if err == nil {
+			err = fmt.Errorf("%s: %w", m.Fault, fault.Invalid)
+		}
+		return err
+	case m.File != "":
+		events, warnings, err = a.state.KeepLive(m.File, m.Pins)
+	case m.Restore > 0:
+		if events, warnings, err = a.state.Restore(m.Restore); err == nil && len(events) > 0 {
+			events = append(events, event.AgentPublished{Revision: a.state.Latest() + 1})
+		}
+	}
+	if err != nil {
+		if draft, no := a.state.Drafted(m.File); no == nil && m.File != "" && a.state.Seq > 0 {
+			_ = a.commit(draft, nil)
+		}
 		return err
 	}
-	if err := a.commit(a.state.Publish(a.state.Latest())); err != nil {
+	if err := a.commit(events, nil); err != nil {
 		return err
+	}
+	if m.Publish > 0 {
+		if err := a.commit(a.state.Publish(m.Publish)); err != nil {
+			return err
+		}
 	}
 	for _, w := range warnings {
 		a.Log.Warn("agent file", "err", w.String(), "agent", a.id.Name)

@@ -216,6 +216,10 @@ func (t thinker) run(ctx context.Context, req provider.Request, out event.ModelA
 			out.Fault = string(fault.KindOf(err)) + ": " + err.Error()
 			break
 		}
+		if d.Try != nil {
+			out.Attempts = append(out.Attempts, event.Attempt{Provider: d.Try.Provider, Model: d.Try.Model, Took: d.Try.Took, Fault: d.Try.Fault})
+			continue
+		}
 		if out.FirstByte == 0 {
 			out.FirstByte = time.Since(begun)
 		}

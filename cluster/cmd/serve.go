@@ -83,7 +83,7 @@ func (s *serveCmd) files() ([]node.AgentFile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("agent file: %w: %w", fault.Invalid, err)
 		}
-		out = append(out, node.AgentFile{Name: name, Text: text})
+		out = append(out, node.AgentFile{Name: name, Folder: filepath.Dir(name), Text: text})
 	}
 	return out, nil
 }

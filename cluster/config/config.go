@@ -7,6 +7,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -49,6 +50,11 @@ func Table() []Setting {
 		{"session.timeout", "72h", "a conversation without customer input ends after this"},
 		{"session.idle", "60s", "a conversation with nothing to do leaves memory after this"},
 		{"http.max-body", "10MB", "largest request body"},
+		{"egress.allow", "", "addresses host:port, comma-separated, that agents may reach though they are not public"},
+		{"python.path", "/usr/bin/python3", "interpreter for tool groups; it runs under bubblewrap only"},
+		{"python.workers", "64", "interpreters at once"},
+		{"python.wheels", "", "folder of wheels that requirements.txt is installed from"},
+		{"python.index", "", "package index that requirements.txt is installed from, where python.wheels is empty"},
 	}
 }
 
@@ -70,7 +76,18 @@ type Config struct {
 	SessionTimeout time.Duration
 	SessionIdle    time.Duration
 	MaxBody        int64
-	Values         []Value // every setting, where it came from
+	Egress         []string
+	Python         Python
+	Secret         func(name string) string // a variable of the process's environment that an agent's key_env names
+	Values         []Value                  // every setting, where it came from
+}
+
+// Python is how tool groups run.
+type Python struct {
+	Path    string
+	Workers int
+	Wheels  string
+	Index   string
 }
 
 // Value is a setting as it was found.
@@ -98,7 +115,7 @@ type Sources struct {
 // Load reads all settings and names every fault at once.
 func Load(src Sources) (Config, error) {
 	file, errs := readFile(src)
-	var c Config
+	c := Config{Secret: src.Getenv}
 	for _, s := range Table() {
 		v := Value{Setting: s, Text: s.Default, From: "default"}
 		if t, ok := file[s.Key]; ok {
@@ -212,6 +229,34 @@ func (c *Config) setLimit(key, text string) (err error) {
 		c.SessionIdle, err = duration(text)
 	case "http.max-body":
 		c.MaxBody, err = size(text)
+	default:
+		err = c.setTools(key, text)
+	}
+	return err
+}
+
+func (c *Config) setTools(key, text string) (err error) {
+	switch key {
+	case "egress.allow":
+		for a := range strings.SplitSeq(text, ",") {
+			if a = strings.TrimSpace(a); a == "" {
+				continue
+			}
+			if _, _, err := net.SplitHostPort(a); err != nil {
+				return fmt.Errorf("%q is not host:port", a)
+			}
+			c.Egress = append(c.Egress, a)
+		}
+	case "python.path":
+		c.Python.Path = text
+	case "python.workers":
+		if c.Python.Workers, err = strconv.Atoi(text); err == nil && (c.Python.Workers < 1 || c.Python.Workers > 4096) {
+			err = fmt.Errorf("%q is not between 1 and 4096", text)
+		}
+	case "python.wheels":
+		c.Python.Wheels = text
+	case "python.index":
+		c.Python.Index = text
 	default:
 		panic("a setting of the table that nobody reads: " + key)
 	}

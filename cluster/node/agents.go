@@ -51,10 +51,12 @@ func ReadDemo(data string) (DemoFile, error) {
 	return d, nil
 }
 
-// AgentFile is an agent file and where it came from, for messages.
+// AgentFile is an agent file and where it came from: its name for messages, its
+// folder for what it names by path ("" = nothing can be read).
 type AgentFile struct {
-	Name string
-	Text []byte
+	Name   string
+	Folder string
+	Text   []byte
 }
 
 // install makes or changes the agents of files, by the same messages as any
@@ -93,7 +95,7 @@ func (n *Node) install(ctx context.Context, files []AgentFile) error {
 		return err
 	}
 	for i, f := range files {
-		if err := n.configure(ctx, t, specs[i], string(f.Text), out.Agents[i]); err != nil {
+		if err := n.configure(ctx, t, specs[i], f, out.Agents[i]); err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
@@ -129,11 +131,20 @@ func (n *Node) known(spec *agent.Spec, old DemoFile) (DemoAgent, error) {
 }
 
 // configure gives a file to its agent, which is made if it is not there, and starts it.
-func (n *Node) configure(ctx context.Context, t tenant.ID, spec *agent.Spec, text string, a DemoAgent) error {
+func (n *Node) configure(ctx context.Context, t tenant.ID, spec *agent.Spec, f AgentFile, a DemoAgent) error {
 	running := true
-	msg := &actors.Configure{File: text, Run: &running}
+	msg := &actors.Configure{File: string(f.Text), Run: &running}
+	var old agent.State
 	if _, there := n.model.Agent(a.ID); !there {
 		msg.Create = &event.AgentCreated{Name: spec.Name, Alias: spec.Alias, TokenHash: agent.TokenHash(a.Token)}
+	} else {
+		var err error
+		if old, err = n.casting.read(ctx, t, a.ID); err != nil {
+			return err
+		}
+	}
+	if err := n.prepare(ctx, t, msg, f.Folder, spec, old); err != nil {
+		return err
 	}
 	if _, err := ask[*agent.State](ctx, n.dir, actors.ID{Kind: event.AgentStream, Tenant: t, Name: a.ID}, msg); err != nil {
 		return err
@@ -151,6 +162,26 @@ func (n *Node) configure(ctx context.Context, t tenant.ID, spec *agent.Spec, tex
 		})
 	}
 	return nil
+}
+
+// prepare keeps what a file names by path and looks whether the agent can run
+// with it. A file that cannot be used becomes a draft of an agent that is there
+// already, and its fault is what the sender of msg gets.
+func (n *Node) prepare(ctx context.Context, t tenant.ID, msg *actors.Configure, folder string, spec *agent.Spec, old agent.State) error {
+	var pinned []event.Pair
+	if was, ok := old.Revision(old.Latest()); ok {
+		pinned = was.Pins
+	}
+	pins, err := n.pack(ctx, folder, spec, pinned)
+	if err == nil {
+		msg.Pins = pins
+		err = n.casting.examine(ctx, t, msg.File, pins)
+	}
+	if err != nil && old.Seq > 0 && fault.KindOf(err) == fault.Invalid {
+		msg.Fault = err.Error()
+		return nil
+	}
+	return err
 }
 
 // tenant finds the tenant that files go to, or makes it.

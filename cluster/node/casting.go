@@ -3,7 +3,10 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"flametree/actors"
 	"flametree/engine/agent"
@@ -27,6 +30,8 @@ type Providers struct {
 type casting struct {
 	journal   journal.Journal
 	providers Providers
+	models    *connectors
+	tools     *toolbox
 
 	mu    sync.Mutex
 	casts map[castKey]*castEntry
@@ -39,9 +44,10 @@ type castKey struct {
 }
 
 type castEntry struct {
-	once sync.Once
-	cast *actors.Cast
-	err  error
+	once  sync.Once
+	cast  *actors.Cast
+	err   error
+	until time.Time // a server was missing: looked for again then; zero = never
 }
 
 // Cast implements actors.Casting.
@@ -60,7 +66,7 @@ func (c *casting) Cast(ctx context.Context, t tenant.ID, id string, revision uin
 		c.casts = make(map[castKey]*castEntry)
 	}
 	e := c.casts[k]
-	if e == nil {
+	if e == nil || !e.until.IsZero() && time.Now().After(e.until) {
 		e = &castEntry{}
 		c.casts[k] = e
 	}
@@ -70,7 +76,7 @@ func (c *casting) Cast(ctx context.Context, t tenant.ID, id string, revision uin
 			state, e.err = c.read(ctx, t, id)
 		}
 		if e.err == nil {
-			e.cast, e.err = c.compile(state, id, revision)
+			e.cast, e.until, e.err = c.compile(ctx, k, state)
 		}
 	})
 	if e.err != nil { // let the next one try again
@@ -97,27 +103,72 @@ func (c *casting) read(ctx context.Context, t tenant.ID, id string) (agent.State
 	return s, nil
 }
 
-func (c *casting) compile(s agent.State, id string, revision uint64) (*actors.Cast, error) {
-	file, ok := s.File(revision)
+// retryMissing is how long an agent goes without a server that did not answer.
+const retryMissing = 30 * time.Second
+
+func (c *casting) compile(ctx context.Context, of castKey, s agent.State) (cast *actors.Cast, until time.Time, err error) {
+	saved, ok := s.Revision(of.revision)
 	if !ok {
-		return nil, fmt.Errorf("agent %q has no revision %d: %w", id, revision, fault.NotFound)
+		return nil, until, fmt.Errorf("agent %q has no revision %d: %w", of.agent, of.revision, fault.NotFound)
 	}
-	rev, _, err := agent.Compile(id, revision, []byte(file))
+	cast, k, err := c.make(ctx, of, saved.File, saved.Pins)
 	if err != nil {
-		return nil, fmt.Errorf("agent %q revision %d: %w", id, revision, err)
+		return nil, until, fmt.Errorf("agent %q revision %d: %w", of.agent, of.revision, err)
+	}
+	if len(k.missing) > 0 {
+		c.tools.log.Warn("an agent goes without some of its tools", "agent", of.agent, "err", k.outlines())
+		until = time.Now().Add(retryMissing)
+	}
+	return cast, until, nil
+}
+
+// make puts together all that plays a part in conversations with a file.
+func (c *casting) make(ctx context.Context, of castKey, file string, pins []event.Pair) (*actors.Cast, kit, error) {
+	rev, _, err := agent.Compile(of.agent, of.revision, []byte(file))
+	if err != nil {
+		return nil, kit{}, err
 	}
 	spec := rev.Spec
-	cast := &actors.Cast{Revision: rev, Knowledge: knowledge.Build(rev.Spec.Sources()), Hints: rev.Hints()}
-	if cast.Thinks, err = named(c.providers.Completers, "llm", spec.LLM.Provider); err != nil {
-		return nil, err
+	k, err := c.tools.open(ctx, of.tenant, spec, pins)
+	if err != nil {
+		return nil, k, err
+	}
+	rev = rev.With(k.tools, k.skills)
+	cast := &actors.Cast{Revision: rev, Knowledge: knowledge.Build(spec.Sources()), Hints: rev.Hints(), Hands: k.hands}
+	if cast.Thinks, err = c.models.model(spec); err != nil {
+		return nil, k, err
 	}
 	if cast.Hears, err = named(c.providers.Transcribers, "stt", spec.STT.Provider); err != nil {
-		return nil, err
+		return nil, k, err
 	}
 	if cast.Speaks, err = named(c.providers.Synthesizers, "tts", spec.TTS.Provider); err != nil {
-		return nil, err
+		return nil, k, err
 	}
-	return cast, nil
+	return cast, k, nil
+}
+
+// examine says what is wrong with a file beyond its own text: a workflow that
+// names tools or skills which nothing offers, a group that cannot be read, a
+// model without its key. A fault.Invalid tells the place.
+func (c *casting) examine(ctx context.Context, t tenant.ID, file string, pins []event.Pair) error {
+	cast, k, err := c.make(ctx, castKey{tenant: t, revision: 1}, file, pins)
+	if err != nil {
+		return err
+	}
+	if len(k.missing) > 0 {
+		return nil // what a missing server offers cannot be known
+	}
+	tools, skills := k.names()
+	flow := cast.Revision.Flow
+	notes := slices.Concat(flow.Check(tools), flow.CheckSkills(append(skills, tools...)))
+	if len(notes) == 0 {
+		return nil
+	}
+	lines := make([]string, len(notes))
+	for i, n := range notes {
+		lines[i] = "file " + n.String()
+	}
+	return fmt.Errorf("%s: %w", strings.Join(lines, "\n"), fault.Invalid)
 }
 
 // named finds a provider; the empty name is the built-in one.

@@ -78,7 +78,7 @@ func (n *Node) frontDoor(opt Options) error {
 	})
 	tickets := new(auth.Tickets)
 	api.Mount(n.http, api.Options{
-		Agents: people{n}, Sessions: chat{n}, Speech: desk{n}, Tickets: tickets, Version: opt.Version,
+		Agents: people{n}, Sessions: chat{n}, Speech: desk{n}, Traces: chat{n}, Tickets: tickets, Version: opt.Version,
 	})
 	hub := ws.NewHub(n.http, ws.Limits{})
 	ws.Mount(n.http, hub, ws.Options{Agents: people{n}, Sockets: chat{n}, Tickets: tickets})

@@ -26,10 +26,13 @@ import (
 	"flametree/cluster/member"
 	"flametree/engine/event"
 	"flametree/engine/fault"
+	"flametree/engine/tool/python"
+	"flametree/gateway/egress"
 	"flametree/gateway/httpd"
 	"flametree/media/record"
 	"flametree/persist/blob"
 	"flametree/persist/journal/pebble"
+	"flametree/persist/kv"
 	"flametree/persist/readmodel"
 )
 
@@ -52,6 +55,9 @@ type Node struct {
 	blobs   *blob.Store
 	model   *readmodel.Model
 	casting *casting
+	egress  *egress.Guard
+	kv      *kv.Store
+	tools   *toolbox
 	dir     actors.Directory
 	member  *member.Member
 	http    *httpd.Server
@@ -141,7 +147,9 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
-	n.casting = &casting{journal: n.journal, providers: providers}
+	if err := n.startTools(providers); err != nil {
+		return err
+	}
 	deps := actors.Deps{
 		Journal: n.journal, Casting: n.casting, Census: n.model, NewID: n.newID, Idle: n.cfg.SessionIdle, Log: n.log,
 	}
@@ -159,6 +167,34 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	n.recoverSessions()
 	clerk := actors.Clerk{Journal: n.journal, Dir: n.dir, Log: n.log}
 	n.done.Go(func() { clerk.Run(n.life) })
+	return nil
+}
+
+// startTools makes the way out, the sandbox and the models. Nothing is reached
+// or started before an agent names it.
+func (n *Node) startTools(providers Providers) error {
+	if err := egress.CheckAllow(n.cfg.Egress); err != nil {
+		return err
+	}
+	n.egress = egress.New(egress.Options{Allow: n.cfg.Egress})
+	var err error
+	if n.kv, err = kv.Open(filepath.Join(n.cfg.Data, "kv")); err != nil {
+		return err
+	}
+	client := n.egress.Client()
+	pool, err := python.New(python.Options{
+		Python: n.cfg.Python.Path, Workers: n.cfg.Python.Workers, Wheels: n.cfg.Python.Wheels, Index: n.cfg.Python.Index,
+		Cache: filepath.Join(n.cfg.Data, "cache", "python"), KV: n.kv, Log: n.log,
+		HTTP: func(ctx context.Context, r *http.Request) (*http.Response, error) {
+			return client.Do(r.WithContext(ctx))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	models := &connectors{known: providers, out: client, secret: n.cfg.Secret}
+	n.tools = &toolbox{pool: pool, out: client, blobs: n.blobs, secret: models.key, log: n.log}
+	n.casting = &casting{journal: n.journal, providers: providers, models: models, tools: n.tools}
 	return nil
 }
 
@@ -239,6 +275,7 @@ func (n *Node) Stop(grace time.Duration) {
 		n.member.Shutdown(true)
 	}
 	n.cancel()
+	n.stopTools()
 	if n.spools != nil {
 		if err := n.spools.Close(); err != nil {
 			n.log.Error("recordings", "err", err)
@@ -252,6 +289,22 @@ func (n *Node) Stop(grace time.Duration) {
 	n.done.Wait()
 	if n.admin != nil {
 		_ = os.Remove(filepath.Join(n.cfg.Data, "run.json"))
+	}
+}
+
+func (n *Node) stopTools() {
+	var errs []error
+	if n.tools != nil {
+		errs = append(errs, n.tools.close())
+	}
+	if n.kv != nil {
+		errs = append(errs, n.kv.Close())
+	}
+	if n.egress != nil {
+		n.egress.Close()
+	}
+	if err := errors.Join(errs...); err != nil {
+		n.log.Error("tools", "err", err)
 	}
 }
 

@@ -172,9 +172,10 @@ func TestWarnings(t *testing.T) {
 		"no knowledge":      {"name: x\ntype: inbound_text\n", "1:1: the agent knows nothing: it needs at least one source of knowledge to answer questions"},
 		"unknown key":       {"name: x\ntype: inbound_text\nknowledge: {core: c}\nwelcome_mesage: hi\n", `4:1: unknown key "welcome_mesage" in the agent file is ignored, did you mean "welcome_message"?`},
 		"unknown inner key": {"name: x\ntype: inbound_text\nknowledge: {core: c, faq: []}\n", `3:22: unknown key "faq" in knowledge is ignored, did you mean "faqs"?`},
-		"files":             {"name: x\ntype: inbound_text\nknowledge: {core: c, files: [a.txt, b.pdf]}\n", "3:29: files: accepted, but this build does not index files yet"},
-		"websites":          {"name: x\ntype: inbound_text\nknowledge: {core: c, websites: [https://x.example]}\n", "3:32: websites: accepted, but this build does not read websites yet"},
-		"tool groups":       {"name: x\ntype: inbound_text\nknowledge: {core: c}\ntool_groups: [{name: crm}]\n", "4:14: tool_groups: accepted, but this build does not run tool groups yet"},
+		"masked secret":     {"name: x\ntype: inbound_text\nknowledge: {core: c}\nenv: {LLM_TIMEOUT_MS: '**********'}\n", "4:7: the value of LLM_TIMEOUT_MS was taken out: enter it again"},
+		"channel variable":  {"name: x\ntype: inbound_text\nknowledge: {core: c}\nenv: {IMAP_MAILBOX: a}\n", "4:7: IMAP_MAILBOX is read by the email account: set it there"},
+		"no hand-over":      {"name: x\ntype: inbound_text\nknowledge: {core: c}\nhandoff: {conditions: always}\n", "4:10: handoff has conditions, but allow is not true: nobody is handed over"},
+		"no such result":    {"name: x\ntype: inbound_text\nknowledge: {core: c}\nconversation_result: [{field_name: Budget, field_description: d}]\nworkflow:\n  - name: A\n    init_state: true\n    transitions:\n      - trigger: results_updated\n        condition: results.Budgt is set\n        next_state: END\n", `10:20: the condition asks about results.Budgt, which is no conversation result of this agent, did you mean "Budget"?`},
 		"unknown variable":  {"name: x\ntype: inbound_text\nknowledge: {core: c}\nenv: {RAG_TOPK: 3}\n", `4:7: unknown variable RAG_TOPK is kept and changes nothing, did you mean "RAG_TOP_K"?`},
 		"unknown timer":     {"name: x\ntype: inbound_text\nknowledge: {core: c}\nenv: {VOICE_EOT: 3}\n", `4:7: unknown variable VOICE_EOT is kept and changes nothing, did you mean "VOICE_EOT_MS"?`},
 		"analytics":         {"name: x\ntype: Call Analytics\n", "2:7: this build does not analyse recorded calls yet"},
@@ -266,6 +267,7 @@ func TestEverySettingHasAValidDefaultAndAMeaning(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(full))
+	f.Add([]byte(connected))
 	for _, s := range []string{"name: x", "name: [", "env: {A: 1}", "workflow: |\n  - {", "models: {llm: {fallback: [[]]}}", "conversation_result: [{field_type: \"Literal['\"}]", "knowledge: {faqs: [~]}", "limits: ~", "name: &a x\nalias: *a"} {
 		f.Add([]byte(s))
 	}
@@ -282,6 +284,14 @@ func FuzzParse(f *testing.F) {
 		}
 		r.Hints()
 		r.Spec.Sources()
+		r.Spec.Tools()
+		if masked, _, err := Mask(string(b), true); err == nil {
+			if again, _, err := Mask(masked, true); err != nil || again != masked {
+				t.Fatalf("%q masked twice: %q %v", b, again, err)
+			}
+		} else if fault.KindOf(err) != fault.Invalid {
+			t.Fatal(err)
+		}
 	})
 }
 

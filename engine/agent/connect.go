@@ -128,9 +128,9 @@ func (p *parser) mcp(n located.Node) {
 	if n.Kind != located.Map {
 		return
 	}
-	for _, need := range []struct{ key, value string }{{"name", m.Name}, {"code", m.Code}, {"endpoint", m.Endpoint}} {
+	for _, need := range []struct{ key, value string }{{"a name", m.Name}, {"a code", m.Code}, {"an endpoint", m.Endpoint}} {
 		if need.value == "" {
-			p.Fault(n, "an MCP server needs a %s", need.key)
+			p.Fault(n, "an MCP server needs %s", need.key)
 		}
 	}
 	p.mcpFits(n, m)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -140,4 +141,112 @@ func TestLiveStateIsReplayedState(t *testing.T) {
 		}
 		require.LessOrEqual(t, live.Live, live.Latest())
 	})
+}
+
+func TestRevisionsAreComparedAndRestored(t *testing.T) {
+	s := created(t)
+	pins := []event.Pair{{Key: "group/CRM", Value: "aa"}, {Key: "document/a.pdf", Value: "bb"}}
+	one := "name: Bank\nalias: bank\ntask: One.\nworkflow: |\n  - name: Talk\n    init_state: true\n    description: Old.\n"
+	two := strings.Replace(one, "Old.", "New.\n    sensitive: true", 1)
+	save := func(file string, pins []event.Pair) {
+		out, _, err := s.Keep(file, pins)
+		require.NoError(t, err)
+		require.Len(t, out, 1)
+		apply(s, out)
+	}
+	save(one, pins)
+	require.Equal(t, "document/a.pdf", s.Saved[0].Pins[0].Key, "pins are kept in order")
+	same, _, err := s.Keep(one, []event.Pair{pins[1], pins[0]})
+	require.NoError(t, err)
+	require.Empty(t, same)
+	save(one, []event.Pair{{Key: "group/CRM", Value: "cc"}}) // the tools' code changed
+	save(two, nil)
+
+	hunks, err := s.Diff(1, 3)
+	require.NoError(t, err)
+	require.Equal(t, []Hunk{{Line: 4, Section: "workflow", Lines: []string{
+		" workflow: |", "   - name: Talk", "     init_state: true", "-    description: Old.", "+    description: New.", "+    sensitive: true",
+	}}}, hunks)
+	hunks, err = s.Diff(1, 2)
+	require.NoError(t, err)
+	require.Empty(t, hunks, "the files are equal")
+	hunks, err = s.Diff(0, 1)
+	require.NoError(t, err)
+	require.Len(t, hunks, 1)
+	_, err = s.Diff(1, 9)
+	require.ErrorIs(t, err, fault.NotFound)
+
+	out, _, err := s.Restore(1)
+	require.NoError(t, err)
+	require.Equal(t, []event.Event{event.AgentSaved{Revision: 4, File: one, Pins: []event.Pair{pins[1], pins[0]}}}, out, "the old text and the old code, as a new revision")
+	_, _, err = s.Restore(9)
+	require.ErrorIs(t, err, fault.NotFound)
+	r, ok := s.Revision(3)
+	require.True(t, ok)
+	require.Equal(t, two, r.File)
+}
+
+func TestDiffShowsNoSecret(t *testing.T) {
+	s := created(t)
+	for _, secret := range []string{"hunter22", "hunter33"} {
+		out, _, err := s.Save("name: Bank\nalias: bank\nenv: {A_KEY: {value: " + secret + ", secret: true}}\n")
+		require.NoError(t, err)
+		apply(s, out)
+	}
+	for from := range uint64(2) {
+		hunks, err := s.Diff(from, 2)
+		require.NoError(t, err)
+		require.Len(t, hunks, 1)
+		require.NotContains(t, strings.Join(hunks[0].Lines, ""), "hunter")
+	}
+}
+
+func TestAFaultyFileIsKeptAndReplacesNothing(t *testing.T) {
+	s := created(t)
+	good := "name: Bank\nalias: bank\n"
+	out, _, err := s.KeepLive(good, nil)
+	require.NoError(t, err)
+	require.Equal(t, []event.Event{event.AgentSaved{Revision: 1, File: good}, event.AgentPublished{Revision: 1}}, out)
+	apply(s, out)
+
+	bad := "name: Bank\ntype: nonsense\n"
+	_, _, err = s.KeepLive(bad, nil)
+	require.ErrorIs(t, err, fault.Invalid)
+	out, err = s.Drafted(bad)
+	require.NoError(t, err)
+	apply(s, out)
+	require.Equal(t, bad, s.Draft.File)
+	require.Contains(t, s.Draft.Fault, "file 2:7: type must be one of")
+	require.Equal(t, uint64(1), s.Live)
+	require.Equal(t, uint64(1), s.Latest())
+	again, err := s.Drafted(bad)
+	require.NoError(t, err)
+	require.Empty(t, again)
+
+	_, err = s.Drafted(good)
+	require.ErrorIs(t, err, fault.Invalid, "what can be saved is no draft")
+	_, err = s.Drafted(strings.Repeat("x", MaxBytes+1))
+	require.ErrorIs(t, err, fault.Exhausted)
+
+	out, _, err = s.KeepLive(good, nil)
+	require.NoError(t, err)
+	require.Len(t, out, 2, "the draft is given up")
+	apply(s, out)
+	require.Equal(t, Draft{}, s.Draft)
+	require.Equal(t, uint64(2), s.Live)
+}
+
+func TestRequirePublishKeepsSavingAndPublishingApart(t *testing.T) {
+	s := created(t)
+	out, _, err := s.KeepLive("name: Bank\nalias: bank\nrequire_publish: true\n", nil)
+	require.NoError(t, err)
+	require.Len(t, out, 1)
+	apply(s, out)
+	require.Zero(t, s.Live)
+	out, err = s.Publish(1)
+	require.NoError(t, err)
+	apply(s, out)
+	out, _, err = s.KeepLive("name: Bank\nalias: bank\n", nil)
+	require.NoError(t, err)
+	require.Equal(t, event.AgentPublished{Revision: 2}, out[1])
 }

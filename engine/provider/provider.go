@@ -112,12 +112,22 @@ const (
 // Usage counts tokens; zero where the vendor does not say.
 type Usage struct{ Input, Output int }
 
+// Try is one attempt to get an answer, as the chain of models around a request
+// saw it.
+type Try struct {
+	Provider, Model string
+	Took            time.Duration // until its first delta or its failure
+	Fault           string        // "" = this one answers
+}
+
 // Delta is one piece of a reply. Exactly one field is set, Finish comes last.
+// Tries, if any, come first; models themselves send none.
 type Delta struct {
 	Text   string
 	Call   *ToolCall
 	Usage  *Usage
 	Finish Finish
+	Try    *Try
 }
 
 // Completer continues a conversation. It is safe for concurrent use.

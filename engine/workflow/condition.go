@@ -179,9 +179,9 @@ func (p path) value(e *Env) value {
 	case "params":
 		return dig(e.Params[p.keys[0]], p.keys[1:])
 	case "channel":
-		return value{kind: isText, text: e.Channel}
+		return given(e.Channel)
 	case "mode":
-		return value{kind: isText, text: e.Mode}
+		return given(e.Mode)
 	case "turns":
 		return whole(e.Turns)
 	case "digits":

@@ -32,6 +32,14 @@ type value struct {
 	loose  bool // a text that may stand for a number, a bool or a list
 }
 
+// given is a text that is missing when it is empty.
+func given(s string) value {
+	if s == "" {
+		return value{}
+	}
+	return value{kind: isText, text: s}
+}
+
 func loose(s string) value {
 	if s == "" {
 		return value{}

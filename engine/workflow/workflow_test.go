@@ -54,24 +54,18 @@ func TestParseReadsAWorkflow(t *testing.T) {
 	require.Equal(t, "SalesProcess", s.Process)
 	require.Equal(t, "- Answer questions about products\n- Collect contact info", s.Description)
 	require.Equal(t, []string{"SendChatMessage", "FinishSession", "CheckScore"}, s.Tools, "classes are united")
-	require.Equal(t, []string{"LoadCustomer", "Greet"}, s.Enter)
+	require.Equal(t, []Skill{{Name: "LoadCustomer"}, {Name: "Greet"}}, s.Enter)
 	offer, _ := f.State("Offer")
 	require.True(t, offer.Sensitive)
 	require.Equal(t, 2*time.Minute, offer.Transitions[2].After)
 	require.Equal(t, "observations.CheckScore.score > 5", offer.Transitions[1].Condition)
-	require.Len(t, offer.Transitions, 4, "what is not acted on is kept")
+	require.Len(t, offer.Transitions, 4)
+	require.Equal(t, offer.Transitions[1].Condition, offer.Transitions[1].When.String())
 	require.Equal(t, []string{"- Answer questions about products\n- Collect contact info", "the human wants an offer", "the human leaves", "the human hesitates", "the human needs help"}, f.Texts())
 
-	var texts []string
-	for _, w := range warnings {
-		texts = append(texts, w.String())
-	}
-	require.Equal(t, []string{
-		"13:16: init_skills is kept, but this build runs no skills yet",
-		"27:31: the transition is kept, but this build does not act on tool_result yet",
-		"27:90: the condition is kept, but this build does not check conditions yet",
-		"28:29: the transition is kept, but this build does not act on timer yet",
-	}, texts)
+	require.Empty(t, warnings)
+	require.Equal(t, []string{"SendChatMessage", "FinishSession", "CheckScore"}, f.Tools())
+	require.Equal(t, []string{"LoadCustomer", "Greet"}, f.Skills())
 }
 
 func TestMovesAreWhatTheModelMayChoose(t *testing.T) {
@@ -125,6 +119,12 @@ func TestParseTellsEveryFaultAtOnce(t *testing.T) {
 		"unknown trigger":      {"- name: A\n  init_state: true\n  transitions: [{trigger: timr, next_state: END, description: x}]\n", []string{`workflow 3:27: trigger must be one of customer_input, tool_result, state_entered, results_updated, timer, this is no trigger: "timr", did you mean "timer"?`}},
 		"timer without time":   {"- name: A\n  init_state: true\n  transitions: [{trigger: timer, next_state: END}]\n", []string{"workflow 3:17: a transition on timer needs after: the seconds without input"}},
 		"tool_result, no tool": {"- name: A\n  init_state: true\n  transitions: [{trigger: tool_result, next_state: END}]\n", []string{"workflow 3:17: a transition on tool_result needs a tool"}},
+		"a tab":                {"- name: A\n\tinit_state: true\n", []string{"workflow 2:1: a tab stands here: YAML is indented with blanks, two a level"}},
+		"broken condition":     {"- name: A\n  init_state: true\n  transitions: [{trigger: results_updated, next_state: END, condition: 'results.X === 1'}]\n", []string{`workflow 3:85: condition: write "==" in place of "="`}},
+		"long condition":       {"- name: A\n  init_state: true\n  transitions: [{trigger: results_updated, next_state: END, condition: " + strings.Repeat("x", 501) + "}]\n", []string{"workflow 3:72: condition has 501 characters; 500 are allowed"}},
+		"condition in a block": {"- name: A\n  init_state: true\n  transitions:\n    - trigger: results_updated\n      next_state: END\n      condition: |\n        results.A is set and\n          results.B is nott set\n", []string{`workflow 8:24: condition: after "is" comes "set" or "not set"`}},
+		"skill without a name": {"- name: A\n  init_state: true\n  init_skills: [{parameters: {a: 1}}]\n", []string{"workflow 3:17: init_skills: a skill needs an object_name"}},
+		"parameters, a list":   {"- name: A\n  init_state: true\n  final_skills: [{object_name: B, parameters: [1]}]\n", []string{"workflow 3:47: parameters must be a mapping, this is a list"}},
 		"broken YAML":          {"- name: 'A\n", []string{"workflow 1:9: could not find end character of single-quoted text"}},
 		"several at once": {"- name: A\n  init_state: perhaps\n  state_scenarios: [{next_state: B}, {}]\n- name: A\n", []string{
 			"workflow 1:1: one state must have init_state: true",

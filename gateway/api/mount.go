@@ -21,6 +21,7 @@ type Options struct {
 	Agents   auth.Agents
 	Sessions Sessions
 	Speech   Speech
+	Traces   Traces        // nil = traces are not shown
 	Tickets  *auth.Tickets // shared with the sockets
 	Version  string        // of the program, shown in the document; "dev"
 
@@ -66,6 +67,9 @@ func Mount(s *httpd.Server, o Options) huma.API {
 	c.sessions()
 	c.messages()
 	c.speech()
+	if o.Traces != nil {
+		c.traces()
+	}
 	describe(s, c.api)
 	return c.api
 }

@@ -24,9 +24,9 @@ const (
 	MinKey = 20
 	// WorkFactor is the binary logarithm of scrypt's N, for keys made by Key: they
 	// cannot be guessed, so that 32 MB of memory for a moment are enough. An
-	// import takes up to MaxWorkFactor: 256 MB.
+	// import takes up to MaxWorkFactor: 64 MB.
 	WorkFactor    = 15
-	MaxWorkFactor = 18
+	MaxWorkFactor = 16
 )
 
 // Kind says what a Part is.

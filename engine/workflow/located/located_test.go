@@ -198,3 +198,33 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestJSONKeepsNumbersAndTexts(t *testing.T) {
+	r := NewReport("file")
+	n := Parse([]byte("a: 1\nb: \"1\"\nc: [true, 'true', yes, ~, -1.5, 0x10, 1_000, +3, .5, 1e999999999999999999999999999999999999999999, 2026-01-01]\nd: {e: \"x\\n\"}\n\"q\\\"\": é\n"), r)
+	require.NoError(t, r.Err())
+	require.Equal(t, `{"a":1,"b":"1","c":[true,"true","yes",null,-1.5,16,1000,3,".5","1e999999999999999999999999999999999999999999","2026-01-01"],"d":{"e":"x\n"},"q\"":"é"}`, string(n.JSON()))
+	require.Equal(t, "null", string(Node{}.JSON()))
+}
+
+func TestWithinFindsAPlaceInsideAText(t *testing.T) {
+	const text = "plain: ä x\nquoted: \"ab\"\nblock: |\n    one\n      two\nfolded: >\n  a\n  b\n"
+	r := NewReport("file")
+	n := Parse([]byte(text), r)
+	require.NoError(t, r.Err())
+	for _, c := range []struct {
+		key, word, want string
+	}{
+		{"plain", "x", "1:10"},
+		{"quoted", "b", "2:11"},
+		{"block", "one", "4:5"},
+		{"block", "two", "5:7"},
+		{"folded", "a", "6:9"},
+	} {
+		v := n.Get(c.key)
+		at := v.Within(strings.Index(v.Text, c.word))
+		require.Equal(t, c.want, fmt.Sprintf("%d:%d", at.Line, at.Col), c.key+" "+c.word)
+	}
+	require.Equal(t, Node{Line: 1, Col: 1}, Node{Line: 1, Col: 1, Text: "a"}.Within(-3))
+	n.Get("plain").Within(99) // beyond the end is the end
+}
