@@ -18,7 +18,7 @@ type guess struct {
 	gen    uint64
 	cancel context.CancelFunc
 	deltas []string
-	whole  *event.ModelAnswered
+	whole  *modelAnswered
 }
 
 // prepare starts a guess; an empty text only ends the one in progress.
@@ -36,7 +36,7 @@ func (s *Session) prepare(text string) {
 	req := dialog.Compose(&ahead, s.cast.Revision, hits, now)
 	ctx, cancel := context.WithTimeout(s.life, s.patience())
 	s.guess = &guess{text: text, seq: s.state.Seq, gen: s.gen(), cancel: cancel}
-	t := thinker{root: s.root, self: s.self, gen: s.guess.gen, model: s.cast.Thinks}
+	t := s.thinker(&ahead, s.guess.gen, hits)
 	answer := s.answerTo(&ahead, req)
 	go func() { t.run(ctx, req, answer) }()
 }
@@ -75,7 +75,7 @@ func (s *Session) guessed(m any) bool {
 		}
 	case *modelAnswered:
 		if m.gen == s.guess.gen {
-			s.guess.whole = &m.event
+			s.guess.whole = m
 			return true
 		}
 	}
@@ -87,7 +87,7 @@ func (s *Session) guessed(m any) bool {
 // before the turn was opened.
 func (s *Session) adopt(text string, seq uint64, now time.Time) bool {
 	g := s.guess
-	if g == nil || g.text != text || g.seq != seq || s.state.Open == nil || g.whole != nil && g.whole.Fault != "" {
+	if g == nil || g.text != text || g.seq != seq || s.state.Open == nil || g.whole != nil && g.whole.event.Fault != "" {
 		s.unguess()
 		return false
 	}
@@ -101,7 +101,7 @@ func (s *Session) adopt(text string, seq uint64, now time.Time) bool {
 		s.stream(d)
 	}
 	if g.whole != nil {
-		s.thoughtOut(*g.whole)
+		s.thoughtOut(g.whole)
 	}
 	return true
 }

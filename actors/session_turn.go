@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
@@ -38,8 +36,10 @@ type (
 		text string
 	}
 	modelAnswered struct {
-		gen   uint64
-		event event.ModelAnswered
+		gen     uint64
+		event   event.ModelAnswered
+		hits    []event.Event // of guardrails, on what was said and on the answer
+		handoff bool          // a guardrail wants a person
 	}
 	resultsRead struct {
 		gen   uint64
@@ -188,7 +188,7 @@ func (s *Session) step(ctx context.Context) {
 	hits := s.cast.Knowledge.Find(dialog.Ask(&s.state, s.cast.Revision))
 	req := dialog.Compose(&s.state, s.cast.Revision, hits, time.Now())
 	answer := s.answerTo(&s.state, req)
-	t := thinker{root: s.root, self: s.self, gen: s.thought.gen, model: s.cast.Thinks}
+	t := s.thinker(&s.state, s.thought.gen, hits)
 	go func() { t.run(ctx, req, answer) }()
 }
 
@@ -197,44 +197,6 @@ func (s *Session) answerTo(state *session.State, req provider.Request) event.Mod
 	out := dialog.Traced(state, req)
 	out.Provider = s.cast.Revision.Spec.LLM.Provider
 	return out
-}
-
-// thinker runs outside the actor: it has no state to touch.
-type thinker struct {
-	root  *actor.RootContext
-	self  *actor.PID
-	gen   uint64
-	model provider.Completer
-}
-
-func (t thinker) run(ctx context.Context, req provider.Request, out event.ModelAnswered) {
-	begun := time.Now()
-	var calls callJoiner
-	var text []byte
-	for d, err := range t.model.Complete(ctx, req) {
-		if err != nil {
-			out.Fault = string(fault.KindOf(err)) + ": " + err.Error()
-			break
-		}
-		if d.Try != nil {
-			out.Attempts = append(out.Attempts, event.Attempt{Provider: d.Try.Provider, Model: d.Try.Model, Took: d.Try.Took, Fault: d.Try.Fault})
-			continue
-		}
-		if out.FirstByte == 0 {
-			out.FirstByte = time.Since(begun)
-		}
-		switch {
-		case d.Text != "":
-			text = append(text, d.Text...)
-			t.root.Send(t.self, &delta{gen: t.gen, text: d.Text})
-		case d.Call != nil:
-			calls.add(*d.Call)
-		case d.Usage != nil:
-			out.Input, out.Output = uint32(d.Usage.Input), uint32(d.Usage.Output)
-		}
-	}
-	out.Text, out.Calls, out.Whole = event.P(string(text)), calls.joined(), time.Since(begun)
-	t.root.Send(t.self, &modelAnswered{gen: t.gen, event: out})
 }
 
 // callJoiner puts fragments of tool calls together, in the order of their first fragments.
@@ -290,7 +252,7 @@ func (s *Session) think(m any) bool {
 		}
 	case *modelAnswered:
 		if m.gen == s.thought.gen && s.thought.open {
-			s.thoughtOut(m.event)
+			s.thoughtOut(m)
 		}
 	case *resultsRead:
 		if m.gen == s.thought.gen && s.thought.reading && !s.state.Ended {
@@ -322,8 +284,12 @@ func (s *Session) stream(text string) {
 
 // thoughtOut takes in a whole answer of the model: it is a fact, and what
 // follows from it is decided in engine/dialog.
-func (s *Session) thoughtOut(a event.ModelAnswered) {
+func (s *Session) thoughtOut(m *modelAnswered) {
+	a := m.event
 	s.thought.open = false
+	if s.guarded(m) != nil {
+		return
+	}
 	if a.Step == 0 {
 		s.thought.stages = append(s.thought.stages, event.Stage{Name: "llm_ttft", Took: a.FirstByte})
 	}
@@ -376,9 +342,9 @@ func (s *Session) interrupt() {
 		return
 	}
 	s.hush()
-	s.thoughtOut(event.ModelAnswered{
+	s.thoughtOut(&modelAnswered{event: event.ModelAnswered{
 		Turn: s.state.Open.Turn, Step: s.state.Open.Step, Fault: string(fault.Cancelled) + ": stopped by the customer",
-	})
+	}})
 }
 
 // hush ends what is being thought. Its answers, should they come, are stale.

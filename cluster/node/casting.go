@@ -10,11 +10,15 @@ import (
 
 	"flametree/actors"
 	"flametree/engine/agent"
+	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
+	"flametree/engine/guard"
 	"flametree/engine/knowledge"
+	"flametree/engine/knowledge/lexis"
 	"flametree/engine/provider"
 	"flametree/engine/tenant"
+	"flametree/engine/workflow/located"
 	"flametree/persist/journal"
 )
 
@@ -32,6 +36,8 @@ type casting struct {
 	providers Providers
 	models    *connectors
 	tools     *toolbox
+
+	lexicon func() *lexis.Lexicon // one for all agents
 
 	mu    sync.Mutex
 	casts map[castKey]*castEntry
@@ -134,6 +140,9 @@ func (c *casting) make(ctx context.Context, of castKey, file string, pins []even
 		return nil, k, err
 	}
 	rev = rev.With(k.tools, k.skills)
+	if rev, err = c.guarded(rev); err != nil {
+		return nil, k, err
+	}
 	cast := &actors.Cast{Revision: rev, Knowledge: knowledge.Build(spec.Sources()), Hints: rev.Hints(), Hands: k.hands}
 	if cast.Thinks, err = c.models.model(spec); err != nil {
 		return nil, k, err
@@ -145,6 +154,38 @@ func (c *casting) make(ctx context.Context, of castKey, file string, pins []even
 		return nil, k, err
 	}
 	return cast, k, nil
+}
+
+// guarded gives a revision its guardrails and what is always on.
+func (c *casting) guarded(rev *agent.Revision) (*agent.Revision, error) {
+	report := located.NewReport("file")
+	rules := guard.Read(rev.Spec.Guardrails, report)
+	if err := report.Err(); err != nil {
+		return nil, err
+	}
+	var secrets []string
+	for _, p := range rev.Spec.Env {
+		if rev.Spec.Secret(p.Key) {
+			secrets = append(secrets, p.Value)
+		}
+	}
+	for _, g := range rev.Spec.ToolGroups {
+		for _, p := range g.Env {
+			if slices.Contains(g.Secrets, p.Key) {
+				secrets = append(secrets, p.Value)
+			}
+		}
+	}
+	for _, m := range append([]agent.Model{rev.Spec.LLM, rev.Spec.STT, rev.Spec.TTS, rev.Spec.Embedder}, rev.Spec.LLM.Fallback...) {
+		if key := c.models.key(rev.Spec, m.KeyEnv); key != "" {
+			secrets = append(secrets, key)
+		}
+	}
+	set, err := guard.New(rules, guard.Options{Lexicon: c.lexicon(), Secrets: secrets, Private: dialog.Private(rev)})
+	if err != nil {
+		return nil, err
+	}
+	return rev.Guarded(set), nil
 }
 
 // examine says what is wrong with a file beyond its own text: a workflow that

@@ -26,6 +26,7 @@ import (
 	"flametree/cluster/member"
 	"flametree/engine/event"
 	"flametree/engine/fault"
+	"flametree/engine/knowledge/lexis"
 	"flametree/engine/tool/python"
 	"flametree/gateway/egress"
 	"flametree/gateway/httpd"
@@ -194,7 +195,9 @@ func (n *Node) startTools(providers Providers) error {
 	}
 	models := &connectors{known: providers, out: client, secret: n.cfg.Secret}
 	n.tools = &toolbox{pool: pool, out: client, blobs: n.blobs, secret: models.key, log: n.log}
-	n.casting = &casting{journal: n.journal, providers: providers, models: models, tools: n.tools}
+	n.casting = &casting{
+		journal: n.journal, providers: providers, models: models, tools: n.tools, lexicon: sync.OnceValue(lexis.New),
+	}
 	return nil
 }
 

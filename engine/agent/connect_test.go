@@ -237,8 +237,8 @@ func TestEveryDocumentedVariableIsInTheTable(t *testing.T) {
 func TestAPromptOfTenMegabytesIsRefusedInOneLine(t *testing.T) {
 	_, _, err := Parse([]byte("name: x\ntask: " + strings.Repeat("a", 10<<20)))
 	require.EqualError(t, err, "file 1:1: an agent file has at most 8 MB, this one has 10")
-	_, _, err = Parse([]byte("name: x\ntask: " + strings.Repeat("a", 7<<20)))
-	require.ErrorContains(t, err, "file 2:7: task has 7340032 characters; 50000 are allowed")
+	_, _, err = Parse([]byte("name: x\ntask: " + strings.Repeat("a", 1<<20)))
+	require.ErrorContains(t, err, "file 2:7: task has 1048576 characters; 50000 are allowed")
 	require.Less(t, len(err.Error()), 200)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"flametree/engine/guard"
 	"flametree/engine/provider"
 	"flametree/engine/tool"
 	"flametree/engine/workflow"
@@ -21,6 +22,7 @@ type Revision struct {
 	// What the agent's groups and servers offer; Spec names them, With fills them in.
 	Tools  []tool.Spec
 	Skills []tool.Skill
+	Guard  *guard.Set // nil = nothing is checked
 }
 
 // With is the revision together with what its tool groups and servers offer.
@@ -28,6 +30,13 @@ type Revision struct {
 func (r *Revision) With(tools []tool.Spec, skills []tool.Skill) *Revision {
 	with := *r
 	with.Tools, with.Skills = tools, skills
+	return &with
+}
+
+// Guarded is the revision with its guardrails.
+func (r *Revision) Guarded(g *guard.Set) *Revision {
+	with := *r
+	with.Guard = g
 	return &with
 }
 

@@ -97,6 +97,7 @@ type decision struct {
 	moved   bool
 	auto    int // automatic moves so far
 	rest    string
+	hits    []event.Event // of guardrails on calls
 }
 
 func decide(s *session.State, r *agent.Revision, a event.ModelAnswered) decision {
@@ -176,6 +177,10 @@ func identified(a event.ModelAnswered) event.ModelAnswered {
 // it is to be made with.
 func (d *decision) call(c event.ToolCall) {
 	j := d.judge(c)
+	for _, h := range d.hits {
+		d.tell(h)
+	}
+	d.hits = nil
 	d.tell(event.ToolCalled{Turn: d.Open.Turn, Call: j.call, Refused: j.refused})
 	answer := event.ToolAnswered{Turn: d.Open.Turn, CallID: c.ID}
 	switch {

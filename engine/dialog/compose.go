@@ -15,6 +15,7 @@ import (
 
 	"flametree/engine/agent"
 	"flametree/engine/event"
+	"flametree/engine/guard"
 	"flametree/engine/knowledge"
 	"flametree/engine/provider"
 	"flametree/engine/session"
@@ -34,7 +35,7 @@ func Compose(s *session.State, r *agent.Revision, passages []knowledge.Hit, now 
 	return provider.Request{
 		Model:     r.Spec.LLM.Model,
 		System:    system(s, r, passages, now),
-		Messages:  messages(s, r.Settings.History),
+		Messages:  shield(r, messages(s, r.Settings.History)),
 		Tools:     tools(s, r),
 		MaxTokens: r.Settings.MaxTokens, Temperature: r.Settings.Temperature,
 		Voice:    s.Voice(),
@@ -62,7 +63,7 @@ func system(s *session.State, r *agent.Revision, passages []knowledge.Hit, now t
 		if title == "" {
 			title = h.Title
 		}
-		add(provider.Part{Kind: provider.PartKnowledge, Title: title, Text: h.Text, Source: h.Source, Score: h.Score})
+		add(provider.Part{Kind: provider.PartKnowledge, Title: title, Text: safe(r, guard.Passage, h.Text), Source: h.Source, Score: h.Score})
 	}
 	if len(r.Spec.Results) > 0 {
 		add(results(s, r.Spec))

@@ -114,12 +114,12 @@ func TestWhatMayNotBeCalled(t *testing.T) {
 		want string
 	}{
 		"a tool that the state does not list":  {call("1", "Hidden", `{}`), "there is no such tool here"},
-		"another customer's data":              {call("1", "GetBalance", `{"customer":"u-18"}`), "customer is set by the system and cannot be chosen"},
+		"another customer's data":              {call("1", "GetBalance", `{"customer":"u-18"}`), "the session decides this argument, and it was given another value"},
 		"arguments of the wrong type":          {call("1", "CheckPin", `{"pin":7}`), "the arguments do not fit"},
 		"arguments nobody asked for":           {call("1", "CheckPin", `{"pin":"7","admin":true}`), "the arguments do not fit"},
-		"a payment before the proof":           {call("1", "PayBill", `{"amount":5,"to":"x"}`), "the human has to prove who they are first"},
-		"a payment over the limit":             {call("1", "PayBill", `{"amount":501,"to":"x"}`), "amount must be between 0 and 500"},
-		"a negative payment":                   {call("1", "PayBill", `{"amount":-5,"to":"x"}`), "amount must be between 0 and 500"},
+		"a payment before the proof":           {call("1", "PayBill", `{"amount":5,"to":"x"}`), "the customer's identity is not proven"},
+		"a payment over the limit":             {call("1", "PayBill", `{"amount":501,"to":"x"}`), "the customer's identity is not proven"},
+		"a negative payment":                   {call("1", "PayBill", `{"amount":-5,"to":"x"}`), "the customer's identity is not proven"},
 		"a move whose condition does not hold": {call("1", "to_offer", `{}`), "there is no such tool here"},
 		"a system tool the state lacks":        {call("1", "ProvideOptionButtons", `{"options":["a"]}`), "there is no such tool here"},
 	} {

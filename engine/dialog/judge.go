@@ -9,7 +9,6 @@ import (
 	"flametree/engine/agent"
 	"flametree/engine/event"
 	"flametree/engine/session"
-	"flametree/engine/tool"
 	"flametree/engine/workflow"
 )
 
@@ -36,6 +35,9 @@ func (d *decision) judge(c event.ToolCall) judgement {
 	case name == session.SendTool:
 		if session.Message(c) == "" {
 			return refuse(c, "stylized_message is missing")
+		}
+		if why := d.barred(session.Message(c)); why != "" {
+			return refuse(c, "%s", why)
 		}
 		return judgement{call: c}
 	case name == session.FinishTool && d.has(name):
@@ -67,6 +69,9 @@ func (d *decision) finishing(c event.ToolCall) judgement {
 		return refuse(c, "last_message must be a text")
 	case last == "" && strings.TrimSpace(d.Open.Text) == "":
 		return refuse(c, "last_message is missing and nothing was said")
+	}
+	if why := d.barred(last); why != "" {
+		return refuse(c, "%s", why)
 	}
 	return judgement{call: c}
 }
@@ -100,6 +105,9 @@ func (d *decision) using(c event.ToolCall) judgement {
 		if _, ok := buttons(c.Args.Text); !ok {
 			return refuse(c, "options must be 1 to %d texts of at most %d characters", maxButtons, maxLabel)
 		}
+		if why := d.barred(c.Args.Text); why != "" {
+			return refuse(c, "%s", why)
+		}
 		return judgement{call: c}
 	}
 	if i := slices.IndexFunc(systems(), func(y systemTool) bool { return y.Name == name }); i >= 0 {
@@ -123,104 +131,14 @@ func (d *decision) employing(c event.ToolCall) judgement {
 	if why := misfit(c.Args.Text, spec.Schema); why != "" {
 		return refuse(c, "%s", why)
 	}
-	args, why := bind(spec, c.Args.Text, &d.State)
-	switch {
-	case why != "":
-		return refuse(c, "%s", why)
-	case spec.Verified && !d.Verified:
-		return refuse(c, "the human has to prove who they are first")
+	args, why := d.bindings(spec, c)
+	if args != "" {
+		c.Args = event.P(args)
 	}
-	c.Args = event.P(args)
-	if spec.Confirm && !d.confirmed(c) {
-		return refuse(c, session.NeedsYes+": tell the human what exactly will be done, ask whether it shall be done, and call it again with the same arguments after their yes")
+	if why != "" {
+		return refuse(c, "%s", why)
 	}
 	return judgement{call: c, outside: true}
-}
-
-// confirmed reports whether the human has said yes to this very call.
-func (d *decision) confirmed(c event.ToolCall) bool {
-	w := d.Waits
-	return w != nil && w.Call.Name == c.Name && w.Turn < d.Turn && sameArgs(w.Call.Args.Text, c.Args.Text) && agreed(&d.State)
-}
-
-// agreed reports whether the human's last line says yes.
-func agreed(s *session.State) bool {
-	for _, l := range slices.Backward(s.Lines) {
-		if l.Role == session.RoleHuman {
-			return agrees(l.Text)
-		}
-	}
-	return false
-}
-
-// sameArgs compares JSON objects by value.
-func sameArgs(a, b string) bool {
-	var x, y any
-	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
-		return false
-	}
-	p, errA := json.Marshal(x)
-	q, errB := json.Marshal(y)
-	return errA == nil && errB == nil && string(p) == string(q)
-}
-
-// bind fills in the arguments that the server knows and checks amounts. A model
-// that gives such an argument another value is refused: it may have been told
-// to by somebody else.
-func bind(spec tool.Spec, text string, s *session.State) (args, refused string) {
-	values := map[string]any{}
-	if strings.TrimSpace(text) != "" && json.Unmarshal([]byte(text), &values) != nil {
-		return "", "the arguments must be one JSON object"
-	}
-	for _, b := range spec.Bind {
-		v, ok := bound(b.From, s)
-		if !ok {
-			return "", fmt.Sprintf("%s is not known in this conversation", b.From)
-		}
-		if given, there := values[b.Arg]; there && fmt.Sprint(given) != v {
-			return "", fmt.Sprintf("%s is set by the system and cannot be chosen", b.Arg)
-		}
-		values[b.Arg] = v
-	}
-	if spec.Amount != "" && spec.Limit > 0 {
-		amount, ok := values[spec.Amount].(float64)
-		if !ok || amount > spec.Limit || amount < 0 {
-			return "", fmt.Sprintf("%s must be between 0 and %g", spec.Amount, spec.Limit)
-		}
-	}
-	out, err := json.Marshal(values)
-	if err != nil {
-		return "", "the arguments cannot be written as JSON"
-	}
-	return string(out), ""
-}
-
-// bound finds what a binding takes its value from.
-func bound(from string, s *session.State) (string, bool) {
-	switch from {
-	case "session.id", "session.conversation":
-		return s.Born.Conversation, true
-	case "session.user":
-		return s.Born.UserID.Text, s.Born.UserID.Text != ""
-	case "session.phone":
-		return s.Born.Phone.Text, s.Born.Phone.Text != ""
-	case "session.email":
-		return s.Born.Email.Text, s.Born.Email.Text != ""
-	case "customer.id":
-		return s.Customer, s.Verified && s.Customer != ""
-	}
-	if name, ok := strings.CutPrefix(from, "params."); ok {
-		for _, p := range s.Born.Kwargs {
-			if p.Key == name {
-				return plain(p.Value.Text), true
-			}
-		}
-	}
-	if name, ok := strings.CutPrefix(from, "results."); ok {
-		v := s.Value(name)
-		return v, v != ""
-	}
-	return "", false
 }
 
 // plain is a JSON text without its quotes, anything else as it is.

@@ -3,6 +3,7 @@ package bundle
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -232,18 +233,36 @@ func TestForgedBundlesAreRefused(t *testing.T) {
 	require.ErrorIs(t, forged(t, nothing, many...), fault.Exhausted)
 }
 
-// 60 MB of zeros are a ZIP of 60 KB.
+// A few KB that unpack to more than any file may have.
 func TestAZipBombIsCutOff(t *testing.T) {
-	bomb := [2]string{"documents/a", strings.Repeat("\x00", MaxEntry+1)}
-	require.ErrorIs(t, forged(t, func(*manifest) {}, bomb), fault.Exhausted)
-
+	var block bytes.Buffer
+	w, err := flate.NewWriter(&block, flate.BestCompression)
+	require.NoError(t, err)
+	_, err = w.Write(make([]byte, 1<<20))
+	require.NoError(t, err)
+	require.NoError(t, w.Flush()) // a block that can stand behind itself
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
+	raw, err := z.CreateRaw(&zip.FileHeader{Name: "documents/a", Method: zip.Deflate, UncompressedSize64: MaxEntry + 1<<20, CompressedSize64: uint64(block.Len() * (MaxEntry>>20 + 1))})
+	require.NoError(t, err)
+	_, err = raw.Write(bytes.Repeat(block.Bytes(), MaxEntry>>20+1))
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	require.Less(t, out.Len(), 100<<10)
+	sealed, err := seal(key(), out.Bytes(), 1)
+	require.NoError(t, err)
+	_, err = Open(key(), sealed)
+	require.ErrorIs(t, err, fault.Exhausted)
+
+	out.Reset()
+	z = zip.NewWriter(&out)
 	for i := range 5 {
-		require.NoError(t, write(z, fmt.Sprint(i), make([]byte, MaxEntry-1), now()))
+		require.NoError(t, write(z, fmt.Sprint(i), make([]byte, 30), now()))
 	}
 	require.NoError(t, z.Close())
-	_, err := unpack(out.Bytes())
+	_, err = unpack(out.Bytes(), limits{entry: 30, total: 150})
+	require.NoError(t, err)
+	_, err = unpack(out.Bytes(), limits{entry: 30, total: 149})
 	require.ErrorIs(t, err, fault.Exhausted, "together they are too much")
 }
 
@@ -306,7 +325,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(packed)
 	f.Add([]byte("PK\x05\x06" + strings.Repeat("\x00", 18)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		files, err := unpack(b)
+		files, err := unpack(b, limits{entry: MaxEntry, total: MaxTotal})
 		if err == nil {
 			_, err = restore(files)
 		}

@@ -40,7 +40,7 @@ func Open(key string, sealed []byte) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	files, err := unpack(packed)
+	files, err := unpack(packed, limits{entry: MaxEntry, total: MaxTotal})
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
@@ -74,9 +74,12 @@ func unseal(key string, sealed []byte) ([]byte, error) {
 	return out, nil
 }
 
+// limits are bytes, unpacked.
+type limits struct{ entry, total int }
+
 // unpack reads a ZIP into memory. What the ZIP itself says of sizes is not
 // believed.
-func unpack(packed []byte) (map[string][]byte, error) {
+func unpack(packed []byte, l limits) (map[string][]byte, error) {
 	z, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
 	if err != nil {
 		return nil, fmt.Errorf("there is no ZIP inside: %w", fault.Invalid)
@@ -93,7 +96,7 @@ func unpack(packed []byte) (map[string][]byte, error) {
 		if _, twice := files[f.Name]; twice {
 			return nil, fmt.Errorf("%.100q is inside twice: %w", f.Name, fault.Invalid)
 		}
-		data, err := extract(f, min(MaxEntry, MaxTotal-total))
+		data, err := extract(f, min(l.entry, l.total-total))
 		if err != nil {
 			return nil, err
 		}
