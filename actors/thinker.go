@@ -96,7 +96,9 @@ func (t *thinker) ask(ctx context.Context, req provider.Request, answer *modelAn
 	if t.guard != nil && t.stopped(ctx, guard.Output, t.guard.Close(), answer, text) {
 		return
 	}
-	out.Calls = calls.joined()
+	if out.Fault == "" { // a call of a reply that broke off may be half of one
+		out.Calls = calls.joined()
+	}
 }
 
 // passes says what may be said of a piece, and reports whether the reply ends

@@ -28,6 +28,7 @@ type grammar struct {
 	}
 	Strange, Beside, Unknown []string
 	StrangeNames             []string `yaml:"strangeNames"`
+	Forms                    map[string]string
 }
 
 // pair is a question with the words of the one passage that answers it.
@@ -174,27 +175,31 @@ func (a *author) fill(sentence string, domain int, kind, thing string) string {
 	}
 }
 
-// bend asks a question in another style. Words of everyday stay as they are:
-// who misspells writes long words wrong.
+// bend asks a question in another style: with words in other forms and the thing
+// in the plural; or with two words misspelled, now and then two run together.
 func (a *author) bend(question, style string) string {
 	words := strings.Fields(question)
-	var long []int
-	for i, w := range words {
-		if len(w) >= 6 {
-			long = append(long, i)
-		}
-	}
 	switch style {
 	case styleInflected:
-		last := len(words) - 1
-		if !strings.HasSuffix(words[last], "s") {
+		for i, w := range words {
+			if f, ok := a.Forms[w]; ok {
+				words[i] = f
+			}
+		}
+		if last := len(words) - 1; !strings.HasSuffix(words[last], "s") {
 			words[last] += "s"
 		}
 		return "hello, i have a question about your offers: " + strings.Join(words, " ") + "?"
 	case styleTypo:
-		if len(long) > 0 {
-			i := long[a.rng.IntN(len(long))]
+		for range 2 {
+			i := a.rng.IntN(len(words))
+			for len(words[i]) < 4 {
+				i = (i + 1) % len(words)
+			}
 			words[i] = a.misspell(words[i])
+		}
+		if i := len(words) - 2; a.rng.IntN(4) == 0 {
+			words = append(words[:i], words[i]+words[i+1])
 		}
 	}
 	return strings.Join(words, " ")

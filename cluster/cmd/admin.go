@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,8 +36,8 @@ func dial(data string) *client {
 }
 
 // do sends a request; errNoServer when nobody answers. The caller closes the body.
-func (c *client) do(ctx context.Context, method, path string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, nil)
+func (c *client) do(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +51,15 @@ func (c *client) do(ctx context.Context, method, path string) (io.ReadCloser, er
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer func() { _ = resp.Body.Close() }()
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 		kind := fault.Unavailable
-		if resp.StatusCode == http.StatusNotFound {
+		switch resp.StatusCode {
+		case http.StatusNotFound:
 			kind = fault.NotFound
+		case http.StatusUnprocessableEntity:
+			kind = fault.Invalid
+		case http.StatusConflict:
+			kind = fault.Conflict
 		}
 		return nil, fmt.Errorf("%s: %w", strings.TrimSpace(string(text)), kind)
 	}
@@ -61,7 +67,24 @@ func (c *client) do(ctx context.Context, method, path string) (io.ReadCloser, er
 }
 
 func (c *client) get(ctx context.Context, method, path string, into any) error {
-	body, err := c.do(ctx, method, path)
+	body, err := c.do(ctx, method, path, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	return json.NewDecoder(body).Decode(into)
+}
+
+// post sends a command with a body.
+func (c *client) post(ctx context.Context, path string, send, into any) error {
+	text, err := json.Marshal(send)
+	if err != nil {
+		return err
+	}
+	body, err := c.do(ctx, http.MethodPost, path, bytes.NewReader(text))
+	if errors.Is(err, errNoServer) {
+		return fmt.Errorf("no server runs on this data folder: start one with flametree serve: %w", err)
+	}
 	if err != nil {
 		return err
 	}

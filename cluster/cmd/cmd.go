@@ -44,6 +44,7 @@ type cli struct {
 
 	Serve    serveCmd    `cmd:"" help:"Answer calls and chats."`
 	Demo     demoCmd     `cmd:"" help:"Call the demo agent over real SIP and RTP and show what was said and how long each part took."`
+	Agent    agentCmd    `cmd:"" help:"Agents: check, try, save, publish, export, import."`
 	Replay   replayCmd   `cmd:"" help:"Decide a recorded conversation again from its inputs and compare."`
 	Sessions sessionsCmd `cmd:"" help:"Conversations."`
 	Calls    callsCmd    `cmd:"" help:"Running calls."`

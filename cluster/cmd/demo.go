@@ -53,9 +53,9 @@ type demoReport struct {
 	differences []replay.Difference
 }
 
-// script is the call of the demo: a greeting heard, a question, an
+// demoLines is the call of the demo: a greeting heard, a question, an
 // interruption, a name, a goodbye.
-func script() []step {
+func demoLines() []step {
 	return []step{
 		{Say: "What is the daily limit of the premium debit card?"},
 		{Say: "Please tell me how I can get a new card."},
@@ -143,7 +143,7 @@ func (d *demoCmd) settings(e *Env) (config.Config, func() error, error) {
 
 // call runs the caller in a second process.
 func (d *demoCmd) call(ctx context.Context, e *Env, target string) (callerReport, error) {
-	steps := script()
+	steps := demoLines()
 	if d.WAV != "" {
 		steps = []step{{WAV: d.WAV, Say: d.WAV}}
 	}

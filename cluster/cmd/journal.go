@@ -105,7 +105,7 @@ func (t *tailCmd) Run(ctx context.Context, e *Env) error {
 	if t.Follow {
 		follow = 1
 	}
-	body, err := dial(c.Data).do(ctx, http.MethodGet, fmt.Sprintf("/journal?from=%d&follow=%d", t.From, follow))
+	body, err := dial(c.Data).do(ctx, http.MethodGet, fmt.Sprintf("/journal?from=%d&follow=%d", t.From, follow), nil)
 	if errors.Is(err, errNoServer) {
 		return t.offline(ctx, e, c)
 	}

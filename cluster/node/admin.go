@@ -46,6 +46,7 @@ func startAdmin(n *Node) (*admin, error) {
 	mux.HandleFunc("POST /calls/{id}/end", a.endCall)
 	mux.HandleFunc("GET /journal", a.tail)
 	mux.HandleFunc("POST /checkpoint", a.checkpoint)
+	a.agentRoutes(mux)
 	a.srv = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		defer close(a.done)
@@ -66,8 +67,14 @@ func (a *admin) stop() {
 func answer(w http.ResponseWriter, v any, err error) {
 	if err != nil {
 		code := http.StatusInternalServerError
-		if fault.KindOf(err) == fault.NotFound {
+		switch fault.KindOf(err) {
+		case fault.NotFound:
 			code = http.StatusNotFound
+		case fault.Invalid, fault.Denied, fault.Exhausted:
+			code = http.StatusUnprocessableEntity
+		case fault.Conflict:
+			code = http.StatusConflict
+		case fault.Unavailable, fault.Cancelled, fault.Bug:
 		}
 		http.Error(w, err.Error(), code)
 		return

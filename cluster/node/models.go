@@ -102,7 +102,8 @@ func (c *connectors) line(s *agent.Spec, m agent.Model) (*connector, error) {
 	l := &connector{name: name, health: policy.NewHealth(policy.HealthOptions{Probe: policy.Ping(bare)})}
 	budget := policy.NewBudget(policy.BudgetOptions{})
 	guarded := policy.NewBreaker(policy.BreakerOptions{}).Completer(l.health.Completer(bare))
-	l.model = policy.Hedge(policy.Retry(guarded, policy.RetryOptions{Budget: budget, Chance: rand.Float64}), policy.HedgeOptions{Budget: budget})
+	hedged := policy.Hedge(guarded, policy.HedgeOptions{Budget: budget})
+	l.model = policy.Retry(hedged, policy.RetryOptions{Budget: budget, Chance: rand.Float64})
 	if c.lines == nil {
 		c.lines = make(map[[32]byte]*connector)
 	}

@@ -39,8 +39,9 @@ func (c chat) Trace(ctx context.Context, a auth.Agent, id string) (api.Trace, er
 
 // tracer folds a session's events into its trace.
 type tracer struct {
-	state session.State
-	out   api.Trace
+	state   session.State
+	pending string // the call that was told last
+	out     api.Trace
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -59,6 +60,9 @@ func (t *tracer) turn() *api.TracedTurn {
 
 func (t *tracer) take(e event.Envelope) {
 	t.state.Apply(e)
+	if a, ok := e.Body.(event.ToolAnswered); ok && a.Tool != "" {
+		t.pending = "" // a move that a result leads to is no call's
+	}
 	u := t.turn()
 	u.State = t.state.Flow
 	switch b := e.Body.(type) {
@@ -70,6 +74,11 @@ func (t *tracer) take(e event.Envelope) {
 			c.Args = json.RawMessage(b.Call.Args.Text)
 		}
 		u.Calls = append(u.Calls, c)
+		t.pending = c.Name
+	case event.StateEntered:
+		if k := len(u.Calls); b.Move != "" && k > 0 && u.Calls[k-1].Refused == "" && u.Calls[k-1].Result == "" && u.Calls[k-1].Fault == "" && t.pending == u.Calls[k-1].Name {
+			u.Calls[k-1].Move = true
+		}
 	case event.ToolAnswered:
 		t.answered(b)
 	case event.SkillRan:

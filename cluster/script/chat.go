@@ -193,6 +193,9 @@ func (t *terminal) trace() {
 			t.write("       refused: %s\n", oneLine(c.Refused))
 			continue
 		}
+		if c.Fault != "" {
+			t.write("       failed: %s\n", oneLine(c.Fault))
+		}
 		t.write("       %s  %s\n", shown(c.Took), oneLine(c.Result))
 	}
 	if m := turn.Trace.Model; m.Name != "" || m.Whole > 0 {

@@ -161,8 +161,12 @@ func (p *parser) calls(n located.Node) *Calls {
 			located.Key{Name: "name", Read: func(v located.Node) { p.filled("name", maxName, v, &c.Name) }},
 			located.Key{Name: "args", Read: func(v located.Node) { c.Args = p.values("args", v) }},
 			located.Key{Name: "refused", Read: p.Bool("refused", &c.Refused)},
+			located.Key{Name: "failed", Read: p.Bool("failed", &c.Failed)},
 		) && i.Get("name").Line == 0 {
 			p.Fault(i, "a call needs a name")
+		}
+		if c.Refused && c.Failed {
+			p.Fault(i, "a call that is refused is not carried out: it cannot fail as well")
 		}
 		out.List = append(out.List, c)
 	}

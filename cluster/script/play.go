@@ -198,6 +198,9 @@ func (c *Calls) String() string {
 		if w.Refused {
 			names[i] += " (refused)"
 		}
+		if w.Failed {
+			names[i] += " (failed)"
+		}
 	}
 	switch len(names) {
 	case 0:
@@ -224,6 +227,13 @@ func (w CallWanted) among(refused []Call) *Unmet {
 func (w CallWanted) matches(c Call) *Unmet {
 	if w.Name != c.Name {
 		return unmet(w.Line, "calls", "expected the call %s, there was %s", w.Name, c.Name)
+	}
+	switch {
+	case w.Refused || w.Failed == (c.Fault != ""):
+	case w.Failed:
+		return unmet(w.Line, "calls", "expected the call %s to fail, it did not", w.Name)
+	default:
+		return unmet(w.Line, "calls", "expected the call %s, it failed: %s", w.Name, clip(c.Fault))
 	}
 	if len(w.Args) == 0 {
 		return nil

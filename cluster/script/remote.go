@@ -26,10 +26,11 @@ const (
 // goroutine. State, calls and the rest of the inside come from the session's
 // trace; where the server does not show one, they are not known.
 type Remote struct {
-	BaseURL string // of the server, such as http://127.0.0.1:8080
-	Agent   string // id
-	Token   string // the agent's; never part of an error
-	User    string // the customer's id; "" = terminal
+	BaseURL string   // of the server, such as http://127.0.0.1:8080
+	Agent   string   // id
+	Token   string   // the agent's; never part of an error
+	User    string   // the customer's id; "" = terminal
+	Moves   []string // names under which the model calls moves, where the server does not tell them from tools
 
 	session string
 	open    bool
@@ -143,16 +144,16 @@ func (r *Remote) fold(trace traceWire, t *Turn) {
 		if w.Turn <= r.turn {
 			continue
 		}
-		w.into(t)
+		w.into(t, r.Moves)
 	}
 	for _, w := range trace.Turns {
 		r.turn = max(r.turn, w.Turn)
 	}
 	t.State = r.state
-	if trace.Results != nil {
+	if t.Ended && trace.Results != nil { // the session itself is not shown any more
 		t.Results = make(map[string]string, len(trace.Results))
-		for name, v := range trace.Results {
-			t.Results[name] = bare(v)
+		for _, v := range trace.Results {
+			t.Results[v.Name] = v.Value
 		}
 	}
 }

@@ -58,12 +58,14 @@ type Calls struct {
 }
 
 // CallWanted is one expected call. A call that was refused did not happen: it
-// meets only an expectation that says refused.
+// meets only an expectation that says refused. One that was carried out and
+// failed meets only an expectation that says failed.
 type CallWanted struct {
 	Line    int
 	Name    string
 	Args    []Expected // some of its arguments; a value is compared as text
 	Refused bool
+	Failed  bool
 }
 
 // Expected is a value that a field must have; "" = it must have none.
@@ -90,6 +92,7 @@ type Call struct {
 	Name    string
 	Args    string // a JSON object
 	Refused string // why it was not carried out, "" = it was
+	Fault   string // why it failed, "" = it did not
 	Result  string
 	Move    bool // a move of the workflow, not a tool
 	Took    time.Duration

@@ -1,7 +1,9 @@
 package script
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,8 +17,13 @@ type sessionWire struct {
 
 // traceWire is GET …/session/{id}/trace.
 type traceWire struct {
-	Turns   []turnWire                 `json:"turns"`
-	Results map[string]json.RawMessage `json:"results"` // of a session that has ended, where the server gives them
+	Turns   []turnWire `json:"turns"`
+	Results []pairWire `json:"results"`
+}
+
+type pairWire struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 type turnWire struct {
@@ -24,15 +31,16 @@ type turnWire struct {
 	State    string        `json:"state"`
 	Calls    []callWire    `json:"calls"`
 	Passages []passageWire `json:"passages"`
-	Model    *modelWire    `json:"model"`
+	Models   []modelWire   `json:"models"`
 	Parts    []partWire    `json:"parts"`
 }
 
 type callWire struct {
 	Name    string          `json:"name"`
-	Args    json.RawMessage `json:"args"` // an object, or a text that holds one
+	Args    json.RawMessage `json:"args"`
 	Refused string          `json:"refused"`
-	Result  json.RawMessage `json:"result"`
+	Fault   string          `json:"fault"`
+	Result  string          `json:"result"`
 	Move    bool            `json:"move"`
 	Took    float64         `json:"took_ms"`
 }
@@ -44,11 +52,12 @@ type passageWire struct {
 }
 
 type modelWire struct {
-	Name   string  `json:"name"`
-	Input  int     `json:"input"`
-	Output int     `json:"output"`
-	First  float64 `json:"first_ms"`
-	Whole  float64 `json:"whole_ms"`
+	Provider string  `json:"provider"`
+	Name     string  `json:"name"`
+	Input    int     `json:"input"`
+	Output   int     `json:"output"`
+	First    float64 `json:"first_ms"`
+	Whole    float64 `json:"whole_ms"`
 }
 
 type partWire struct {
@@ -58,11 +67,11 @@ type partWire struct {
 }
 
 // into adds a turn of the trace to what the conversation shows.
-func (w turnWire) into(t *Turn) {
+func (w turnWire) into(t *Turn, moves []string) {
 	for _, c := range w.Calls {
 		t.Calls = append(t.Calls, Call{
-			Name: c.Name, Args: bare(c.Args), Refused: strings.TrimSpace(c.Refused), Result: bare(c.Result),
-			Move: c.Move, Took: milliseconds(c.Took),
+			Name: c.Name, Args: bare(c.Args), Refused: strings.TrimSpace(c.Refused), Fault: strings.TrimSpace(c.Fault),
+			Result: c.Result, Move: c.Move || slices.Contains(moves, c.Name), Took: milliseconds(c.Took),
 		})
 	}
 	for _, p := range w.Passages {
@@ -71,10 +80,12 @@ func (w turnWire) into(t *Turn) {
 	for _, p := range w.Parts {
 		t.Trace.Parts = append(t.Trace.Parts, Part(p))
 	}
-	if m := w.Model; m != nil {
-		t.Trace.Model = Model{
-			Name: m.Name, Input: m.Input, Output: m.Output,
-			First: milliseconds(m.First), Whole: milliseconds(m.Whole),
+	for i, m := range w.Models {
+		sum := &t.Trace.Model
+		sum.Name = cmp.Or(m.Name, m.Provider)
+		sum.Input, sum.Output = sum.Input+m.Input, sum.Output+m.Output
+		if sum.Whole += milliseconds(m.Whole); i == 0 {
+			sum.First = milliseconds(m.First)
 		}
 	}
 }

@@ -11,11 +11,11 @@ const ibanLengths = "AD24AE23AL28AT20AZ28BA20BE16BG22BH22BR29BY28CH21CR22CY28CZ2
 func ibans(text string) []span {
 	var out []span
 	for i := 0; i+14 < len(text); i++ {
-		if !letter(text[i]) || !letter(text[i+1]) || i > 0 && alnum(text[i-1]) {
+		if !letter(text[i]) || !letter(text[i+1]) || i > 0 && alnum(text[i-1]) || letter(text[i+2]) {
 			continue
 		}
 		if end := iban(text, i); end > 0 {
-			out = append(out, span{i, end, labelIBAN})
+			out = append(out, span{start: i, end: end, label: labelIBAN})
 			i = end
 		}
 	}
@@ -35,7 +35,7 @@ func iban(text string, i int) int {
 	if size == 0 {
 		return 0
 	}
-	code := make([]byte, 0, size)
+	code := make([]byte, 0, 34)
 	end, gap := i, 0
 	for ; end < len(text) && len(code) < size; end++ {
 		c := text[end]

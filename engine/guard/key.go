@@ -15,12 +15,31 @@ type shape struct {
 // keyShapes are published by those who issue the keys, so that leaked ones can be
 // found: OpenAI, Anthropic, Stripe, AWS, Google, GitHub, GitLab, Slack, SendGrid,
 // npm, Hugging Face, age.
-func keyShapes() [24]shape {
-	return [...]shape{
-		{"sk-", 16}, {"sk_live_", 16}, {"sk_test_", 16}, {"rk_live_", 16}, {"pk_live_", 16}, {"whsec_", 16},
-		{"AKIA", 16}, {"ASIA", 16}, {"AIza", 30}, {"ya29.", 20}, {"ghp_", 30}, {"gho_", 30}, {"ghs_", 30},
-		{"github_pat_", 22}, {"glpat-", 20}, {"xoxb-", 10}, {"xoxp-", 10}, {"xapp-", 10}, {"SG.", 30}, {"npm_", 30},
-		{"hf_", 30}, {"AGE-SECRET-KEY-1", 20}, {"eyJ", 17}, {"EAAC", 30},
+func keyShapes() []shape {
+	return []shape{
+		{"sk-", 16},
+		{"sk_live_", 16},
+		{"sk_test_", 16},
+		{"rk_live_", 16},
+		{"pk_live_", 16},
+		{"whsec_", 16},
+		{"AKIA", 16},
+		{"ASIA", 16},
+		{"AIza", 30},
+		{"ya29.", 20},
+		{"ghp_", 30},
+		{"gho_", 30},
+		{"ghs_", 30},
+		{"github_pat_", 22},
+		{"glpat-", 20},
+		{"xoxb-", 10},
+		{"xoxp-", 10},
+		{"xapp-", 10},
+		{"SG.", 30},
+		{"npm_", 30},
+		{"hf_", 30},
+		{"AGE-SECRET-KEY-1", 20},
+		{"eyJ", 17},
 	}
 }
 
@@ -39,7 +58,7 @@ func keys(text string) []span {
 			continue
 		}
 		if end := keyAt(text, i); end > 0 {
-			out = append(out, span{i, end, labelKey})
+			out = append(out, span{start: i, end: end, label: labelKey})
 			i = end - 1
 		}
 	}
@@ -49,31 +68,48 @@ func keys(text string) []span {
 // keyAt is the end of the key that begins at i, 0 if none does.
 func keyAt(text string, i int) int {
 	rest := text[i:]
-	if strings.HasPrefix(rest, pemHead) {
-		return pemEnd(text, i)
-	}
 	switch rest[0] {
-	case 'b', 'B':
-		if len(rest) > len(bearerWord) && strings.EqualFold(rest[:len(bearerWord)], bearerWord) {
-			token := strings.TrimLeft(rest[len(bearerWord):], " :")
-			run := keyRun(token)
-			if run >= bearerSize && strings.ContainsAny(token[:run], "0123456789_-.") {
-				return len(text) - len(token) + run
-			}
+	case '-':
+		if strings.HasPrefix(rest, pemHead) {
+			return pemEnd(text, i)
 		}
-	case 's', 'r', 'p', 'w', 'A', 'y', 'g', 'x', 'S', 'n', 'h', 'e', 'E':
+	case 'b', 'B':
+		return bearerEnd(text, i)
+	case 's', 'r', 'p', 'w', 'A', 'y', 'g', 'x', 'S', 'n', 'h', 'e':
 		for _, k := range keyShapes() {
-			if !strings.HasPrefix(rest, k.head) {
-				continue
+			if run := k.run(rest); run > 0 {
+				return i + run
 			}
-			run := keyRun(rest[len(k.head):])
-			if run < k.least || k.head == "eyJ" && !strings.Contains(rest[:run], ".") || plainWords(rest[len(k.head):len(k.head)+run]) {
-				continue
-			}
-			return i + len(k.head) + run
 		}
 	}
 	return 0
+}
+
+// run is how long the key is that text begins with, 0 if it does not.
+func (k shape) run(text string) int {
+	if text[0] != k.head[0] || !strings.HasPrefix(text, k.head) {
+		return 0
+	}
+	body := text[len(k.head):]
+	body = body[:keyRun(body)]
+	if len(body) < k.least || k.head == "eyJ" && !strings.Contains(body, ".") || plainWords(body) {
+		return 0
+	}
+	return len(k.head) + len(body)
+}
+
+// bearerEnd is the end of a bearer's token (RFC 6750), the word before it
+// included.
+func bearerEnd(text string, i int) int {
+	if len(text)-i <= len(bearerWord) || !strings.EqualFold(text[i:i+len(bearerWord)], bearerWord) {
+		return 0
+	}
+	token := strings.TrimLeft(text[i+len(bearerWord):], " :")
+	run := keyRun(token)
+	if run < bearerSize || !strings.ContainsAny(token[:run], "0123456789_-.") {
+		return 0
+	}
+	return len(text) - len(token) + run
 }
 
 // plainWords reports whether a run is words with hyphens, not chance.
@@ -189,7 +225,7 @@ func (links) find(v *view) []span {
 		}
 		end = start + len(strings.TrimRight(v.text[start:end], ".,;:!?)]}*_'"))
 		if start < i && end > from && !v.scene.stands(v.text[start:end]) {
-			out = append(out, span{start, end, labelLink})
+			out = append(out, span{start: start, end: end, label: labelLink})
 		}
 		from = max(from, end)
 	}

@@ -21,7 +21,9 @@ const (
 // span is a hit: bytes start to end of a text, and what it is.
 type span struct {
 	start, end int
-	label      string
+	label      string // what stands for it, in brackets; "" = "removed", and it may be shown to people
+	weak       bool   // one figure in ten of its length looks so
+	rest       bool   // everything from start on is dropped
 }
 
 // personal is a rule of kind PII.
@@ -46,7 +48,7 @@ func (p personal) find(v *view) []span {
 		found = append(found, phones(v.text)...)
 	}
 	return slices.DeleteFunc(found, func(s span) bool {
-		return !slices.Contains(p.labels, s.label) || p.others && v.scene.known(v.text[s.start:s.end], s.label)
+		return !slices.Contains(p.labels, s.label) || p.others && (s.weak || v.scene.known(v.text[s.start:s.end], s.label))
 	})
 }
 
@@ -58,20 +60,22 @@ func identifiers(text string) []span {
 	out := ibans(text)
 	for _, d := range digitRuns(text, 9) {
 		d.windows(func(value string, start, end int) bool {
-			label := ""
+			s := span{start: start, end: end}
 			switch {
 			case card(value):
-				label = labelCard
-			case nationalID(value):
-				label = labelID
+				s.label = labelCard
+			case nationalID(value) && (len(value) != 12 || end-start == 12): // those of twelve are written in one
+				s.label = labelID
+			case len(value) == 12 && aadhaar(value) && !strings.ContainsAny(text[start:end], "-./"):
+				s.label, s.weak = labelID, true
 			default:
 				return false
 			}
-			out = append(out, span{start, end, label})
+			out = append(out, s)
 			return true
 		})
 		if g := d.groups(); g == "324" && ssn(string(d.value)) {
-			out = append(out, span{d.at[0], d.to[len(d.to)-1], labelID})
+			out = append(out, span{start: d.at[0], end: d.to[len(d.to)-1], label: labelID})
 		}
 	}
 	return append(out, lettered(text)...)
@@ -88,7 +92,7 @@ func card(d string) bool {
 	ok := false
 	switch {
 	case d[0] == '4':
-		ok = n == 13 || n == 16 || n == 19
+		ok = n == 16 || n == 19
 	case two >= 51 && two <= 55, four >= 2221 && four <= 2720, four >= 2200 && four <= 2204, two == 35:
 		ok = n == 16
 	case two == 34, two == 37:
@@ -124,14 +128,13 @@ func luhn(d string) bool {
 }
 
 // nationalID knows numbers that are all digits and carry a check: Kazakhstan's
-// IIN, Russia's INN of persons and SNILS, France's NIR, Germany's tax number,
-// India's Aadhaar.
+// IIN, Russia's INN of persons and SNILS, France's NIR, Germany's tax number.
 func nationalID(d string) bool {
 	switch len(d) {
 	case 11:
 		return snils(d) || steuerID(d)
 	case 12:
-		return iin(d) || inn(d) || aadhaar(d)
+		return iin(d) || inn(d)
 	case 15:
 		return (d[0] == '1' || d[0] == '2') && between(d[3:5], 1, 12) && 97-number(d[:13])%97 == number(d[13:])
 	}
@@ -195,7 +198,7 @@ func steuerID(d string) bool {
 	return d[0] != '0' && repeated == 1 && check%10 == int(d[10]-'0')
 }
 
-// aadhaar is Verhoeff's check over the dihedral group of ten elements.
+// aadhaar is India's number: Verhoeff's check over the dihedral group of ten elements.
 func aadhaar(d string) bool {
 	if d[0] < '2' {
 		return false
@@ -241,7 +244,7 @@ func lettered(text string) []span {
 		}
 		if w := text[i:j]; len(w) == 9 || len(w) == 16 {
 			if spanish(w) || shaped(w, "LLDDDDDDL") && strings.ContainsRune("ABCDabcd", rune(w[8])) || shaped(w, "LLLLLLDDLDDLDDDL") {
-				out = append(out, span{i, j, labelID})
+				out = append(out, span{start: i, end: j, label: labelID})
 			}
 		}
 		i = j + 1
@@ -295,7 +298,7 @@ func emails(text string) []span {
 		}
 		end -= len(text[i:end]) - len(strings.TrimRight(text[i:end], ".-"))
 		if dot := strings.LastIndexByte(text[i:max(i, end)], '.'); start < i && dot > 1 && end-i-dot > 2 {
-			out = append(out, span{start, end, labelEmail})
+			out = append(out, span{start: start, end: end, label: labelEmail})
 		}
 	}
 }
@@ -318,7 +321,7 @@ func phones(text string) []span {
 		default:
 			continue
 		}
-		out = append(out, span{start, d.to[n-1], labelPhone})
+		out = append(out, span{start: start, end: d.to[n-1], label: labelPhone})
 	}
 	return out
 }

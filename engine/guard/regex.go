@@ -125,14 +125,14 @@ func (e expressions) find(v *view) []span {
 			if m[0] == m[1] || p.first && m[0] == 0 && v.cut {
 				continue
 			}
-			out = append(out, span{start: m[0], end: m[1], label: "removed"})
+			out = append(out, span{start: m[0], end: m[1]})
 		}
 	}
 	return out
 }
 
 // open holds what may become a hit. A hit of an expression without bounds is
-// held for maxHold bytes only, or replies would wait for their end.
+// held for half of maxHold only, or replies would wait for their end.
 func (e expressions) open(v *view) int {
 	at := len(v.text)
 	for _, p := range e {
@@ -140,7 +140,7 @@ func (e expressions) open(v *view) int {
 			at = min(at, m[0])
 		}
 	}
-	return max(at, runeStart(v.text, len(v.text)-maxHold))
+	return max(at, runeStart(v.text, len(v.text)-maxHold/2))
 }
 
 // runeStart is the beginning of the character that i stands in.

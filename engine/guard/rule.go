@@ -151,31 +151,36 @@ func (p *reader) values(n located.Node, r Rule) {
 	case PII, Secrets, PromptInjection, Grounding, Language:
 	}
 	for i, v := range r.Values {
-		switch r.Check {
-		case Regex:
-			if _, err := compile(v); err != nil {
-				p.Fault(place(i), "%s", err)
-			}
-		case PII:
-			p.known(place(i), v, []string{labelCard, labelIBAN, labelID, labelEmail, labelPhone})
-		case Grounding:
-			p.known(place(i), v, []string{"figures", "dates", "prices", "names"})
-		case MaxLength:
-			if size, err := strconv.Atoi(v); err != nil || size < 1 || i > 0 {
-				p.Fault(place(i), "max_length needs one number of characters, this is %q", v)
-			}
-		case Language:
-			if code := tongue(v); len(code) < 2 || len(code) > 3 {
-				p.Fault(place(i), "a language is written as en, de or pt-BR, this is %q", v)
-			}
-		case Topics:
-			if len(strings.Fields(v)) > maxTopicWords {
-				p.Fault(place(i), "a topic has at most %d words", maxTopicWords)
-			}
-		case Secrets, PromptInjection:
-			p.Warn(place(i), "%s needs no values; %q is ignored", r.Check, v)
-		case LLM:
+		p.value(place(i), r.Check, v, i)
+	}
+}
+
+// value checks the i-th value.
+func (p *reader) value(at located.Node, check Kind, v string, i int) {
+	switch check {
+	case Regex:
+		if _, err := compile(v); err != nil {
+			p.Fault(at, "%s", err)
 		}
+	case PII:
+		p.known(at, v, []string{labelCard, labelIBAN, labelID, labelEmail, labelPhone})
+	case Grounding:
+		p.known(at, v, []string{"figures", "dates", "prices", "names"})
+	case MaxLength:
+		if size, err := strconv.Atoi(v); err != nil || size < 1 || i > 0 {
+			p.Fault(at, "max_length needs one number of characters, this is %q", v)
+		}
+	case Language:
+		if code := tongue(v); len(code) < 2 || len(code) > 3 {
+			p.Fault(at, "a language is written as en, de or pt-BR, this is %q", v)
+		}
+	case Topics:
+		if len(strings.Fields(v)) > maxTopicWords {
+			p.Fault(at, "a topic has at most %d words", maxTopicWords)
+		}
+	case Secrets, PromptInjection:
+		p.Warn(at, "%s needs no values; %q is ignored", check, v)
+	case LLM:
 	}
 }
 

@@ -79,6 +79,7 @@ const (
 type shared struct {
 	hays   []hay
 	places map[[gram]byte][]place
+	seen   []uint64 // a bit for the hash of each gram: most grams of a text are nowhere
 	label  string
 }
 
@@ -89,11 +90,23 @@ type hay struct {
 
 type place struct{ hay, pos int }
 
+func newShared(label string) *shared {
+	return &shared{label: label, places: map[[gram]byte][]place{}, seen: make([]uint64, 1<<16/64)}
+}
+
+func hash(k [gram]byte) uint16 {
+	h := uint32(2166136261) // FNV-1a
+	for _, c := range k {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return uint16(h ^ h>>16)
+}
+
 // newSecrets guards values, also when they are written backwards, in base64, in
 // hexadecimal or in rot13. A long value is hit by half of it. Values of fewer
 // than six letters and digits are not guarded: they would stand in every text.
 func newSecrets(values []string) *shared {
-	s := &shared{label: labelKey, places: map[[gram]byte][]place{}}
+	s := newShared(labelKey)
 	for _, v := range values {
 		if len(bareOf(v).text) < minSecret || v == "" {
 			continue
@@ -105,7 +118,7 @@ func newSecrets(values []string) *shared {
 		for shift := range 3 { // base64 depends on how many bytes stand before
 			code := base64.RawStdEncoding.EncodeToString([]byte("\x00\x00"[:shift] + v))
 			code = code[(shift*8+5)/6:]
-			if len(v)%3 != 0 && len(code) > 1 {
+			if (shift+len(v))%3 != 0 && len(code) > 1 { // so does the last one
 				code = code[:len(code)-1]
 			}
 			s.add(code, 16)
@@ -120,7 +133,7 @@ func newSecrets(values []string) *shared {
 // newPrivate guards texts written for the model against being recited: sixty
 // letters in a row are no coincidence.
 func newPrivate(texts []string) *shared {
-	s := &shared{label: "private", places: map[[gram]byte][]place{}}
+	s := newShared("private")
 	for _, t := range texts {
 		b := bareOf(t)
 		if len(b.text) >= recited {
@@ -146,6 +159,8 @@ func (s *shared) hay(text string, least int) {
 	s.hays = append(s.hays, hay{text, least})
 	for i := 0; i+gram <= len(text); i++ {
 		k := [gram]byte([]byte(text[i : i+gram]))
+		h := hash(k)
+		s.seen[h>>6] |= 1 << (h & 63)
 		if at := s.places[k]; len(at) < maxPlaces {
 			s.places[k] = append(at, place{len(s.hays) - 1, i})
 		}
@@ -158,8 +173,12 @@ func (s *shared) find(b *bare) []span {
 	}
 	var out []span
 	for i := 0; i+gram <= len(b.text); i++ {
+		k := [gram]byte(b.text[i : i+gram])
+		if h := hash(k); s.seen[h>>6]&(1<<(h&63)) == 0 {
+			continue
+		}
 		longest := 0
-		for _, p := range s.places[[gram]byte(b.text[i:i+gram])] {
+		for _, p := range s.places[k] {
 			h := s.hays[p.hay]
 			n := common(b.text[i:], h.text[p.pos:])
 			if n >= h.least {
@@ -167,7 +186,7 @@ func (s *shared) find(b *bare) []span {
 			}
 		}
 		if longest > 0 {
-			out = append(out, span{b.at[i], b.to[i+longest-1], s.label})
+			out = append(out, span{start: b.at[i], end: b.to[i+longest-1], label: s.label})
 			i += longest - 1
 		}
 	}

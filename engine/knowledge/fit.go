@@ -41,8 +41,11 @@ func (x *Index) open(c *chunk, terms []asked, hit float64) float64 {
 		for _, o := range a.any {
 			in = max(in, place(o.term, c.title, o.fit))
 		}
-		named += in * a.weight * x.w.title * x.w.prose
-		rest += (1 - in) * a.weight
+		if in > 0 {
+			named += in * a.weight * x.w.title * x.w.prose
+			continue
+		}
+		rest += a.weight
 	}
 	if rest == 0 || named == 0 {
 		return 0

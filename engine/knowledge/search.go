@@ -87,7 +87,7 @@ func (r Reading) Candidates() []Candidate {
 // Fit is how well any passage answers the question.
 func (r Reading) Fit(passage int32) float64 {
 	c := &r.x.chunks[passage]
-	score := r.x.fit(c, r.terms, r.need)
+	score := r.x.fit(c, r.x.slips(c, r.terms), r.need)
 	if !c.facts.May(r.need) {
 		score *= r.x.w.noFact
 	}
@@ -147,9 +147,11 @@ func (x *Index) hit(f scored) Hit {
 type asked struct {
 	weight  float64
 	content bool
-	carried bool     // from the turn before
-	soft    bool     // an everyday word that may stand for another
-	fact    bool     // names the kind of fact that is asked for: a figure covers it
+	carried bool // from the turn before
+	soft    bool // an everyday word that may stand for another
+	fact    bool // names the kind of fact that is asked for: a figure covers it
+	strange bool // nothing in the index stands for it
+	stem    string
 	any     []option // best first
 }
 
@@ -188,7 +190,11 @@ func (x *Index) each(terms, seen, familiar []lexis.Term, need lexis.Need) []aske
 		}
 		a := x.ask(t)
 		a.content, a.soft = t.Weight == lexis.Content, t.Soft
-		a.fact = lexis.Names(t.Stem, need)
+		a.fact, a.stem = lexis.Names(t.Stem, need), t.Stem
+		a.strange = len(a.any) == 0 && a.content && !lexis.HasDigit(t.Stem)
+		if a.strange && x.lex.Mumbled(t.Word) {
+			a.weight = x.w.lightUnseen
+		}
 		// A figure the knowledge does not have is the customer's own, not a topic.
 		if has(familiar, t.Stem) || len(a.any) == 0 && lexis.HasDigit(t.Stem) {
 			a.weight = x.w.lightUnseen

@@ -29,6 +29,6 @@ func standard() weights {
 	return weights{
 		unseen: 1.1, soft: 0.19, softMost: 0.7, thing: 1.5, floor: 0.2, lightUnseen: 0.25, carried: 0.18,
 		title: 0.97, heading: 0.9, answer: 0.8, apart: 0.4,
-		fact: 0.85, noFact: 0.65, prose: 0.82, back: 0.19, indirect: 0.95, twice: 0.5, doubt: 0.55, rest: 0.75,
+		fact: 0.85, noFact: 0.65, prose: 0.82, back: 0.19, indirect: 0.95, twice: 0.5, doubt: 0.55, rest: 0.8,
 	}
 }

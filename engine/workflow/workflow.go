@@ -1,7 +1,8 @@
 // Package workflow reads what an agent does in which situation: a list of
 // states, each with instructions for the model and the moves that lead out of
-// it. It checks that the states fit together and says where they do not. It
-// moves nothing: which move is taken, and when, engine/dialog decides.
+// it. It checks that the states fit together and says where they do not, and it
+// says which moves are open in a given situation. It moves nothing and runs
+// nothing: which move is taken, and when, engine/dialog decides.
 package workflow
 
 import (

@@ -50,6 +50,7 @@ type TracedCall struct {
 	Refused string          `json:"refused,omitempty"`
 	Result  string          `json:"result,omitempty"`
 	Fault   string          `json:"fault,omitempty"`
+	Move    bool            `json:"move,omitempty" doc:"It was a move of the workflow."`
 	TookMS  float64         `json:"took_ms"`
 }
 

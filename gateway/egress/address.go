@@ -17,13 +17,19 @@ func blocks4() []block {
 	return []block{
 		{p("0.0.0.0/8"), "it leads to the unspecified address"},
 		{p("127.0.0.0/8"), "it leads to a loopback address"},
-		{p("10.0.0.0/8"), private}, {p("172.16.0.0/12"), private}, {p("192.168.0.0/16"), private},
+		{p("10.0.0.0/8"), private},
+		{p("172.16.0.0/12"), private},
+		{p("192.168.0.0/16"), private},
 		{p("100.64.0.0/10"), "it leads to a shared carrier address"}, // RFC 6598
 		{p("169.254.0.0/16"), "it leads to a link-local address"},
 		{p("168.63.129.16/32"), "it leads to a metadata address"},
 		{p("224.0.0.0/4"), "it leads to a multicast address"},
-		{p("192.0.0.0/24"), reserved}, {p("192.0.2.0/24"), reserved}, {p("192.88.99.0/24"), reserved},
-		{p("198.18.0.0/15"), reserved}, {p("198.51.100.0/24"), reserved}, {p("203.0.113.0/24"), reserved},
+		{p("192.0.0.0/24"), reserved},
+		{p("192.0.2.0/24"), reserved},
+		{p("192.88.99.0/24"), reserved},
+		{p("198.18.0.0/15"), reserved},
+		{p("198.51.100.0/24"), reserved},
+		{p("203.0.113.0/24"), reserved},
 		{p("240.0.0.0/4"), reserved},
 	}
 }
@@ -39,7 +45,8 @@ func blocks6() []block {
 		{p("fec0::/10"), private},
 		{p("ff00::/8"), "it leads to a multicast address"},
 		{p("2001::/23"), reserved}, // Teredo, ORCHID, benchmarks
-		{p("2001:db8::/32"), reserved}, {p("3fff::/20"), reserved},
+		{p("2001:db8::/32"), reserved},
+		{p("3fff::/20"), reserved},
 	}
 }
 
@@ -102,8 +109,7 @@ func wrapped(ip netip.Addr) (netip.Addr, bool) {
 
 // odd reports whether a host that is no address is read as one by somebody:
 // 2130706433, 0x7f.1, 017700000001, 127.1. A name whose last label is a number
-// is an address or an error (URL Standard, "ends in a number"). Letters that
-// only look like ASCII digits and dots count as what they look like.
+// is an address or an error (URL Standard, "ends in a number").
 func odd(host string) bool {
 	if strings.ContainsAny(host, "%/\\@?# \t\r\n\x00") {
 		return true

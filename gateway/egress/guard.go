@@ -21,6 +21,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 
 	"flametree/engine/fault"
 )
@@ -31,6 +34,7 @@ const (
 	MaxRedirects   = 5
 	maxHeader      = 64 << 10 // bytes of an answer's header
 	maxTried       = 4        // addresses of one name
+	spelling       = "an address is written as four decimal numbers or as IPv6"
 )
 
 // Resolver finds the addresses of a name; *net.Resolver is one.
@@ -167,8 +171,20 @@ func CheckURL(u *url.URL) error {
 	case u.Hostname() == "":
 		return refuse("", "the URL names no host")
 	}
-	if _, err := netip.ParseAddr(u.Hostname()); err != nil && odd(u.Hostname()) {
-		return refuse(u.Hostname(), "an address is written as four decimal numbers or as IPv6")
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return nil
+	}
+	// The transport dials what IDNA makes of a name (RFC 5891): letters that only
+	// look like digits and dots are digits and dots by then.
+	ascii := u.Hostname()
+	if strings.ContainsFunc(ascii, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		var err error
+		if ascii, err = idna.Lookup.ToASCII(ascii); err != nil {
+			return refuse(u.Hostname(), "it is no name of a host")
+		}
+	}
+	if _, err := netip.ParseAddr(ascii); err == nil || odd(ascii) {
+		return refuse(u.Hostname(), spelling)
 	}
 	return nil
 }
@@ -237,7 +253,7 @@ func (g *Guard) vetted(ctx context.Context, host, port string) ([]netip.Addr, er
 		return []netip.Addr{ip}, nil
 	}
 	if odd(host) {
-		return nil, refuse(host, "an address is written as four decimal numbers or as IPv6")
+		return nil, refuse(host, spelling)
 	}
 	ips, err := g.resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil || len(ips) == 0 {

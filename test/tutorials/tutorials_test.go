@@ -3,6 +3,7 @@ package tutorials
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,31 +66,46 @@ func TestTheAgentsSayWhatTheDocumentSays(t *testing.T) {
 // TestDialoguesOfTheDocument plays every script of every agent, and then each
 // of its twins: the same dialogue with one expectation that is wrong.
 func TestDialoguesOfTheDocument(t *testing.T) {
+	scripted, builtin := "scripted model", "built-in model"
+	groups := map[string][]string{}
 	for _, folder := range folders(t) {
-		t.Run(filepath.Base(folder), func(t *testing.T) {
-			t.Parallel()
-			d, spec := open(t, folder), specOf(t, folder)
-			paths, err := filepath.Glob(filepath.Join(folder, "*.script.yaml"))
-			require.NoError(t, err)
-			require.NotEmpty(t, paths)
-			for _, path := range paths {
-				t.Run(strings.TrimSuffix(filepath.Base(path), ".script.yaml"), func(t *testing.T) {
-					s := read(t, path)
-					require.NoError(t, d.play(t, s, true))
-					checked := map[string]int{}
-					for _, w := range twins(s) {
-						w.fails(t, d)
-						checked[w.key]++
-					}
-					require.Positive(t, checked["says"], "every script expects words")
-					require.Positive(t, checked["calls"], "every script expects calls, or none")
-					require.Equal(t, spec.Flow != nil, checked["state"] > 0, "the states of an agent that has some are expected")
-					require.Equal(t, len(spec.Results) > 0, checked["results"] > 0, "the results of an agent that has some are expected")
-					t.Logf("figure: %d wrong twins, each found at its step: %v", len(twins(s)), checked)
-				})
-			}
-		})
+		if _, err := os.Stat(filepath.Join(folder, "model.yaml")); err == nil {
+			groups[scripted] = append(groups[scripted], folder)
+		} else {
+			groups[builtin] = append(groups[builtin], folder)
+		}
 	}
+	require.NotEmpty(t, groups[builtin])
+	t.Run(builtin, func(t *testing.T) { playAll(t, open(t, "", groups[builtin]...)) })
+	for _, folder := range groups[scripted] {
+		t.Run(scripted, func(t *testing.T) { playAll(t, open(t, filepath.Join(folder, "model.yaml"), folder)) })
+	}
+}
+
+func playAll(t *testing.T, desks map[string]*desk) {
+	for _, folder := range slices.Sorted(maps.Keys(desks)) {
+		paths, err := filepath.Glob(filepath.Join(folder, "*.script.yaml"))
+		require.NoError(t, err)
+		require.NotEmpty(t, paths, folder)
+		for _, path := range paths {
+			name := filepath.Base(folder) + "/" + strings.TrimSuffix(filepath.Base(path), ".script.yaml")
+			t.Run(name, func(t *testing.T) { playOne(t, desks[folder], specOf(t, folder), read(t, path)) })
+		}
+	}
+}
+
+func playOne(t *testing.T, d *desk, spec *agent.Spec, s *script.Script) {
+	require.NoError(t, d.play(t, s, true))
+	checked := map[string]int{}
+	for _, w := range twins(s) {
+		w.fails(t, d)
+		checked[w.key]++
+	}
+	require.Positive(t, checked["says"], "every script expects words")
+	require.Positive(t, checked["calls"], "every script expects calls, or none")
+	require.Equal(t, spec.Flow != nil, checked["state"] > 0, "the states of an agent that has some are expected")
+	require.Equal(t, len(spec.Results) > 0, checked["results"] > 0, "the results of an agent that has some are expected")
+	t.Logf("figure: %d wrong twins, each found at its step: %v", len(twins(s)), checked)
 }
 
 // twin is a script with one wrong expectation, in step at.
@@ -130,6 +146,9 @@ func twins(s *script.Script) []twin {
 				e.Says = slices.Clone(e.Says)
 				e.Says[j].Text = wrong
 			})
+			if j > 0 {
+				continue
+			}
 			add("says_not", text.Line, func(e *script.Expect) { e.SaysNot = append(slices.Clone(e.SaysNot), text) })
 		}
 		if e.State.Text != "" {

@@ -33,10 +33,10 @@ type Options struct {
 	// MaxBytes is how long a file may be; default 100 MB.
 	MaxBytes int64
 	// MaxText is how many bytes of text are taken; the rest is left out with a
-	// warning. Default 64 MB with Each, 16 MB without.
+	// warning. Default 128 MB with Each, 16 MB without.
 	MaxText int64
-	// Memory is how many bytes of memory the child may write to; default 512 MB,
-	// of which up to 300 are used.
+	// Memory is how many bytes of memory the child may map to write to; default
+	// 512 MB, at least 160. Go maps 64 MB at a time, so less is used than mapped.
 	Memory int64
 	// CPU is how much processor time the child may use; default 2 minutes.
 	CPU time.Duration
@@ -70,8 +70,9 @@ func (o Options) filled() Options {
 	}
 	set(&o.MaxBytes, 100*mega)
 	set(&o.Memory, 512*mega)
+	o.Memory = max(o.Memory, 160*mega)
 	if o.Each != nil {
-		set(&o.MaxText, 64*mega)
+		set(&o.MaxText, 128*mega)
 	}
 	set(&o.MaxText, 16*mega)
 	if o.CPU <= 0 {
@@ -261,7 +262,7 @@ func start(ctx context.Context, opt Options, c child, take func(record) error) e
 		return fmt.Errorf("start a reader: %w: %w", err, fault.Unavailable)
 	}
 	last, takeErr := records(out, take)
-	if takeErr != nil {
+	if takeErr != nil && !errors.Is(takeErr, io.ErrUnexpectedEOF) { // cut off by its own end, it says more by its status
 		cancel()
 	}
 	waitErr := cmd.Wait()
@@ -269,13 +270,13 @@ func start(ctx context.Context, opt Options, c child, take func(record) error) e
 		opt.Used(Usage{PeakBytes: last.Peak, CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), Isolated: c.apart})
 	}
 	switch {
-	case takeErr != nil && !errors.Is(takeErr, errTorn):
+	case takeErr != nil && !errors.Is(takeErr, io.ErrUnexpectedEOF):
 		return takeErr
 	case last.Failed != nil:
 		return fmt.Errorf("%q: %w", c.job.name, last.Failed)
 	case last.Done:
 		return nil
-	case context.Cause(ctx) != nil && takeErr == nil:
+	case ctx.Err() != nil:
 		return ended(ctx, c.job.name)
 	}
 	return died(opt, c.job.name, cmd.ProcessState, waitErr, said.text)
@@ -284,11 +285,13 @@ func start(ctx context.Context, opt Options, c child, take func(record) error) e
 // died says why a child ended without saying so itself.
 func died(opt Options, name string, p *os.ProcessState, err error, said string) error {
 	w, ok := p.Sys().(syscall.WaitStatus)
-	used := p.UserTime() + p.SystemTime()
+	used := p.UserTime() + p.SystemTime() // rounded in another way than the limit is
 	switch {
-	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"):
+	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"),
+		strings.Contains(said, "newosproc"), strings.Contains(said, "pthread_create failed"), // a thread's stack is memory as well
+		strings.Contains(said, "SIGSEGV"), strings.Contains(said, "SIGBUS"): // Go 1.26's collector does not check what it is given
 		return fmt.Errorf("%q needs more than %d MB of memory to be read: split it and upload the parts: %w", name, opt.Memory/mega, fault.Invalid)
-	case ok && w.Signaled() && (w.Signal() == syscall.SIGXCPU || used >= opt.CPU):
+	case ok && w.Signaled() && (w.Signal() == syscall.SIGXCPU || used*10 >= opt.CPU*9):
 		return fmt.Errorf("%q needs more than %v of processor time to be read: split it and upload the parts: %w", name, opt.CPU, fault.Invalid)
 	case ok && w.Signaled() && w.Signal() == syscall.SIGKILL:
 		return fmt.Errorf("%q: the reader was ended from outside: try again: %w", name, fault.Unavailable)
@@ -305,10 +308,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-var errTorn = errors.New("torn record")
-
-// records reads what a child tells, each record a line of JSON. The child is
-// not trusted: a line has a limit.
+// records reads what a child tells, each record a line of JSON.
 func records(out io.Reader, take func(record) error) (last record, err error) {
 	dec := json.NewDecoder(out)
 	for {
@@ -318,7 +318,7 @@ func records(out io.Reader, take func(record) error) (last record, err error) {
 			return last, nil
 		}
 		if err != nil {
-			return last, fmt.Errorf("%w: %v", errTorn, err)
+			return last, fmt.Errorf("the reader told nonsense (%w): %w", err, fault.Bug)
 		}
 		if rec.Done || rec.Failed != nil {
 			last = rec

@@ -1,6 +1,9 @@
 package lexis
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // Likeness is the cosine of the character trigrams of two words, hashed into
 // 64 cells: 1 for the same word, near 0 for strangers.
@@ -110,4 +113,77 @@ func edits(a, b string, limit int) int {
 		two, one, cur = one, cur, two
 	}
 	return one[len(b)]
+}
+
+// Slip reports whether a word that is unknown may be a stem mistyped: one edit,
+// two from seven letters on, an ending aside that the slip kept the stemmer from
+// taking off. Four letters with another one among them are another word. It is
+// looser than Alike, for words that are few.
+func Slip(word, stem string) bool {
+	if len(word) < 4 || len(stem) < 4 || word[0] != stem[0] || HasDigit(word) || HasDigit(stem) {
+		return false
+	}
+	over := len(word) - len(stem)
+	if over < -2 || over > 5 {
+		return false
+	}
+	if slipped(word, stem) {
+		return true
+	}
+	if over < 2 || len(stem) < 5 {
+		return false
+	}
+	if prefix(word, stem) >= 5 {
+		return true // the stem and a broken ending: delivverd
+	}
+	for cut := len(stem) - 1; cut <= len(stem)+1; cut++ {
+		if inflects(word[cut:]) && edits(word[:cut], stem, 1) <= 1 {
+			return true // a broken stem and its ending: cncellation
+		}
+	}
+	return false
+}
+
+// slipped reports whether one word is the other mistyped.
+func slipped(a, b string) bool {
+	short := min(len(a), len(b))
+	limit := 1
+	if short >= 7 {
+		limit = 2
+	}
+	return edits(a, b, limit) <= limit && (short > 4 || len(a) != len(b) || swapped(a, b))
+}
+
+// swapped reports whether two words of one length have the same letters.
+func swapped(a, b string) bool {
+	var count [256]int
+	for i := range len(a) {
+		count[a[i]]++
+		count[b[i]]--
+	}
+	return count == [256]int{}
+}
+
+// inflects reports whether a word may end like this.
+func inflects(end string) bool {
+	for _, e := range []string{"s", "ed", "er", "ing", "ion", "ly", "ment"} {
+		if strings.HasSuffix(end, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// Mumbled reports whether an unknown word looks like a slip of one that says
+// little or nothing: muh for much, tere for there.
+func (l *Lexicon) Mumbled(word string) bool {
+	if len(word) < 3 || len(word) > 4 { // longer ones are words of their own: drone is not done
+		return false
+	}
+	for w, weight := range l.weight {
+		if weight < Content && len(w) >= 3 && w[0] == word[0] && slipped(word, w) {
+			return true
+		}
+	}
+	return false
 }

@@ -145,3 +145,15 @@ func FuzzWords(f *testing.F) {
 		_, _ = Sentences(s), Sections(s)
 	})
 }
+
+func TestSlip(t *testing.T) {
+	for _, p := range [][2]string{{"raiin", "rain"}, {"suiet", "suit"}, {"delivverd", "deliv"}, {"cncellation", "cancel"}, {"gacier", "glacier"}} {
+		assert.True(t, Slip(p[0], p[1]), p)
+	}
+	for _, p := range [][2]string{{"umbrella", "umpir"}, {"boat", "coat"}, {"yeti", "year"}, {"1234", "1235"}, {"so", "to"}, {"drone", "drain"}, {"uranium", "urban"}, {"bibl", "bill"}, {"knit", "kit"}} {
+		assert.False(t, Slip(p[0], p[1]), p)
+	}
+	l := New()
+	assert.True(t, l.Mumbled("muh"))
+	assert.False(t, l.Mumbled("drone"), "a word of its own, not done")
+}

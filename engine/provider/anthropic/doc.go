@@ -3,7 +3,8 @@
 // nor the tools that run on their side.
 //
 // Published messages: platform.claude.com/docs/en/api/messages (create) and
-// /docs/en/build-with-claude/streaming, version header 2023-06-01, as of June 2026.
+// /docs/en/build-with-claude/streaming, version header 2023-06-01, in their form of mid 2026 as far as
+// public copies tell; TestLive compares with the vendor where a key is set.
 //
 // Where the answer has a schema, the model must call a tool of that schema, and
 // the tool's input is the text: every model takes that, while output_config is

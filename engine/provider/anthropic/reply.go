@@ -32,6 +32,7 @@ type open struct {
 	some  bool               // a fragment of input came
 }
 
+// send passes on a delta, unless the consumer broke out.
 func (r *reply) send(d provider.Delta) {
 	r.begun = true
 	r.gone = r.gone || !r.yield(d, nil)
@@ -120,7 +121,7 @@ func (r *reply) args(b *open, s string) {
 
 // stop ends a block. A call without input has the empty object.
 func (r *reply) stop(b *open) {
-	if b == nil || b.call == nil || b.some || r.gone {
+	if b == nil || b.call == nil || b.some {
 		return
 	}
 	if b.input == "" || !json.Valid([]byte(b.input)) || b.input == "null" {
@@ -149,11 +150,9 @@ func (r *reply) finish() error {
 		r.send(provider.Delta{Text: text}) // a model that did not call the tool it was asked to
 	}
 	u := provider.Usage{Input: r.usage.Input + r.usage.CacheRead + r.usage.CacheWrite, Output: r.usage.Output}
-	if !r.gone && u != (provider.Usage{}) {
+	if u != (provider.Usage{}) {
 		r.send(provider.Delta{Usage: &u})
 	}
-	if !r.gone {
-		r.send(provider.Delta{Finish: finish})
-	}
+	r.send(provider.Delta{Finish: finish})
 	return nil
 }

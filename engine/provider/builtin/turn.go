@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"flametree/engine/guard"
 	"flametree/engine/knowledge"
 	"flametree/engine/knowledge/lexis"
 	"flametree/engine/provider"
@@ -130,6 +131,7 @@ func (t *turn) messages(msgs []provider.Message, ground *strings.Builder) {
 // source makes knowledge of a part. A FAQ may come as its answer with the
 // question as title, or with both in the text.
 func (t *turn) source(p provider.Part, text string) []knowledge.Source {
+	text = guard.Plain(text)
 	id := strconv.Itoa(len(t.found))
 	score := 0.0
 	if p.Kind == provider.PartKnowledge {

@@ -4,7 +4,8 @@
 //
 // Published messages: ai.google.dev/api/generate-content (GenerateContentRequest,
 // Content, Part, FunctionDeclaration, Schema, GenerateContentResponse) of v1beta,
-// and ai.google.dev/gemini-api/docs/thought-signatures, as of June 2026.
+// and ai.google.dev/gemini-api/docs/thought-signatures, in their form of mid 2026 as far as
+// public copies tell; TestLive compares with the vendor where a key is set.
 //
 // Schemas are cut down to the subset of OpenAPI that the API takes: references
 // are resolved, what it does not know is left out, so a value may still break a

@@ -110,7 +110,8 @@ func (m *Model) request(model string, r provider.Request) (request, error) {
 		out.Contents = append(out.Contents, m.written(model, l))
 	}
 	if r.Temperature >= 0 && !m.spared.Has(model, temperature) {
-		out.GenerationConfig.Temperature = &r.Temperature
+		t := min(r.Temperature, 2)
+		out.GenerationConfig.Temperature = &t
 	}
 	if r.Schema != nil {
 		s, err := subset(r.Schema)

@@ -3,6 +3,7 @@ package gemini
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"flametree/engine/provider"
 	"flametree/engine/provider/wire"
@@ -22,6 +23,7 @@ type reply struct {
 	gone  bool // the consumer broke out
 }
 
+// send passes on a delta, unless the consumer broke out.
 func (r *reply) send(d provider.Delta) {
 	r.begun = true
 	r.gone = r.gone || !r.yield(d, nil)
@@ -59,7 +61,7 @@ func (r *reply) part(p part) error {
 			return r.client.Unreadable()
 		}
 		id := p.FunctionCall.ID
-		given := wire.ID(id) == id && !r.taken(id)
+		given := wire.ID(id) == id && !slices.Contains(r.ids, id)
 		if !given {
 			id = wire.NewID()
 		}
@@ -70,15 +72,6 @@ func (r *reply) part(p part) error {
 		r.send(provider.Delta{Text: p.Text})
 	}
 	return nil
-}
-
-func (r *reply) taken(id string) bool {
-	for _, x := range r.ids {
-		if x == id {
-			return true
-		}
-	}
-	return false
 }
 
 // finish ends the reply at the end of the stream, which is how it ends here.
@@ -102,8 +95,6 @@ func (r *reply) finish() error {
 	if r.usage != nil {
 		r.send(provider.Delta{Usage: r.usage})
 	}
-	if !r.gone {
-		r.send(provider.Delta{Finish: finish})
-	}
+	r.send(provider.Delta{Finish: finish})
 	return nil
 }

@@ -7,8 +7,11 @@ import (
 	"flametree/engine/provider/wire"
 )
 
-// maxDepth ends schemas that refer to themselves.
-const maxDepth = 12
+// What ends schemas that refer to themselves, once or in many places.
+const (
+	maxDepth = 12
+	maxNodes = 2000
+)
 
 // subset is a JSON Schema as the API's Schema: types, enums of strings, objects,
 // lists and anyOf; null becomes nullable. What it cannot say is left out.
@@ -21,20 +24,23 @@ func subset(raw json.RawMessage) (map[string]any, error) {
 	if err := json.Unmarshal(whole, &root); err != nil {
 		return nil, err // wire.Schema has read it already
 	}
-	s := narrower{root: root}
+	s := &narrower{root: root}
 	return s.schema(root, 0), nil
 }
 
-type narrower struct{ root map[string]any }
+type narrower struct {
+	root  map[string]any
+	nodes int
+}
 
-func (n narrower) schema(in map[string]any, depth int) map[string]any {
+func (n *narrower) schema(in map[string]any, depth int) map[string]any {
 	if ref, ok := in["$ref"].(string); ok {
 		in = n.resolve(ref)
 	}
-	out := map[string]any{}
-	if depth > maxDepth {
+	if n.nodes++; depth > maxDepth || n.nodes > maxNodes {
 		return map[string]any{"type": "string"}
 	}
+	out := map[string]any{}
 	for _, k := range []string{"title", "description", "minItems", "maxItems", "minimum", "maximum", "minLength", "maxLength", "nullable"} {
 		if v, ok := in[k]; ok {
 			out[k] = v
@@ -42,20 +48,7 @@ func (n narrower) schema(in map[string]any, depth int) map[string]any {
 	}
 	n.kind(in, out)
 	n.choice(in, out)
-	if props, ok := in["properties"].(map[string]any); ok && len(props) > 0 {
-		kept := map[string]any{}
-		for name, p := range props {
-			if p, ok := p.(map[string]any); ok {
-				kept[name] = n.schema(p, depth+1)
-			} else {
-				kept[name] = map[string]any{"type": "string"} // true: anything goes
-			}
-		}
-		out["properties"] = kept
-		if req := required(in["required"], kept); len(req) > 0 {
-			out["required"] = req
-		}
-	}
+	n.properties(in, out, depth)
 	if out["type"] == "array" {
 		items, _ := in["items"].(map[string]any)
 		if items == nil {
@@ -77,8 +70,28 @@ func (n narrower) schema(in map[string]any, depth int) map[string]any {
 	return out
 }
 
+// properties writes those of an object, and which of them are required.
+func (n *narrower) properties(in, out map[string]any, depth int) {
+	props, ok := in["properties"].(map[string]any)
+	if !ok || len(props) == 0 {
+		return
+	}
+	kept := map[string]any{}
+	for name, p := range props {
+		if p, ok := p.(map[string]any); ok {
+			kept[name] = n.schema(p, depth+1)
+		} else {
+			kept[name] = map[string]any{"type": "string"} // true: anything goes
+		}
+	}
+	out["properties"] = kept
+	if req := required(in["required"], kept); len(req) > 0 {
+		out["required"] = req
+	}
+}
+
 // kind writes the one type; a second one, null, makes it nullable.
-func (n narrower) kind(in, out map[string]any) {
+func (n *narrower) kind(in, out map[string]any) {
 	switch t := in["type"].(type) {
 	case string:
 		out["type"] = t
@@ -97,7 +110,7 @@ func (n narrower) kind(in, out map[string]any) {
 }
 
 // choice writes an enum, which may hold strings only.
-func (n narrower) choice(in, out map[string]any) {
+func (n *narrower) choice(in, out map[string]any) {
 	list, _ := in["enum"].([]any)
 	if c, ok := in["const"]; ok {
 		list = []any{c}
@@ -118,7 +131,7 @@ func (n narrower) choice(in, out map[string]any) {
 	}
 }
 
-func (n narrower) any(list []any, out map[string]any, depth int) {
+func (n *narrower) any(list []any, out map[string]any, depth int) {
 	var kept []any
 	for _, x := range list {
 		s, ok := x.(map[string]any)
@@ -142,13 +155,13 @@ func (n narrower) any(list []any, out map[string]any, depth int) {
 }
 
 // resolve follows a reference inside the schema, such as #/$defs/address.
-func (n narrower) resolve(ref string) map[string]any {
+func (n *narrower) resolve(ref string) map[string]any {
 	path, ok := strings.CutPrefix(ref, "#/")
 	if !ok {
 		return map[string]any{}
 	}
 	at := n.root
-	for _, step := range strings.Split(path, "/") {
+	for step := range strings.SplitSeq(path, "/") {
 		at, _ = at[step].(map[string]any)
 	}
 	if _, again := at["$ref"]; again || at == nil {

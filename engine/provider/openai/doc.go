@@ -4,7 +4,8 @@
 // redirect, and knows neither images nor sound nor the Responses API.
 //
 // Published messages: platform.openai.com/docs/api-reference/chat (create, the
-// chunk object, streaming) and /embeddings, as of June 2026.
+// chunk object, streaming) and /embeddings, in their form of mid 2026 as far as
+// public copies tell; TestLive compares with the vendor where a key is set.
 //
 // What compatible servers do otherwise, and what is made of it:
 //   - one that refuses max_tokens, max_completion_tokens, temperature or

@@ -157,7 +157,8 @@ func (m *Model) request(r provider.Request) (request, error) {
 		out.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
 	if r.Temperature >= 0 && !has(temperature) {
-		out.Temperature = &r.Temperature
+		t := min(r.Temperature, 2)
+		out.Temperature = &t
 	}
 	switch {
 	case has(maxTokens) && has(newerTokens):
@@ -209,9 +210,7 @@ func messages(in []provider.Message) []message {
 	return out
 }
 
-var done = []byte("[DONE]")
-
-func isDone(e wire.Event) bool { return bytes.Equal(bytes.TrimSpace(e.Data), done) }
+func isDone(e wire.Event) bool { return string(bytes.TrimSpace(e.Data)) == "[DONE]" }
 
 // stream asks once and passes the reply on.
 func (m *Model) stream(ctx context.Context, body request, out *reply) error {

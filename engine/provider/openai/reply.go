@@ -2,7 +2,7 @@ package openai
 
 import (
 	"encoding/json"
-	"strconv"
+	"slices"
 	"strings"
 
 	"flametree/engine/provider"
@@ -35,6 +35,7 @@ type pending struct {
 	told     bool // its start was passed on
 }
 
+// send passes on a delta, unless the consumer broke out.
 func (r *reply) send(d provider.Delta) {
 	r.begun = true
 	r.gone = r.gone || !r.yield(d, nil)
@@ -45,31 +46,34 @@ func (r *reply) chunk(c chunk) error {
 		r.usage = &provider.Usage{Input: c.Usage.Prompt, Output: c.Usage.Completion}
 	}
 	for _, ch := range c.Choices {
-		for _, t := range []*string{ch.Delta.Content, ch.Delta.Refusal} {
-			if t == nil || *t == "" {
-				continue
-			}
-			if r.whole {
-				r.text.WriteString(*t)
-				continue
-			}
-			if r.send(provider.Delta{Text: *t}); r.gone {
-				return nil
-			}
+		if ch.Delta.Content != nil {
+			r.say(*ch.Delta.Content)
+		}
+		if ch.Delta.Refusal != nil {
+			r.say(*ch.Delta.Refusal)
 		}
 		for _, f := range ch.Delta.ToolCalls {
-			if r.fragment(f); r.gone {
-				return nil
-			}
+			r.fragment(f)
 		}
 		if ch.FinishReason != "" {
 			r.reason = ch.FinishReason
 		}
-		if ch.FinishReason == "content_filter" {
+		if ch.FinishReason == "content_filter" && !r.gone {
 			return r.client.Withheld(ch.FinishReason)
 		}
 	}
 	return nil
+}
+
+// say passes on text, or keeps it for the end.
+func (r *reply) say(s string) {
+	switch {
+	case s == "":
+	case r.whole:
+		r.text.WriteString(s)
+	default:
+		r.send(provider.Delta{Text: s})
+	}
 }
 
 // fragment passes on a piece of a call, under the id of that call. A call's
@@ -95,8 +99,7 @@ func (r *reply) fragment(f fragment) {
 // id beside a name tells that it is another; without an index the one of its id,
 // or else the last, unless that one is whole and a name begins a new one.
 func (r *reply) call(f fragment) *pending {
-	for i := len(r.calls) - 1; i >= 0; i-- {
-		p := r.calls[i]
+	for i, p := range slices.Backward(r.calls) {
 		switch {
 		case f.ID != "" && p.given != "" && (f.ID == p.given || f.Function.Name != ""):
 			if f.ID == p.given && (f.Index == nil || *f.Index == p.index) {
@@ -114,20 +117,15 @@ func (r *reply) call(f fragment) *pending {
 	if f.Index != nil {
 		p.index = *f.Index
 	}
-	for n := len(r.calls); p.id == "" || r.taken(p.id); n++ {
-		p.id = wire.NewID() + "_" + strconv.Itoa(n)
+	for p.id == "" || r.taken(p.id) {
+		p.id = wire.NewID()
 	}
 	r.calls = append(r.calls, p)
 	return p
 }
 
 func (r *reply) taken(id string) bool {
-	for _, p := range r.calls {
-		if p.id == id {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.calls, func(p *pending) bool { return p.id == id })
 }
 
 // finish ends the reply, once: an error if the stream ended before it did.
@@ -146,7 +144,7 @@ func (r *reply) finish() error {
 	}
 	finish := provider.FinishStop
 	for _, p := range r.calls {
-		if !r.gone && p.told && strings.TrimSpace(p.args.String()) == "" && r.reason != "length" {
+		if p.told && strings.TrimSpace(p.args.String()) == "" && r.reason != "length" {
 			r.send(provider.Delta{Call: &provider.ToolCall{ID: p.id, Name: r.names.Real(p.name), Args: "{}"}})
 		}
 		finish = provider.FinishTools
@@ -154,11 +152,9 @@ func (r *reply) finish() error {
 	if r.reason == "length" {
 		finish = provider.FinishLimit
 	}
-	if r.usage != nil && !r.gone {
+	if r.usage != nil {
 		r.send(provider.Delta{Usage: r.usage})
 	}
-	if !r.gone {
-		r.send(provider.Delta{Finish: finish})
-	}
+	r.send(provider.Delta{Finish: finish})
 	return nil
 }

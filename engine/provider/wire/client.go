@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -191,9 +192,7 @@ func (c *Client) send(ctx context.Context, path string, body any, accept string)
 	if err != nil {
 		return nil, fmt.Errorf("%s: the address cannot be used: %w", c.vendor, fault.Invalid)
 	}
-	for k, v := range c.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, c.header)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", accept)
 	resp, err := c.http.Do(req)

@@ -11,8 +11,8 @@
 // # Decisions
 //
 // 2026-11 No vendor SDKs. Context: the official OpenAI SDK adds 18.7 MB, the
-// three together 36 MB of binary; its compilation peaks at 2.8 GB; each retries
-// by itself, twice by default, which doubles the retry budget of policy. Choice:
+// three together 36 MB of binary; its compilation peaks at 2.8 GB; SDKs retry by
+// themselves, on top of the retry budget of policy. Choice:
 // this transport and three mappings, some 300 lines each. Cost: what a vendor
 // adds must be added here by hand; the tests against vendortest and, where a
 // key is there, against the vendor show when it matters.

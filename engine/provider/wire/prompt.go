@@ -52,7 +52,7 @@ func System(parts []provider.Part) string {
 		}
 		before = p.Kind
 		switch p.Kind {
-		case provider.PartCore, provider.PartKnowledge, provider.PartResults, provider.PartParameters:
+		case provider.PartCore, provider.PartKnowledge, provider.PartResults, provider.PartParameters, provider.PartSummary:
 			b.WriteString(Data(p.Text, "title", p.Title, "source", p.Source))
 		case provider.PartRules:
 			b.WriteString(p.Text + "\n" + dataRule)
@@ -83,6 +83,8 @@ func heading(p provider.Part) string {
 		return "Knowledge found for this question"
 	case provider.PartResults:
 		return "Results wanted from this conversation, as JSON"
+	case provider.PartSummary:
+		return "What was said before, in short"
 	case provider.PartParameters:
 		return "Parameters of this conversation"
 	}

@@ -23,6 +23,7 @@ const (
 	maxListed      = 20_000
 	maxListing     = 16 << 20 // bytes of one listing
 	maxDescription = 2000     // characters
+	maxWarnings    = 20       // about single tools
 )
 
 // entry is a tool of ours and what stands behind it.
@@ -39,17 +40,26 @@ type catalogue struct {
 	specs   []tool.Spec       // in the server's order
 }
 
+// listing is one reading of a server's list.
+type listing struct {
+	catalogue
+
+	server Server
+	log    *slog.Logger
+	out    int // tools that cannot be taken
+	over   int // tools for which there is no room
+}
+
 // discover lists all pages and vets what they say: rename, filter, put the code
 // in front. A tool that cannot be taken is left out with a warning; a listing
 // that does not end is an error.
 func discover(ctx context.Context, session *sdk.ClientSession, s Server, log *slog.Logger) (*catalogue, error) {
 	var (
-		c      = &catalogue{entries: map[string]*entry{}}
+		c      = listing{catalogue: catalogue{entries: map[string]*entry{}}, server: s, log: log}
 		cursor string
 		seen   = map[string]bool{}
 		listed int
 		size   int
-		over   int
 	)
 	for page := 0; ; page++ {
 		if page == maxPages {
@@ -64,9 +74,7 @@ func discover(ctx context.Context, session *sdk.ClientSession, s Server, log *sl
 			if listed++; listed > maxListed || size > maxListing {
 				return nil, fmt.Errorf("the list of tools is longer than %d tools or %d bytes: %w", maxListed, maxListing, fault.Invalid)
 			}
-			if !c.add(t, s, log) {
-				over++
-			}
+			c.add(t)
 		}
 		if res.NextCursor == "" {
 			break
@@ -77,10 +85,13 @@ func discover(ctx context.Context, session *sdk.ClientSession, s Server, log *sl
 		seen[res.NextCursor], cursor = true, res.NextCursor
 		size += len(cursor)
 	}
-	if over > 0 {
-		log.Warn("too many tools, the last are left out; choose with include", "server", s.Code, "kept", maxTools, "left_out", over)
+	if c.out > maxWarnings {
+		log.Warn("more tools are left out", "server", s.Code, "left_out", c.out-maxWarnings)
 	}
-	return c, nil
+	if c.over > 0 {
+		log.Warn("too many tools, the last are left out; choose with include", "server", s.Code, "kept", maxTools, "left_out", c.over)
+	}
+	return &c.catalogue, nil
 }
 
 // weigh is about what a tool costs in memory.
@@ -94,40 +105,51 @@ func weigh(t *sdk.Tool) int {
 	return n
 }
 
-// add takes one tool, and reports false when there is no room for it.
-func (c *catalogue) add(t *sdk.Tool, s Server, log *slog.Logger) bool {
-	name := s.Rename.Apply(t.Name)
-	if !s.wanted(name) {
-		return true
+// add takes one tool, if it is wanted, can be and has room.
+func (l *listing) add(t *sdk.Tool) {
+	renamed := l.server.Rename.Apply(t.Name)
+	if !l.server.wanted(renamed) {
+		return
 	}
-	if len(c.specs) == maxTools {
-		return false
+	if len(l.specs) == maxTools {
+		l.over++
+		return
 	}
-	e, err := vet(t, s, name)
-	if err == nil && c.entries[e.spec.Name] != nil {
+	name, err := named(t, l.server, renamed)
+	if err == nil && l.entries[name] != nil {
 		err = errors.New("another tool has this name; rename one of them")
 	}
+	var e *entry
+	if err == nil {
+		e, err = vet(t, l.server, name)
+	}
 	if err != nil {
-		log.Warn("a tool is left out", "server", s.Code, "tool", printable(t.Name, 80), "reason", err.Error())
-		return true
+		if l.out++; l.out <= maxWarnings { // a stranger does not fill our log
+			l.log.Warn("a tool is left out", "server", l.server.Code, "tool", printable(t.Name, 80), "reason", err.Error())
+		}
+		return
 	}
 	if utf8.RuneCountInString(t.Description) > maxDescription {
-		log.Warn("a tool's description is cut", "server", s.Code, "tool", e.spec.Name, "characters", maxDescription)
+		l.log.Warn("a tool's description is cut", "server", l.server.Code, "tool", name, "characters", maxDescription)
 	}
-	c.entries[e.spec.Name] = e
-	c.specs = append(c.specs, e.spec)
-	return true
+	l.entries[name] = e
+	l.specs = append(l.specs, e.spec)
 }
 
-// vet makes an entry of what a server says about one tool.
-func vet(t *sdk.Tool, s Server, renamed string) (*entry, error) {
+// named is our name of a tool.
+func named(t *sdk.Tool, s Server, renamed string) (string, error) {
 	if t.Name == "" || !utf8.ValidString(t.Name) || strings.ContainsFunc(t.Name, unicode.IsControl) {
-		return nil, errors.New("its name is empty or has control characters")
+		return "", errors.New("its name is empty or has control characters")
 	}
 	name := s.Code + "_" + valid(renamed)
 	if len(name) > tool.MaxName || name == s.Code+"_" {
-		return nil, fmt.Errorf("its name does not fit into %d characters, letters and digits; rename it", tool.MaxName)
+		return "", fmt.Errorf("its name does not fit into %d characters, letters and digits; rename it", tool.MaxName)
 	}
+	return name, nil
+}
+
+// vet makes an entry of what a server says about one tool.
+func vet(t *sdk.Tool, s Server, name string) (*entry, error) {
 	in, err := compile(t.InputSchema)
 	if err != nil {
 		return nil, err

@@ -239,6 +239,7 @@ func (g *group) run(ctx context.Context, c tool.Call) (json.RawMessage, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.spec.Timeout)
 	defer cancel()
+	defer context.AfterFunc(g.life, cancel)()
 	l, err := g.link(ctx)
 	if err != nil {
 		return nil, err
@@ -291,8 +292,9 @@ func (g *group) link(ctx context.Context) (*link, error) {
 		select {
 		case <-ctx.Done():
 			t.Stop()
-			return nil, late(ctx, "the server is not connected")
-		case <-g.life.Done():
+			if g.life.Err() == nil {
+				return nil, late(ctx, "the server is not connected")
+			}
 		case <-up:
 		case <-t.C:
 		}

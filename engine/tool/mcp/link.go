@@ -46,8 +46,9 @@ func answered(err error) *jsonrpc.Error {
 
 func (g *group) attempt(ctx context.Context, revision string) (*link, error) {
 	l := &link{}
+	// The link outlives the group by its goodbye.
 	var life context.Context
-	life, l.cancel = context.WithCancel(g.life)
+	life, l.cancel = context.WithCancel(context.WithoutCancel(g.life))
 	release := context.AfterFunc(ctx, l.cancel)
 	transport, err := g.transport(life)
 	if err != nil {

@@ -4,15 +4,19 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -251,6 +255,26 @@ func TestCloseEndsACallInProgress(t *testing.T) {
 	assert.ErrorIs(t, <-failed, fault.Unavailable)
 	_, err := call(t, r, "SHOP_echo", `{"text":"x"}`)
 	assert.ErrorIs(t, err, fault.Unavailable)
+}
+
+// A session that is over is said to be over, once; else the server keeps it.
+func TestCloseSaysGoodbye(t *testing.T) {
+	one := shop()
+	var goodbyes atomic.Int32
+	h := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return one }, nil)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			goodbyes.Add(1)
+		}
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	r := reach(t, mcp.Server{Transport: mcp.StreamableHTTP, Endpoint: srv.URL}, mcp.Options{})
+	_, err := call(t, r, "SHOP_echo", `{"text":"x"}`)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	require.NoError(t, r.Close(), "twice does no harm")
+	assert.Equal(t, int32(1), goodbyes.Load())
 }
 
 // locked makes a buffer safe for a logger of another goroutine.

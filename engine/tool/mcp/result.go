@@ -26,7 +26,7 @@ func (e *entry) value(res *sdk.CallToolResult, a Auth) (json.RawMessage, error) 
 		}
 		return fits(text(a.hide(said(res.Content))))
 	}
-	raw, err := json.Marshal(res.StructuredContent)
+	raw, err := encode(res.StructuredContent)
 	if err != nil {
 		return nil, fmt.Errorf("the result is no JSON: %w", fault.Unavailable)
 	}
@@ -58,11 +58,20 @@ func text(s string) json.RawMessage {
 			return compact.Bytes()
 		}
 	}
-	raw, err := json.Marshal(s)
+	raw, err := encode(s)
 	if err != nil { // a string always is JSON
 		return json.RawMessage(`""`)
 	}
 	return raw
+}
+
+// encode writes JSON for a model, not for a page: "<" stays "<".
+func encode(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // said joins what a result says in words. What is no text is named, so that the

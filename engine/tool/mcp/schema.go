@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -133,42 +134,58 @@ func (w *writer) schema(node any, depth int) (any, error) {
 }
 
 func (w *writer) keyword(k string, v any, depth int) (any, error) {
-	switch held := v.(type) {
-	case []any:
-		if !isList(k) {
-			return v, nil
-		}
-		list := make([]any, len(held))
-		for i, one := range held {
-			s, err := w.schema(one, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			list[i] = s
-		}
-		return list, nil
-	case map[string]any:
-		if isOne(k) {
-			return w.schema(held, depth+1)
-		}
-		if !isMap(k) {
-			return v, nil
-		}
-		out := make(map[string]any, len(held))
-		for name, one := range held {
-			if _, names := one.([]any); names && k == "dependencies" {
-				out[name] = one
-				continue
-			}
-			s, err := w.schema(one, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			out[name] = s
-		}
-		return out, nil
+	list, isAList := v.([]any)
+	m, isAMap := v.(map[string]any)
+	switch {
+	case k == "pattern":
+		return readable(v), nil
+	case isAList && isList(k):
+		return w.each(list, depth)
+	case isAMap && isOne(k):
+		return w.schema(m, depth+1)
+	case isAMap && isMap(k):
+		return w.named(m, depth)
 	}
 	return v, nil
+}
+
+// readable is a pattern, or one that fits anything in place of a pattern of
+// another dialect, such as one that looks ahead: its owner checks that.
+func readable(pattern any) any {
+	if text, ok := pattern.(string); ok {
+		if _, err := regexp.Compile(text); err != nil {
+			return ".*"
+		}
+	}
+	return pattern
+}
+
+func (w *writer) each(list []any, depth int) (any, error) {
+	out := make([]any, len(list))
+	for i, one := range list {
+		s, err := w.schema(one, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = s
+	}
+	return out, nil
+}
+
+func (w *writer) named(m map[string]any, depth int) (any, error) {
+	out := make(map[string]any, len(m))
+	for name, one := range m {
+		if _, names := one.([]any); names { // of draft 7, dependencies
+			out[name] = one
+			continue
+		}
+		s, err := w.schema(one, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = s
+	}
+	return out, nil
 }
 
 // reference writes a target out, beside what stood next to the reference. A
@@ -245,7 +262,7 @@ func (s *schema) fits(value any) error {
 	case strings.HasPrefix(rule, "required: "), strings.HasPrefix(rule, "unexpected additional properties"):
 		return fmt.Errorf("%s: %s", at, printable(rule, 300))
 	case strings.HasPrefix(rule, "type: ") && strings.Contains(rule, ", want "):
-		return fmt.Errorf("%s: it wants%s", at, printable(rule[strings.LastIndex(rule, ", want ")+len(", want"):], 100))
+		return fmt.Errorf("%s: it wants %s", at, printable(rule[strings.LastIndex(rule, ", want ")+len(", want"):], 100))
 	case strings.Trim(keyword, alphanumeric) != "":
 		keyword = "the schema"
 	}

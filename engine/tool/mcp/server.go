@@ -111,16 +111,7 @@ func (s Server) Validate() error {
 	}
 	switch s.Transport {
 	case Stdio:
-		if u, err := url.Parse(s.Endpoint); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
-			return bad("the endpoint of stdio is a command, not a URL; use %s or %s", StreamableHTTP, HTTPSSE)
-		}
-		if argv, err := split(s.Endpoint); err != nil || len(argv) == 0 {
-			return bad("the endpoint is no command: %v", cmp.Or(err, errNoCommand))
-		}
-		if s.Auth.Kind != "" && s.Auth.Kind != AuthNone {
-			return bad("stdio has no authentication; give the command its secrets as variables")
-		}
-		return nil
+		return s.command(bad)
 	case HTTPSSE, StreamableHTTP:
 		u, err := url.Parse(s.Endpoint)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
@@ -132,6 +123,19 @@ func (s Server) Validate() error {
 		return s.Auth.validate(bad)
 	}
 	return bad("the transport %q is none of %s, %s, %s", s.Transport, HTTPSSE, StreamableHTTP, Stdio)
+}
+
+func (s Server) command(bad func(string, ...any) error) error {
+	if u, err := url.Parse(s.Endpoint); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		return bad("the endpoint of stdio is a command, not a URL; use %s or %s", StreamableHTTP, HTTPSSE)
+	}
+	if argv, err := split(s.Endpoint); err != nil || len(argv) == 0 {
+		return bad("the endpoint is no command: %v", cmp.Or(err, errNoCommand))
+	}
+	if s.Auth.Kind != "" && s.Auth.Kind != AuthNone {
+		return bad("stdio has no authentication; give the command its secrets as variables")
+	}
+	return nil
 }
 
 const alphanumeric = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -98,7 +98,6 @@ const (
 
 // when runs then, which must return, if the call has the number.
 func when(number uint32, then ...bpf.Instruction) []bpf.Instruction {
-	//nolint:gosec // then is a handful of instructions
 	return append([]bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: number, SkipTrue: uint8(len(then))}}, then...)
 }
 

@@ -2,6 +2,7 @@ package python
 
 import (
 	"bytes"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -51,20 +52,14 @@ func (g *Group) mentions(module string) bool {
 // submodules, and every other folder with Python in it that is no package.
 func searched(files map[string][]byte) []string {
 	dirs := []string{".", submodules}
-	for name := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		dir := path.Dir(name)
-		if _, pack := files[path.Join(dir, "__init__.py")]; strings.HasSuffix(name, ".py") && !pack {
+		_, pack := files[path.Join(dir, "__init__.py")]
+		if strings.HasSuffix(name, ".py") && !pack && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}
-	rest := dirs[2:]
-	slices.Sort(rest)
-	for i := len(rest) - 1; i >= 0; i-- {
-		if slices.Contains(dirs[:i+2], rest[i]) {
-			rest = slices.Delete(rest, i, i+1)
-		}
-	}
-	return dirs[:2+len(rest)]
+	return dirs
 }
 
 // source finds the file of a module, as the interpreter will.

@@ -49,14 +49,17 @@ type Pool struct {
 	starter *starter
 	life    context.Context
 	end     context.CancelFunc
-	tasks   sync.WaitGroup
+	thread  sync.WaitGroup // of the starter
+	tasks   sync.WaitGroup // everything else; all that starts a sandbox is in it
+	closing sync.Once
+	missing error         // a program that is not there
 	install chan struct{} // holds one token: one installation at a time
 
 	mu      sync.Mutex
-	verdict error         // why nothing runs; nil once SelfTest passed
-	idle    []*worker     // belong to somebody, longest unused first
-	spares  []*worker     // belong to nobody
-	owned   int           // interpreters that belong to somebody: idle, busy, starting
+	verdict error     // why nothing runs; nil once SelfTest passed
+	idle    []*worker // belong to somebody, longest unused first
+	spares  []*worker // belong to nobody
+	owned   int       // interpreters that belong to somebody: idle, busy, starting
 	busy    map[identity]int
 	open    map[identity]int // runners on it
 	coming  int              // spares being started
@@ -64,8 +67,8 @@ type Pool struct {
 	closed  bool
 }
 
-// New makes a Pool, or says everything that is wrong with opt. It starts no
-// interpreter: call SelfTest, before which everything that runs fails.
+// New makes a Pool, or says everything that is wrong with opt; what the machine
+// lacks, SelfTest says. It starts no interpreter: call SelfTest, before which everything that runs fails.
 func New(opt Options) (*Pool, error) {
 	opt.Python = cmp.Or(opt.Python, "/usr/bin/python3")
 	opt.Bwrap = cmp.Or(opt.Bwrap, "bwrap")
@@ -87,7 +90,10 @@ func New(opt Options) (*Pool, error) {
 		verdict: errors.New("the self-test has not run"),
 		busy:    map[identity]int{}, open: map[identity]int{}, changed: make(chan struct{}),
 	}
+	p.starter.machinery, p.missing = find(opt.Bwrap, opt.Python)
+	p.starter.memory = int64(opt.MemoryMB) << 20
 	p.life, p.end = context.WithCancel(context.Background())
+	p.thread.Go(p.starter.run)
 	return p, nil
 }
 
@@ -124,6 +130,8 @@ func (p *Pool) Close() error {
 		w.kill()
 	}
 	p.tasks.Wait()
+	p.closing.Do(func() { close(p.starter.orders) })
+	p.thread.Wait()
 	return nil
 }
 
@@ -136,7 +144,15 @@ func (p *Pool) wake() {
 // start starts an interpreter that belongs to nobody. env is its folder of
 // packages.
 func (p *Pool) start(ctx context.Context, env string) (*worker, error) {
-	proc, err := p.starter.start(p.life, env)
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, fmt.Errorf("the pool is closed: %w", fault.Unavailable)
+	}
+	p.tasks.Add(1) // so that the starter is there until this has ended
+	p.mu.Unlock()
+	defer p.tasks.Done()
+	proc, err := p.starter.start(env)
 	if err != nil {
 		return nil, err
 	}
@@ -239,8 +255,7 @@ func (p *Pool) choose(h home) (w *worker, wait <-chan struct{}, err error) {
 	if err := p.ready(); err != nil {
 		return nil, nil, err
 	}
-	for i := len(p.idle) - 1; i >= 0; i-- { // the one used last is the warmest
-		w := p.idle[i]
+	for i, w := range slices.Backward(p.idle) { // the one used last is the warmest
 		if w.of != h.identity {
 			continue
 		}
@@ -319,18 +334,20 @@ func (p *Pool) put(h home, w *worker) {
 		return
 	}
 	p.mu.Lock()
-	keep := !p.closed && (p.open[h.identity] > 0 || h.group == nil)
+	keep := !p.closed && !w.retired && (p.open[h.identity] > 0 || h.group == nil)
 	if keep {
 		p.idle = append(p.idle, w)
 	} else {
 		p.owned--
 	}
+	old := keep && !w.replacing && (w.calls >= maxCalls || time.Since(w.born) > maxAge)
+	w.replacing = w.replacing || old
 	p.unbusy(h.identity)
 	p.mu.Unlock()
 	switch {
 	case !keep:
 		w.kill()
-	case w.calls == maxCalls || w.calls%100 == 0 && time.Since(w.born) > maxAge:
+	case old:
 		p.replace(h, w)
 	}
 }
@@ -367,19 +384,35 @@ func (p *Pool) replace(h home, old *worker) {
 		if err == nil {
 			err = w.adopt(ctx, h.identity, h.group)
 		}
-		p.mu.Lock()
-		i := slices.Index(p.idle, old)
-		use := err == nil && !p.closed && i >= 0
-		if use {
-			p.idle[i] = w
-			p.wake()
-		}
-		p.mu.Unlock()
 		switch {
-		case use:
-			old.kill()
-		case w != nil: // old is busy and is asked again when it comes back
+		case err == nil && p.swap(old, w):
+			return
+		case err != nil && p.life.Err() == nil:
+			p.opt.Log.Warn("old interpreter not replaced", "tenant", h.tenant, "err", err)
+		}
+		if w != nil {
 			w.kill()
 		}
 	})
+}
+
+// swap puts w in the place of old, which ends now, or when its call does. It
+// reports false where old is gone anyway and w is not needed.
+func (p *Pool) swap(old, w *worker) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(p.idle, old)
+	switch {
+	case p.closed || i < 0 && old.dead.Load():
+		return false
+	case i >= 0:
+		p.idle[i] = w
+		old.kill()
+	default:
+		old.retired = true
+		p.idle = append(p.idle, w)
+		p.owned++
+	}
+	p.wake()
+	return true
 }

@@ -1,7 +1,6 @@
 package python
 
 import (
-	"context"
 	_ "embed" // the interpreter's side
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -86,6 +87,18 @@ type process struct {
 	cmd     *exec.Cmd
 	in, out *os.File
 	stderr  *os.File
+
+	mu     sync.Mutex
+	reaped bool
+}
+
+// kill ends the sandbox. It may be called at any time.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.reaped { // or the number may be another's by now
+		_ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
+	}
 }
 
 // begin starts a sandbox. It must run on a thread that lives as long as the
@@ -128,6 +141,9 @@ func (m machinery) begin(env string) (_ *process, err error) {
 	cmd := exec.Command(m.bwrap, m.arguments(env)...)
 	cmd.Env = []string{}
 	cmd.Stderr = errW
+	// Until it has told the kernel to die with its parent, what bubblewrap forks
+	// dies with the group only.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.ExtraFiles = []*os.File{inR, outW, filterR, sourceR}
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -146,7 +162,11 @@ func closeAll(files []*os.File) {
 // wait reaps the sandbox and tells how it ended.
 func (p *process) wait() string {
 	said, _ := io.ReadAll(io.LimitReader(p.stderr, maxStderr))
+	_, _ = io.Copy(io.Discard, p.stderr) // ends when everybody who could write is gone
+	p.mu.Lock()
 	_ = p.cmd.Wait()
+	p.reaped = true
+	p.mu.Unlock()
 	closeAll([]*os.File{p.in, p.out, p.stderr})
 	how := p.cmd.ProcessState.String()
 	if text := strings.TrimSpace(string(said)); text != "" {
@@ -155,7 +175,7 @@ func (p *process) wait() string {
 	return how
 }
 
-// starter starts sandboxes on a thread of its own until ctx ends.
+// starter starts sandboxes on a thread of its own.
 type starter struct {
 	machinery
 	orders chan order
@@ -171,29 +191,20 @@ type started struct {
 	err     error
 }
 
-// run holds the thread. When it returns the thread ends, and with it every
-// sandbox that is still there.
-func (s *starter) run(ctx context.Context) {
+// run holds the thread until orders is closed. Then the thread ends, and with
+// it every sandbox that is still there.
+func (s *starter) run() {
 	runtime.LockOSThread()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case o := <-s.orders:
-			p, err := s.begin(o.env)
-			o.done <- started{p, err}
-		}
+	for o := range s.orders {
+		p, err := s.begin(o.env)
+		o.done <- started{p, err}
 	}
 }
 
-// start orders a sandbox. Whoever gets a process must wait for it.
-func (s *starter) start(ctx context.Context, env string) (*process, error) {
+// start orders a sandbox, while run runs. Whoever gets a process must wait for it.
+func (s *starter) start(env string) (*process, error) {
 	done := make(chan started, 1)
-	select {
-	case <-ctx.Done():
-		return nil, fmt.Errorf("the pool is closed: %w", fault.Unavailable)
-	case s.orders <- order{env, done}:
-	}
+	s.orders <- order{env, done}
 	got := <-done
 	if got.err != nil {
 		return nil, fmt.Errorf("start a sandbox: %w: %w", fault.Unavailable, got.err)

@@ -46,6 +46,8 @@ type worker struct {
 	dead  atomic.Bool
 	ended chan struct{} // closed when the process has been reaped
 	how   string        // readable after ended
+
+	replacing, retired bool // guarded by the pool's mutex
 }
 
 // begun makes a worker of a process and starts what reaps it, which tasks awaits.
@@ -62,7 +64,7 @@ func begun(p *process, env string, now time.Time, tasks *sync.WaitGroup) *worker
 // kill ends the interpreter at once. It may be called twice, and while a call runs.
 func (w *worker) kill() {
 	w.dead.Store(true)
-	_ = w.cmd.Process.Kill()
+	w.process.kill()
 }
 
 // asker answers what code asks of the host while a call runs; it never fails,
@@ -172,7 +174,7 @@ func (w *worker) send(parts ...any) error {
 	if n > MaxFrame {
 		return fmt.Errorf("arguments and session together have %d KB, %d are allowed: %w", n>>10, MaxFrame>>10, fault.Invalid)
 	}
-	binary.BigEndian.PutUint32(w.in.Bytes(), uint32(n)) //nolint:gosec // n is at most MaxFrame
+	binary.BigEndian.PutUint32(w.in.Bytes(), uint32(n))
 	_, err := w.process.in.Write(w.in.Bytes())
 	if w.in.Cap() > 64<<10 { // one large call does not make every worker large
 		w.in = bytes.Buffer{}

@@ -323,10 +323,10 @@ class Context:
         self.id = m["id"]
         self.key = m["key"]
         self.session = Names(scene["session"])
-        self.parameters = scene["parameters"]
-        self.observations = scene["observations"]
-        self.results = Results(scene["results"])
-        self.env = scene["env"]
+        self.parameters = scene["parameters"] or {}
+        self.observations = scene["observations"] or {}
+        self.results = Results(scene["results"] or {})
+        self.env = scene["env"] or {}
         self._now = m["now"]
 
     http, kv, log = HTTP(), KV(), Log()

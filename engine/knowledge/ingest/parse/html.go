@@ -144,7 +144,12 @@ func (p *page) words(text []byte) {
 		return
 	}
 	// Line breaks in the source are spaces; those we wrote are breaks.
-	p.text.WriteString(strings.NewReplacer("\n", " ", "\r", " ").Replace(string(text)))
+	for i, c := range text {
+		if c == '\n' || c == '\r' {
+			text[i] = ' '
+		}
+	}
+	p.text.Write(text)
 }
 
 func (p *page) open(tag atom.Atom) error {

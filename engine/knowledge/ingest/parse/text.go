@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // decoded reads the input as UTF-8, whatever it is written in.
@@ -21,30 +22,50 @@ func decoded(in Input) (io.Reader, error) {
 }
 
 // eachLine gives the lines of a text without their ends. A line longer than a
-// section is given in pieces.
+// section is given in pieces, cut between words.
 func eachLine(ctx context.Context, in Input, each func(line string) error) error {
 	src, err := decoded(in)
 	if err != nil {
 		return err
 	}
-	r := bufio.NewReaderSize(src, MaxSection)
+	r := bufio.NewReaderSize(src, MaxSection/2)
+	begun := "" // the beginning of a word that was cut
 	for {
-		line, err := r.ReadSlice('\n')
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		part, err := r.ReadSlice('\n')
+		ended, full := errors.Is(err, io.EOF), errors.Is(err, bufio.ErrBufferFull)
+		if err != nil && !ended && !full {
 			return fmt.Errorf("read the text: %w", err)
 		}
-		if len(line) > 0 {
-			if err := each(strings.TrimRight(string(line), "\r\n")); err != nil {
+		line := begun + string(part)
+		begun = ""
+		if full {
+			line, begun = beforeLastWord(line)
+		}
+		if line != "" {
+			if err := each(strings.TrimRight(line, "\r\n")); err != nil {
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) {
+		if ended {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
+}
+
+// beforeLastWord parts a piece of a line before the word at its end, or, where
+// there are no words, before its last rune, both of which may go on.
+func beforeLastWord(s string) (before, last string) {
+	if i := strings.LastIndexAny(s, " \t"); i > 0 {
+		return s[:i], s[i+1:]
+	}
+	i := len(s) - 1
+	for i > 0 && !utf8.RuneStart(s[i]) {
+		i--
+	}
+	return s[:i], s[i:]
 }
 
 // readText reads plain text: paragraphs are what empty lines part.
@@ -132,7 +153,11 @@ func (m *markdown) line(line string) error {
 		return m.code(line)
 	}
 	trimmed := strings.TrimSpace(line)
-	switch h := atxHeading.FindStringSubmatch(line); {
+	var h []string
+	if strings.HasPrefix(trimmed, "#") {
+		h = atxHeading.FindStringSubmatch(line)
+	}
+	switch {
 	case strings.HasPrefix(trimmed, "```"), strings.HasPrefix(trimmed, "~~~"):
 		m.fence = trimmed[:3]
 		return m.held()
@@ -204,8 +229,12 @@ func (m *markdown) code(line string) error {
 // plain takes the marks out of a line of Markdown. A row of a table keeps its
 // bars between the cells.
 func plain(line string) string {
-	line = mdLink.ReplaceAllString(line, "$1")
-	line = mdStrong.ReplaceAllString(line, "$2")
+	if strings.Contains(line, "](") {
+		line = mdLink.ReplaceAllString(line, "$1")
+	}
+	if strings.Contains(line, "**") || strings.Contains(line, "__") {
+		line = mdStrong.ReplaceAllString(line, "$2")
+	}
 	if t := strings.TrimSpace(line); len(t) > 2 && t[0] == '|' && t[len(t)-1] == '|' {
 		cells := strings.Split(t[1:len(t)-1], "|")
 		for i := range cells {
