@@ -254,7 +254,7 @@ func (s *Session) close(status event.Status) any {
 	if err != nil {
 		return err
 	}
-	s.hush()
+	s.hushReply()
 	if err := s.commit(events, nil, nil); err != nil {
 		return err
 	}
@@ -274,7 +274,7 @@ func (s *Session) timer(m *TimerDue) {
 		return
 	}
 	if events := s.state.Expire(time.Now()); len(events) > 0 {
-		s.hush()
+		s.hushReply()
 		s.frame(Frame{Type: "timeout", Text: s.timeoutMessage(), Status: events[0].(event.SessionEnded).Status})
 		_ = s.commit(events, nil, nil)
 		return
@@ -368,26 +368,31 @@ func (s *Session) fail(err error) {
 	s.stay.Leave(s.id, s.self)
 }
 
-// over is what happens once, when the session has ended.
+// over is what happens once, when the session has ended. Results that are
+// being read out of its last turn are still taken in.
 func (s *Session) over() {
-	s.hush()
+	s.hushReply()
 	s.frame(Frame{Seq: s.state.Seq, Type: "close", Status: s.state.Status, Mode: s.state.Mode})
 	s.send(ID{Kind: event.AgentStream, Tenant: s.id.Tenant, Name: s.state.Born.Agent}, &Release{Session: s.id.Name})
 	if s.callOn {
 		s.toCall(&Over{Status: s.state.Status})
 	}
 	closed := fmt.Errorf("session is closed (%s): %w", s.state.Status, fault.NotFound)
-	if p := s.asking; p != nil {
-		if said, ok := s.state.Said(p.turn); ok { // the farewell is an answer, too
-			p.answer(s.answered(said))
-		} else {
-			p.answer(closed)
-		}
-	}
 	for _, p := range s.queue {
 		p.answer(closed)
 	}
-	s.queue, s.asking = nil, nil
+	s.queue = nil
+	if s.asking == nil {
+		return
+	}
+	said, ok := s.state.Said(s.asking.turn)
+	if !ok {
+		s.asking.answer(closed)
+		s.asking = nil
+		return
+	}
+	s.thought.held = s.answered(said) // the farewell is an answer, too
+	s.release()
 }
 
 func (p *pending) answer(a any) {

@@ -138,7 +138,9 @@ func (s *Session) hushReply() {
 		return
 	}
 	if s.thought.open {
-		s.thought.quiet()
+		if s.thought.quiet != nil {
+			s.thought.quiet()
+		}
 		s.thought.open = false
 	}
 }
@@ -149,7 +151,7 @@ func (s *Session) legGone(status event.Status) {
 	if s.state.Ended || s.state.Seq == 0 {
 		return
 	}
-	s.hush()
+	s.hushReply()
 	if open := s.state.Open; open != nil { // the call never began to speak it, or it would have said how far it came
 		unheard := event.ReplySpoken{Turn: open.Turn, Interrupted: true}
 		if s.commit(s.state.Spoke(unheard), nil, nil) != nil {

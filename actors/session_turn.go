@@ -255,7 +255,7 @@ func (s *Session) think(m any) bool {
 			s.thoughtOut(m)
 		}
 	case *resultsRead:
-		if m.gen == s.thought.gen && s.thought.reading && !s.state.Ended {
+		if m.gen == s.thought.gen && s.thought.reading {
 			s.thought.reading = false
 			_ = s.commit(dialog.Extracted(&s.state, s.cast.Revision, m.event), nil, nil)
 			s.release()
@@ -309,9 +309,6 @@ func (s *Session) finish() {
 	}
 	if said, ok := s.state.Said(s.asking.turn); ok {
 		s.thought.held = s.answered(said)
-	}
-	if s.state.Ended {
-		s.thought.reading = false
 	}
 	s.release()
 }

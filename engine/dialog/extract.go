@@ -115,7 +115,7 @@ func Extracted(s *session.State, r *agent.Revision, x event.ResultsExtracted) []
 		}
 		d.result(event.PrivatePair{Key: f.Name, Value: event.P(text)})
 	}
-	if len(d.out) > 1 {
+	if len(d.out) > 1 && !s.Ended {
 		d.automatic(workflow.ResultsUpdated, "")
 	}
 	return d.out

@@ -138,14 +138,14 @@ func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestAFileThatNeedsTooMuchMemoryBreaksOnlyTheChild(t *testing.T) {
 	opt := options(t)
-	opt.Memory = 200 << 20
+	opt.Memory = childMemory
 	small, err := ingest.Parse(t.Context(), opt, strings.NewReader("<html><body><p>a"), "small.html")
 	require.NoError(t, err)
 	require.NotEmpty(t, small.Sections)
 	page := "<html><body>" + strings.Repeat("<p>a", 1_000_000)
 	_, err = ingest.Parse(t.Context(), opt, strings.NewReader(page), "page.html")
 	require.ErrorIs(t, err, fault.Invalid)
-	require.ErrorContains(t, err, `"page.html" needs more than 200 MB of memory to be read`)
+	require.ErrorContains(t, err, fmt.Sprintf(`"page.html" needs more than %d MB of memory to be read`, childMemory>>20))
 }
 
 func TestAFileThatNeedsTooMuchTimeBreaksOnlyTheChild(t *testing.T) {

@@ -107,7 +107,7 @@ func memoryOf(t *testing.T, workers []*worker) (total int64) {
 		pids := []int{w.cmd.Process.Pid}
 		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pids[0], pids[0]))
 		require.NoError(t, err)
-		for _, f := range strings.FieldsSeq(string(children)) {
+		for f := range strings.FieldsSeq(string(children)) {
 			var pid int
 			_, err := fmt.Sscan(f, &pid)
 			require.NoError(t, err)

@@ -197,14 +197,17 @@ func TestWhatIsWrongWithAPageIsSaid(t *testing.T) {
 		w.Header().Set("Content-Length", "1000")
 		_, _ = io.WriteString(w, "<html>")
 	})
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	for range 16 {
+		_, err := z.Write(make([]byte, 1<<20))
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
 	s.mux.HandleFunc("/bomb", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Content-Encoding", "gzip")
-		z := gzip.NewWriter(w)
-		for range 64 {
-			_, _ = z.Write(make([]byte, 1<<20))
-		}
-		_ = z.Close()
+		_, _ = w.Write(bomb.Bytes())
 	})
 	s.serve("/bad.pdf", "application/pdf", "PK\x03\x04 rubbish")
 	want := map[string]crawl.Status{
@@ -217,7 +220,7 @@ func TestWhatIsWrongWithAPageIsSaid(t *testing.T) {
 		all = append(all, path)
 	}
 	s.page("/", "<p>Start of everything.</p>"+links(append(all, "/loop", "/moved")...))
-	pages, _, err := walked(t, s, func(o *crawl.Options) { o.MaxPage, o.Timeout = 1<<20, 300*time.Millisecond })
+	pages, _, err := walked(t, s, func(o *crawl.Options) { o.MaxPage, o.Timeout = 1<<20, 2*time.Second })
 	require.NoError(t, err)
 	for path, status := range want {
 		require.Equal(t, status, pages[path].Status, "%s: %s", path, pages[path].Reason)
