@@ -19,17 +19,25 @@ import (
 	"github.com/alecthomas/kong"
 
 	"flametree/bench/chat"
+	benchingest "flametree/bench/ingest"
 	"flametree/bench/journal"
+	"flametree/bench/python"
 	"flametree/bench/report"
+	"flametree/bench/retrieval"
 	"flametree/bench/rig"
 	"flametree/bench/voice"
+	"flametree/engine/knowledge/ingest"
 )
 
 type program struct {
-	Voice   voiceCmd   `cmd:"" help:"Calls over SIP and RTP, with callers in another process."`
-	Journal journalCmd `cmd:"" help:"Durable appends, beside bare Pebble and plain fsync."`
-	Chat    chatCmd    `cmd:"" help:"Text turns over HTTP, and the memory of idle sessions."`
-	All     allCmd     `cmd:"" help:"Every bench: a call, a hundred calls, the journal, chat."`
+	Voice     voiceCmd     `cmd:"" help:"Calls over SIP and RTP, with callers in another process."`
+	Journal   journalCmd   `cmd:"" help:"Durable appends, beside bare Pebble and plain fsync."`
+	Chat      chatCmd      `cmd:"" help:"Text turns over HTTP, and the memory of idle sessions."`
+	Engine    engineCmd    `cmd:"" help:"Text turns with a model in another process, one client and many sessions."`
+	Retrieval retrievalCmd `cmd:"" help:"Passages found in a library of 100,000."`
+	Ingest    ingestCmd    `cmd:"" help:"Files read in a limited child: memory and speed by format."`
+	Python    pythonCmd    `cmd:"" help:"Customers' Python: warm calls, cold starts, runaways, memory."`
+	All       allCmd       `cmd:"" help:"Every bench."`
 
 	JSON bool   `name:"json" help:"Print one object a bench, each on its line, in place of tables."`
 	Out  string `help:"Folder for a page with plots and one JSON file a bench." type:"path"`
@@ -53,6 +61,24 @@ type chatCmd struct {
 	Seconds  float64 `help:"Length of the run for each number of clients." default:"10"`
 	Sessions int     `help:"Idle sessions whose memory is weighed; 0 = none." default:"20000"`
 	Profile  string  `help:"File for a CPU profile of the server while turns are timed." type:"path"`
+}
+
+type engineCmd struct {
+	Seconds float64 `help:"Length of the run for each number of clients." default:"10"`
+	Paced   int     `help:"Sessions that write once a second." default:"200"`
+	Profile string  `help:"File for a CPU profile of the server." type:"path"`
+}
+
+type retrievalCmd struct {
+	Passages int `help:"Of the library." default:"100000"`
+}
+
+type ingestCmd struct {
+	PDF int64 `name:"pdf" help:"MB of the PDF." default:"100"`
+}
+
+type pythonCmd struct {
+	Workers int `help:"Interpreters that are weighed; 0 = 64."`
 }
 
 type allCmd struct {
@@ -82,11 +108,36 @@ func (c chatCmd) bench() bench {
 	}
 }
 
+func (c engineCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return chat.Run(ctx, chat.Options{Length: seconds(c.Seconds), Clients: []int{1, 16}, Model: true, Paced: c.Paced, Profile: c.Profile})
+	}
+}
+
+func (c retrievalCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return retrieval.Run(ctx, retrieval.Options{Passages: c.Passages})
+	}
+}
+
+func (c ingestCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return benchingest.Run(ctx, benchingest.Options{PDF: c.PDF << 20})
+	}
+}
+
+func (c pythonCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return python.Run(ctx, python.Options{Workers: c.Workers})
+	}
+}
+
 func (a allCmd) benches() []bench {
 	const hundred = 100
 	return []bench{
 		voiceCmd{Calls: 1, Seconds: a.Seconds}.bench(), voiceCmd{Calls: hundred, Seconds: a.Seconds}.bench(),
 		journalCmd{}.bench(), chatCmd{Seconds: 10, Sessions: 20000}.bench(),
+		engineCmd{Seconds: 10, Paced: 200}.bench(), retrievalCmd{Passages: 100_000}.bench(), pythonCmd{}.bench(), ingestCmd{PDF: 100}.bench(),
 	}
 }
 
@@ -102,6 +153,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) > 0 && args[0] == ingest.Command {
+		os.Exit(ingest.Main(args[1:], in, out))
+	}
 	if len(args) == 1 { // our own children
 		switch args[0] {
 		case rig.ServerName:
@@ -127,6 +181,14 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		chosen = []bench{p.Journal.bench()}
 	case "chat":
 		chosen = []bench{p.Chat.bench()}
+	case "engine":
+		chosen = []bench{p.Engine.bench()}
+	case "retrieval":
+		chosen = []bench{p.Retrieval.bench()}
+	case "ingest":
+		chosen = []bench{p.Ingest.bench()}
+	case "python":
+		chosen = []bench{p.Python.bench()}
 	case "all":
 		chosen = p.All.benches()
 	}

@@ -18,6 +18,10 @@ type Options struct {
 	Clients  []int         // default 1 and 16
 	Sessions int           // idle ones to be weighed; 0 = none
 	Profile  string        // file for a CPU profile of the server; "" = none
+	// Model, when set, answers in this process, over the wire a vendor speaks;
+	// Paced sessions write once a second each beside the clients.
+	Model bool
+	Paced int
 }
 
 // The promises.
@@ -39,7 +43,11 @@ func Run(ctx context.Context, opt Options) (report.Report, error) {
 	if opt.Length < 0 || opt.Sessions < 0 {
 		return report.Report{}, fmt.Errorf("bench chat: neither time nor sessions can be negative: %w", fault.Invalid)
 	}
-	r := report.Report{Name: "chat", Machine: report.Here(time.Now())}
+	name := "chat"
+	if opt.Model {
+		name = "engine"
+	}
+	r := report.Report{Name: name, Machine: report.Here(time.Now())}
 	r.Params.Add("seconds", opt.Length.Seconds())
 	r.Params.Add("clients", fmt.Sprint(opt.Clients))
 	r.Params.Add("sessions", opt.Sessions)
@@ -61,10 +69,14 @@ func Run(ctx context.Context, opt Options) (report.Report, error) {
 
 // start starts a server for chats.
 func start(ctx context.Context, dir string, idle time.Duration) (*rig.Child, rig.Ready, error) {
-	var ready rig.Ready
-	server, err := rig.Spawn(ctx, rig.ServerName, rig.Server{
+	return launch(ctx, rig.Server{
 		Data: dir, Agent: rig.Agent("inbound_text"), Script: rig.Script{Reply: rig.Reply(30)}, Idle: idle,
 	})
+}
+
+func launch(ctx context.Context, s rig.Server) (*rig.Child, rig.Ready, error) {
+	var ready rig.Ready
+	server, err := rig.Spawn(ctx, rig.ServerName, s)
 	if err != nil {
 		return nil, ready, err
 	}
@@ -80,7 +92,7 @@ func (o Options) turns(ctx context.Context, r *report.Report) (err error) {
 		return fmt.Errorf("bench chat: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	server, ready, err := start(ctx, dir, 0)
+	server, ready, err := o.server(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -107,6 +119,9 @@ func (o Options) turns(ctx context.Context, r *report.Report) (err error) {
 		}
 	}
 	r.Plots = append(r.Plots, plot)
+	if o.Paced > 0 {
+		return o.pace(ctx, server, ready, r)
+	}
 	return nil
 }
 

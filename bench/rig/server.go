@@ -27,7 +27,8 @@ type Server struct {
 	Agent  string        `json:"agent"`
 	Script Script        `json:"script"`
 	Phone  bool          `json:"phone"`
-	Idle   time.Duration `json:"idle"` // until a session leaves memory
+	Idle   time.Duration `json:"idle"`   // until a session leaves memory
+	Egress string        `json:"egress"` // addresses that the agent may reach: its model
 }
 
 // Ready is what it answers when it serves.
@@ -56,6 +57,9 @@ func (s Server) Settings() (config.Config, error) {
 	}
 	if s.Phone {
 		flags["sip"] = "127.0.0.1:0"
+	}
+	if s.Egress != "" {
+		flags["egress.allow"] = s.Egress
 	}
 	if s.Idle > 0 {
 		flags["session.idle"] = s.Idle.String()

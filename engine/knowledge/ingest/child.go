@@ -103,8 +103,9 @@ func (o reading) limit() error {
 	)
 	debug.SetMemoryLimit(o.memory / 2)
 	debug.SetGCPercent(50)
+	begun := status("VmData:") // a program with C in it begins with the stacks of its threads
 	for what, to := range map[int]uint64{
-		unix.RLIMIT_DATA: uint64(o.memory), unix.RLIMIT_FSIZE: most, unix.RLIMIT_NOFILE: handles, unix.RLIMIT_CORE: 0,
+		unix.RLIMIT_DATA: uint64(begun + o.memory), unix.RLIMIT_FSIZE: most, unix.RLIMIT_NOFILE: handles, unix.RLIMIT_CORE: 0,
 	} {
 		if err := unix.Setrlimit(what, &unix.Rlimit{Cur: to, Max: to}); err != nil {
 			return fmt.Errorf("limit the reader: %w: %w", err, fault.Unavailable)
@@ -150,18 +151,25 @@ func (t *teller) row(cells []string) error { return t.enc.Encode(record{Row: cel
 // The process's own is read from /proc: getrusage would also count what the
 // parent had resident when it forked.
 func peak() int64 {
-	var most int64
-	if text, err := os.ReadFile("/proc/self/status"); err == nil {
-		for l := range strings.Lines(string(text)) {
-			if v, ok := strings.CutPrefix(l, "VmHWM:"); ok {
-				kb, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(v), "kB")), 10, 64)
-				most = kb << 10
-			}
-		}
-	}
+	most := status("VmHWM:")
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u) == nil {
 		most = max(most, u.Maxrss<<10)
 	}
 	return most
+}
+
+// status is one size of this process in bytes, 0 where it is not told (proc(5)).
+func status(name string) int64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for l := range strings.Lines(string(text)) {
+		if v, ok := strings.CutPrefix(l, name); ok {
+			kb, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(v), "kB")), 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
 }

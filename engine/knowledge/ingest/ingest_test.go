@@ -137,15 +137,16 @@ type failing struct{}
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestAFileThatNeedsTooMuchMemoryBreaksOnlyTheChild(t *testing.T) {
+	const childMemory = 160 // MB
 	opt := options(t)
-	opt.Memory = childMemory
+	opt.Memory = childMemory << 20
 	small, err := ingest.Parse(t.Context(), opt, strings.NewReader("<html><body><p>a"), "small.html")
 	require.NoError(t, err)
 	require.NotEmpty(t, small.Sections)
 	page := "<html><body>" + strings.Repeat("<p>a", 1_000_000)
 	_, err = ingest.Parse(t.Context(), opt, strings.NewReader(page), "page.html")
 	require.ErrorIs(t, err, fault.Invalid)
-	require.ErrorContains(t, err, fmt.Sprintf(`"page.html" needs more than %d MB of memory to be read`, childMemory>>20))
+	require.ErrorContains(t, err, fmt.Sprintf(`"page.html" needs more than %d MB of memory to be read`, childMemory))
 }
 
 func TestAFileThatNeedsTooMuchTimeBreaksOnlyTheChild(t *testing.T) {

@@ -35,8 +35,9 @@ type Options struct {
 	// MaxText is how many bytes of text are taken; the rest is left out with a
 	// warning. Default 128 MB with Each, 16 MB without.
 	MaxText int64
-	// Memory is how many bytes of memory the child may map to write to; default
-	// 512 MB, at least 160. Go maps 64 MB at a time, so less is used than mapped.
+	// Memory is how many bytes of memory the child may map to write to, beyond
+	// what it begins with; default 512 MB, at least 128. Go maps 64 MB at a time,
+	// so less is used than mapped.
 	Memory int64
 	// CPU is how much processor time the child may use; default 2 minutes.
 	CPU time.Duration
@@ -70,7 +71,7 @@ func (o Options) filled() Options {
 	}
 	set(&o.MaxBytes, 100*mega)
 	set(&o.Memory, 512*mega)
-	o.Memory = max(o.Memory, 160*mega)
+	o.Memory = max(o.Memory, 128*mega)
 	if o.Each != nil {
 		set(&o.MaxText, 128*mega)
 	}
@@ -289,7 +290,7 @@ func died(opt Options, name string, p *os.ProcessState, err error, said string) 
 	switch {
 	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"),
 		strings.Contains(said, "newosproc"), strings.Contains(said, "pthread_create failed"), // a thread's stack is memory as well
-		strings.Contains(said, "SIGSEGV"), strings.Contains(said, "SIGBUS"): // Go 1.26's collector does not check what it is given
+		strings.Contains(said, "SIGSEGV"), strings.Contains(said, "SIGBUS"), strings.Contains(said, "ThreadSanitizer"): // Go 1.26's collector and the race detector do not check what they are given
 		return fmt.Errorf("%q needs more than %d MB of memory to be read: split it and upload the parts: %w", name, opt.Memory/mega, fault.Invalid)
 	case ok && w.Signaled() && (w.Signal() == syscall.SIGXCPU || used*10 >= opt.CPU*9):
 		return fmt.Errorf("%q needs more than %v of processor time to be read: split it and upload the parts: %w", name, opt.CPU, fault.Invalid)

@@ -8,7 +8,7 @@
 // given. It does not decode sound: Options.Transcribe is given the file as it
 // comes (WebM with Opus, or MP4 with AAC).
 //
-// What the pages hold, as seen in November 2026: ytInitialPlayerResponse on
+// What the pages hold, as they are known to be in 2026; never compared with the real site by a test: ytInitialPlayerResponse on
 // /watch (playabilityStatus, videoDetails, captions, streamingData),
 // /api/timedtext with fmt=json3 (events of segs), ytInitialData on a channel's
 // /videos, and /feeds/videos.xml (Atom). None of it is documented by its owner;
