@@ -44,6 +44,14 @@
 // fraction of a millisecond, and a snapshot would have to be sealed like the
 // events it is made of.
 //
+// 2026-11-22 Tools run in goroutines of their own under the session's life, not
+// the reply's: what was started is heard to its end and recorded, also when the
+// caller has gone on. A reply that waits for a tool is closed as lost by a crash,
+// and the call's key keeps it from being made twice.
+//
+// 2026-11-22 Timers of the workflow and of a hand-over are Due rows: they outlive
+// the process and wake the session.
+//
 // Never used of protoactor, each for a fault found by measuring:
 // SetReceiveTimeout (data race), Stash (a stack), ReenterAfter (overtakes),
 // futures inside Receive, its persistence and passivation plugins.

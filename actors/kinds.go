@@ -14,3 +14,9 @@ func Kinds(d Deps, c CallDeps) map[event.StreamKind]Maker {
 		event.AgentStream:   func(id ID, s Stay) actor.Actor { return NewAgent(d, id, s) },
 	}
 }
+
+// WithSources adds the sources of knowledge to kinds; x indexes them.
+func WithSources(kinds map[event.StreamKind]Maker, d Deps, x Indexer) map[event.StreamKind]Maker {
+	kinds[event.SourceStream] = func(id ID, s Stay) actor.Actor { return NewSource(d, x, id, s) }
+	return kinds
+}

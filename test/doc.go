@@ -5,6 +5,10 @@
 //	sip        the RFC 4475 messages and sipp scenarios against the endpoint
 //	chat call crash  the real program over real sockets, killed and restarted
 //	model      the built-in model on agents it had not seen
+//	tutorials  the agents of the user's document and their dialogues, with real Python tools
+//	agents     revisions, export, connectors, MCP, OpenAPI by commands on the real program
+//	attacks canary variables  150 attacks, secrets that must appear nowhere, every documented variable
+//	knowledge  the library: files, sites, indexing, unanswered questions
 //	scenario   golden transcripts through real actors
 //	mutants    small breaks of promises, each with the test that must see it
 //
