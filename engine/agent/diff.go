@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -73,8 +74,8 @@ func hunks(before, after string) ([]Hunk, error) {
 
 // section is the last top-level key of lines.
 func section(lines []string) string {
-	for i := len(lines) - 1; i >= 0; i-- {
-		if key, ok := topKey(lines[i]); ok {
+	for _, line := range slices.Backward(lines) {
+		if key, ok := topKey(line); ok {
 			return key
 		}
 	}

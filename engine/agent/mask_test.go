@@ -109,7 +109,7 @@ func TestEditChangesOneKeyAndLeavesTheRest(t *testing.T) {
 			require.Equal(t, c.want, got)
 		})
 	}
-	_, err := Edit(base, []event.Pair{{Key: "nmae", Value: "x"}})
+	_, err := Edit(base, []event.Pair{{Key: "nam", Value: "x"}})
 	require.ErrorIs(t, err, fault.Invalid)
 	_, err = Edit(base, []event.Pair{{Key: "name"}})
 	require.EqualError(t, err, "file 4:1: the agent needs a name")

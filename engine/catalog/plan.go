@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -40,7 +41,7 @@ func Plan(have map[string]Product, items []Item) Changes {
 		if there {
 			p = merge(old, it)
 		}
-		faults := append(it.Faults[:len(it.Faults):len(it.Faults)], p.Validate()...)
+		faults := append(slices.Clip(it.Faults), p.Validate()...)
 		if row := first[sku]; row > 0 && strings.TrimSpace(sku) != "" {
 			faults = append(faults, Fault{"sku", shorten(sku, maxTag), fmt.Sprintf("stands in row %d as well", row)})
 		}

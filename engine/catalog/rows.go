@@ -249,7 +249,7 @@ func FromJSON(r io.Reader) ([]Item, error) {
 	for n := 1; d.More(); n++ {
 		var m map[string]any
 		if err := d.Decode(&m); err != nil {
-			return nil, fmt.Errorf("product %d, at byte %d: %v: %w", n, d.InputOffset(), err, fault.Invalid)
+			return nil, fmt.Errorf("product %d, at byte %d: %w: %w", n, d.InputOffset(), err, fault.Invalid)
 		}
 		if n > 2*MaxProducts {
 			return nil, fmt.Errorf("the list is longer than %d products: %w", 2*MaxProducts, fault.Invalid)

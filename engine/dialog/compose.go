@@ -35,7 +35,7 @@ func Compose(s *session.State, r *agent.Revision, passages []knowledge.Hit, now 
 	return provider.Request{
 		Model:     r.Spec.LLM.Model,
 		System:    system(s, r, passages, now),
-		Messages:  shield(r, messages(s, r.Settings.History)),
+		Messages:  shield(s, r, messages(s, r.Settings.History)),
 		Tools:     tools(s, r),
 		MaxTokens: r.Settings.MaxTokens, Temperature: r.Settings.Temperature,
 		Voice:    s.Voice(),
@@ -63,7 +63,7 @@ func system(s *session.State, r *agent.Revision, passages []knowledge.Hit, now t
 		if title == "" {
 			title = h.Title
 		}
-		add(provider.Part{Kind: provider.PartKnowledge, Title: title, Text: safe(r, guard.Passage, h.Text), Source: h.Source, Score: h.Score})
+		add(provider.Part{Kind: provider.PartKnowledge, Title: title, Text: safe(r, guard.Passage, h.Text, guard.Scene{}), Source: h.Source, Score: h.Score})
 	}
 	if len(r.Spec.Results) > 0 {
 		add(results(s, r.Spec))

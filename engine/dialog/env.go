@@ -158,7 +158,7 @@ func Ran(run Run, value json.RawMessage, took time.Duration, trouble string) eve
 }
 
 // hole is a {name} in a text.
-var hole = regexp.MustCompile(`\{[A-Za-z][A-Za-z0-9_]*\}`) //nolint:gochecknoglobals // never changes
+var hole = regexp.MustCompile(`\{[A-Za-z][A-Za-z0-9_]*\}`)
 
 // Fill puts what is known in place of each {name}: what skills gave, results,
 // and parameters of the session. Names that are not known stay as they are, and

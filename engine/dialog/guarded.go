@@ -1,7 +1,10 @@
 package dialog
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"flametree/engine/agent"
@@ -39,12 +42,11 @@ func Watch(s *session.State, r *agent.Revision, passages []knowledge.Hit) guard.
 	b := &s.Born
 	sc.Own = append(sc.Own, b.Name.Text, b.Email.Text, b.Phone.Text, b.UserID.Text, s.Customer)
 	for _, p := range b.Kwargs {
-		if strings.HasPrefix(p.Key, "_") {
-			sc.Secrets = append(sc.Secrets, plain(p.Value.Text))
-		} else {
-			sc.Own = append(sc.Own, plain(p.Value.Text))
+		if !strings.HasPrefix(p.Key, "_") {
+			sc.Own = append(sc.Own, public(plain(p.Value.Text)))
 		}
 	}
+	sc.Secrets = Hidden(params(s))
 	for _, f := range s.Fields {
 		sc.Own = append(sc.Own, f.Value)
 	}
@@ -59,6 +61,44 @@ func Watch(s *session.State, r *agent.Revision, passages []knowledge.Hit) guard.
 		}
 	}
 	return sc
+}
+
+// Hidden are the values of parameters that are for code only: the key they stand
+// under, at any depth, begins with "_". They are in order, each once.
+func Hidden(parameters map[string]json.RawMessage) []string {
+	var out []string
+	var gather func(v any, hidden bool)
+	gather = func(v any, hidden bool) {
+		switch x := v.(type) {
+		case map[string]any:
+			for k, inner := range x {
+				gather(inner, hidden || strings.HasPrefix(k, "_"))
+			}
+		case []any:
+			for _, inner := range x {
+				gather(inner, hidden)
+			}
+		case string:
+			if hidden && x != "" {
+				out = append(out, x)
+			}
+		case json.Number:
+			if hidden {
+				out = append(out, x.String())
+			}
+		}
+	}
+	for k, raw := range parameters {
+		var v any
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.UseNumber()
+		if d.Decode(&v) != nil {
+			v = string(raw)
+		}
+		gather(v, strings.HasPrefix(k, "_"))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // bindsCustomer reports whether whose data a tool gives is decided by the session.
@@ -97,21 +137,23 @@ func Hits(turn uint64, where guard.Where, hits []guard.Hit) []event.Event {
 
 // safe is a text of outside as a model may be shown it: what looks like an
 // instruction stands in it marked as data.
-func safe(r *agent.Revision, where guard.Where, text string) string {
+func safe(r *agent.Revision, where guard.Where, text string, of guard.Scene) string {
 	if r.Guard == nil || text == "" {
 		return text
 	}
-	return r.Guard.Check(where, text, guard.Scene{}).Text
+	return r.Guard.Check(where, text, of).Text
 }
 
-// shield marks what tools gave in the messages of a request.
-func shield(r *agent.Revision, in []provider.Message) []provider.Message {
+// shield marks what tools gave in the messages of a request, and takes out of it
+// what they were told in confidence.
+func shield(s *session.State, r *agent.Revision, in []provider.Message) []provider.Message {
 	if r.Guard == nil {
 		return in
 	}
+	of := guard.Scene{Secrets: Hidden(params(s))}
 	for i := range in {
 		if in[i].Role == provider.RoleTool {
-			in[i].Text = safe(r, guard.Result, in[i].Text)
+			in[i].Text = safe(r, guard.Result, in[i].Text, of)
 		}
 	}
 	return in
@@ -123,9 +165,7 @@ func (d *decision) barred(text string) string {
 		return ""
 	}
 	v := d.rev.Guard.Check(guard.Output, text, Watch(&d.State, d.rev, nil))
-	for _, e := range Hits(d.Open.Turn, guard.Output, v.Hits) {
-		d.hits = append(d.hits, e)
-	}
+	d.hits = append(d.hits, Hits(d.Open.Turn, guard.Output, v.Hits)...)
 	if v.Action == guard.Block || v.Action == guard.Replace || v.Action == guard.Handoff {
 		return "a guardrail (" + v.Rule + ") does not let these words pass"
 	}
@@ -163,8 +203,7 @@ func (d *decision) bindings(spec tool.Spec, c event.ToolCall) (args, refused str
 
 // denial is a refusal in words for the model: without values.
 func denial(err error) string {
-	var r guard.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[guard.Refusal](err); ok {
 		return string(r)
 	}
 	return clipped(err.Error(), 200)

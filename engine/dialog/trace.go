@@ -60,8 +60,6 @@ func Summary(s *session.State, r *agent.Revision) (req provider.Request, upto ui
 	if s.Summary.Text != "" {
 		req.System = append(req.System, provider.Part{Kind: provider.PartSummary, Text: s.Summary.Text})
 	}
-	for _, m := range spoken(s, len(s.Lines)) {
-		req.Messages = append(req.Messages, m)
-	}
+	req.Messages = append(req.Messages, spoken(s, len(s.Lines))...)
 	return req, upto, true
 }

@@ -147,7 +147,7 @@ func TestSlipsAreForgivenBesideAPassage(t *testing.T) {
 	for question, id := range map[string]string{
 		"how muh is the raiin jacket":        "a",
 		"when is the parcel delivverd":       "b",
-		"wehn will the parcel be deliveredd": "b",
+		"whenn will the parcel be deliveredd": "b",
 	} {
 		hits := x.Search(question, 1, 0.5)
 		require.NotEmpty(t, hits, question)

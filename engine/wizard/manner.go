@@ -31,7 +31,7 @@ func tongues() []tongue {
 		{"Spanish", []string{"spanish", "español", "espanol", "castellano", "es"}, "¡Hola! Soy %n. ¿En qué puedo ayudarle?", "¡Hola! Soy el gemelo digital de %n. ¿De qué le gustaría hablar?"},
 		{"French", []string{"french", "français", "francais", "fr"}, "Bonjour ! Je suis %n. Comment puis-je vous aider ?", "Bonjour ! Je suis le jumeau numérique de %n. De quoi aimeriez-vous parler ?"},
 		{"Italian", []string{"italian", "italiano", "it"}, "Ciao! Sono %n. Come posso aiutarla?", "Ciao! Sono il gemello digitale di %n. Di che cosa vorrebbe parlare?"},
-		{"Portuguese", []string{"portuguese", "português", "portugues", "pt"}, "Olá! Sou %n. Como posso ajudar?", "Olá! Sou o gêmeo digital de %n. Sobre o que gostaria de conversar?"},
+		{"Portuguese", []string{"portuguese", "português", "pt"}, "Olá! Sou %n. Como posso ajudar?", "Olá! Sou o gêmeo digital de %n. Sobre o que gostaria de conversar?"},
 		{"Russian", []string{"russian", "русский", "ru"}, "Здравствуйте! Меня зовут %n. Чем могу помочь?", "Здравствуйте! Я цифровой двойник: %n. О чём хотите поговорить?"},
 		{"Arabic", []string{"arabic", "العربية", "ar"}, "مرحبًا! أنا %n. كيف يمكنني مساعدتك؟", "مرحبًا! أنا التوأم الرقمي لـ %n. عمَّ تود أن نتحدث؟"},
 		{"Hindi", []string{"hindi", "हिन्दी", "हिंदी", "hi"}, "नमस्ते! मैं %n हूँ। मैं आपकी क्या मदद कर सकता हूँ?", "नमस्ते! मैं %n का डिजिटल ट्विन हूँ। आप किस बारे में बात करना चाहेंगे?"},
@@ -123,7 +123,7 @@ func greeting(l tongue, t Template, name, person string) string {
 
 // address finds a link in a text and what is left beside it.
 func address(text string) (link, rest string) {
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		w := strings.Trim(word, ".,;()<>\"'“”")
 		host := w
 		if _, after, ok := strings.Cut(w, "://"); ok {

@@ -94,7 +94,7 @@ func verb(line string) int {
 // mail takes an e-mail address out of a line, together with the words that say
 // to send something there.
 func (c *collected) mail(line string) string {
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		w := strings.Trim(word, ".,;:()<>\"'“”")
 		local, host, ok := strings.Cut(w, "@")
 		if !ok || local == "" || !strings.Contains(host, ".") || strings.ContainsAny(host, "@") || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") ||
@@ -129,7 +129,7 @@ func clause(s string) string {
 	if i >= 0 {
 		head, tail = s[:i+1], s[i+1:]
 	}
-	for _, w := range strings.Fields(strings.ToLower(tail)) {
+	for w := range strings.FieldsSeq(strings.ToLower(tail)) {
 		if slices.Contains([]string{"must", "should", "shall", "will", "are"}, w) {
 			return head
 		}

@@ -138,7 +138,7 @@ func (r *reader) vector(dim int) vector {
 		return vector{}
 	}
 	v := vector{step: math.Float32frombits(binary.LittleEndian.Uint32(step)), numbers: make([]int8, dim)}
-	if !(v.step > 0) || math.IsInf(float64(v.step), 0) { //nolint:staticcheck // NaN is refused as well
+	if !(v.step > 0) || math.IsInf(float64(v.step), 0) {
 		r.short = true
 	}
 	for i, b := range numbers {

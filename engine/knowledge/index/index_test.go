@@ -309,13 +309,13 @@ func TestScoresKeepTheirOrderAndBounds(t *testing.T) {
 func TestEachPassageKeepsItsVector(t *testing.T) {
 	x := searching()
 	text := func(thing string) string { return "Where is the " + thing + "?\nBehind the " + thing + " door." }
-	things := strings.Fields("pool sauna parking breakfast laundry bicycle shuttle luggage garden elevator")
-	for _, thing := range things {
+	things := strings.FieldsSeq("pool sauna parking breakfast laundry bicycle shuttle luggage garden elevator")
+	for thing := range things {
 		require.NoError(t, x.Change(nil, fill(t, thing, faq(thing, "Where is the "+thing+"?", "Behind the "+thing+" door."))))
 	}
 	require.NoError(t, x.Change([]string{"pool", "shuttle"}))
 	require.NoError(t, x.Change([]string{"garden"}, fill(t, "sauna", faq("sauna", "Where is the sauna?", "Behind the sauna door."))))
-	for _, thing := range strings.Fields("sauna parking breakfast laundry bicycle luggage elevator") {
+	for thing := range strings.FieldsSeq("sauna parking breakfast laundry bicycle luggage elevator") {
 		hits := x.Nearest(letters.EmbedOne(text(thing)), 1)
 		require.Equal(t, []string{thing}, ids(hits))
 		require.Greater(t, hits[0].Score, 0.99)

@@ -21,7 +21,7 @@ func pack(v []float32) (vector, bool) {
 		square += float64(f) * float64(f)
 		most = max(most, math.Abs(float64(f)))
 	}
-	if !(square > 0) || math.IsInf(square, 0) { //nolint:staticcheck // NaN is not greater than 0 either
+	if !(square > 0) || math.IsInf(square, 0) {
 		return vector{}, false
 	}
 	long := math.Sqrt(square)
@@ -63,7 +63,7 @@ func unit(v []float32) []float32 {
 	for _, f := range v {
 		square += float64(f) * float64(f)
 	}
-	if !(square > 0) || math.IsInf(square, 0) { //nolint:staticcheck // as above
+	if !(square > 0) || math.IsInf(square, 0) {
 		return nil
 	}
 	out := make([]float32, len(v))

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,8 @@ func TestMain(m *testing.M) {
 			_ = c.Wait()
 		case "spin": // spin ingest-parse …: the limits of the real child, then work without end
 			go func() {
-				for {
+				for n := 0; ; n++ {
+					runtime.KeepAlive(n)
 				}
 			}()
 			os.Exit(ingest.Main(without(os.Args[3:], "-file"), silent{}, os.Stdout))

@@ -297,7 +297,7 @@ func died(opt Options, name string, p *os.ProcessState, err error, said string) 
 	case ok && w.Signaled() && w.Signal() == syscall.SIGKILL:
 		return fmt.Errorf("%q: the reader was ended from outside: try again: %w", name, fault.Unavailable)
 	}
-	return fmt.Errorf("%q: the reader broke (%v): %w", name, err, fault.Bug)
+	return fmt.Errorf("%q: the reader broke (%w): %w", name, err, fault.Bug)
 }
 
 // tail keeps the beginning of what a child writes to its standard error.

@@ -136,7 +136,7 @@ func (w Writer) ask(ctx context.Context, text string) ([]QA, error) {
 			return out.FAQs[:min(len(out.FAQs), writeMost)], nil
 		}
 	}
-	return nil, fmt.Errorf("the model does not keep to the form (%v): %w", last, fault.Unavailable)
+	return nil, fmt.Errorf("the model does not keep to the form (%w): %w", last, fault.Unavailable)
 }
 
 // standing makes a test of answers: every figure in one must stand in the text

@@ -46,7 +46,7 @@ func TestQuestionsAreGroupedByLikeness(t *testing.T) {
 			[]string{"how much is the parking 3 3"},
 		},
 		"a misspelling": {
-			[]string{"do you have accommodation for students", "accomodation for students?"},
+			[]string{"do you have accommodation for students", "accomodation for students?"}, //nolint:misspell // on purpose
 			[]string{"do you have accommodation for students 2 2"},
 		},
 		"one session counts once": {

@@ -84,6 +84,7 @@ func readWith(lex *lexis.Lexicon, r provider.Request, fields []field) *turn {
 			if fields == nil {
 				t.fields = append(t.fields, readFields(text)...)
 			}
+		case provider.PartSummary: // nothing is asked in it, but it may be said again
 		case provider.PartParameters:
 			t.params += text + "\n"
 		case provider.PartRules:

@@ -18,12 +18,12 @@ func (c Connector) Fuzz(f *testing.F) {
 	s := c.Server(Key)
 	body := []byte(`{"stream":true,"stream_options":{"include_usage":true}}`)
 	for _, p := range []Reply{{}, {Calls: []Call{{ID: "a", Name: "x", Args: []string{`{"a":`, `1}`}}, {ID: "b", Name: "y"}}}} {
-		all := ""
+		var all strings.Builder
 		for _, x := range s.vendor.frames(s, body, p.or(false)) {
-			all += x.text
+			all.WriteString(x.text)
 		}
-		f.Add([]byte(all))
-		f.Add([]byte(all[:len(all)/2]))
+		f.Add([]byte(all.String()))
+		f.Add([]byte(all.String()[:len(all.String())/2]))
 	}
 	f.Add([]byte(s.vendor.broken().text))
 	f.Add([]byte("data: null\n\ndata: [DONE]\n\n"))

@@ -78,8 +78,7 @@ func failed(at *url.URL, err error) answer {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &dns) && dns.Timeout():
 		a.reason = "the server did not answer in time"
 	default:
-		var of *url.Error
-		if errors.As(err, &of) {
+		if of, ok := errors.AsType[*url.Error](err); ok {
 			err = of.Err
 		}
 		a.reason = "the server could not be reached: " + err.Error()
@@ -107,7 +106,7 @@ func (w *walk) get(ctx context.Context, at *url.URL) (*http.Response, error) {
 		after, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 		pause := time.Duration(after) * time.Second
 		if !busy || try > 0 || err != nil || after < 0 || after > int(longest/time.Second) {
-			return resp, nil
+			return resp, nil //nolint:nilerr // no wait that can be read: the answer stands as it is
 		}
 		_ = resp.Body.Close()
 		select {

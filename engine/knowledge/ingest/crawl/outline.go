@@ -3,6 +3,7 @@ package crawl
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -35,6 +36,7 @@ func outlined(at *url.URL, page []byte) outline {
 			switch a := atom.Lookup(tag); a {
 			case atom.A, atom.Area, atom.Base, atom.Link, atom.Meta, atom.Input, atom.Iframe, atom.Frame:
 				base = o.tag(a, attributes(z, more), base)
+			default: // says nothing about links
 			}
 		case html.TextToken, html.EndTagToken, html.CommentToken, html.DoctypeToken:
 		}
@@ -55,12 +57,7 @@ func attributes(z *html.Tokenizer, more bool) map[string]string {
 func (o *outline) tag(tag atom.Atom, attr map[string]string, base *url.URL) *url.URL {
 	rel := strings.Fields(strings.ToLower(attr["rel"]))
 	has := func(word string) bool {
-		for _, r := range rel {
-			if r == word {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(rel, word)
 	}
 	switch tag {
 	case atom.Base:

@@ -88,7 +88,7 @@ func (w *walk) plain(ctx context.Context, at *url.URL, limit int64) (body []byte
 		_ = resp.Body.Close()
 		next, err := at.Parse(to)
 		if err != nil || !sameSite(canonical(next), w.start) {
-			return nil, http.StatusNotFound, nil
+			return nil, http.StatusNotFound, nil //nolint:nilerr // leads nowhere: as if there were none
 		}
 		at = canonical(next)
 	}

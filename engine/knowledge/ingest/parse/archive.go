@@ -31,7 +31,7 @@ type archive struct {
 func openArchive(in Input) (*archive, error) {
 	z, err := zip.NewReader(in.At, in.Size)
 	if err != nil {
-		return nil, fmt.Errorf("the archive is damaged or cut off (%v): save the file again and upload it anew: %w", err, fault.Invalid)
+		return nil, fmt.Errorf("the archive is damaged or cut off (%w): save the file again and upload it anew: %w", err, fault.Invalid)
 	}
 	if len(z.File) > maxParts {
 		return nil, fmt.Errorf("the archive has %d parts, a document has fewer than %d: %w", len(z.File), maxParts, fault.Invalid)
@@ -65,7 +65,7 @@ func (a *archive) part(name string) (io.ReadCloser, error) {
 		}
 		r, err := f.Open()
 		if err != nil {
-			return nil, fmt.Errorf("part %q cannot be unpacked (%v): save the file again and upload it anew: %w", name, err, fault.Invalid)
+			return nil, fmt.Errorf("part %q cannot be unpacked (%w): save the file again and upload it anew: %w", name, err, fault.Invalid)
 		}
 		return &unpacking{ReadCloser: r, archive: a, part: f}, nil
 	}
@@ -88,7 +88,7 @@ func (u *unpacking) Read(p []byte) (int, error) {
 		return 0, bomb(u.part.Name)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = fmt.Errorf("part %q is damaged (%v): save the file again and upload it anew: %w", u.part.Name, err, fault.Invalid)
+		err = fmt.Errorf("part %q is damaged (%w): save the file again and upload it anew: %w", u.part.Name, err, fault.Invalid)
 	}
 	return n, err
 }
@@ -108,7 +108,7 @@ func elements(r io.Reader, name string, each func(xml.Token) error) error {
 			if fault.KindOf(err) == fault.Invalid {
 				return err
 			}
-			return fmt.Errorf("part %q is damaged in line %s (%v): save the file again and upload it anew: %w", name, line(d), err, fault.Invalid)
+			return fmt.Errorf("part %q is damaged in line %s (%w): save the file again and upload it anew: %w", name, line(d), err, fault.Invalid)
 		}
 		switch tok.(type) {
 		case xml.Directive:

@@ -33,7 +33,7 @@ func (c writing) reader(r io.Reader) io.Reader {
 func (c writing) text(head []byte) (string, error) {
 	b, err := io.ReadAll(c.reader(bytes.NewReader(head)))
 	if err != nil {
-		return "", fmt.Errorf("the text is not %s (%v): %w", c.name, err, fault.Invalid)
+		return "", fmt.Errorf("the text is not %s (%w): %w", c.name, err, fault.Invalid)
 	}
 	return string(b), nil
 }

@@ -293,6 +293,7 @@ func blocks(tag atom.Atom) bool {
 	case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Aside, atom.Ul, atom.Ol, atom.Li, atom.Dl, atom.Dd,
 		atom.Table, atom.Tr, atom.Td, atom.Th, atom.Blockquote, atom.Pre, atom.Form, atom.Fieldset, atom.Address, atom.Details, atom.Hr, atom.Figure, atom.Figcaption, atom.Body:
 		return true
+	default:
+		return false
 	}
-	return false
 }

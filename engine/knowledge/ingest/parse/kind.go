@@ -83,7 +83,7 @@ func Rows(ctx context.Context, in Input, row func(cells []string) error) error {
 func Sniff(in Input) (Kind, error) {
 	head := make([]byte, min(sniffed, max(in.Size, 0)))
 	n, err := in.At.ReadAt(head, 0)
-	if err != nil && err != io.EOF { //nolint:errorlint // ReaderAt gives io.EOF itself
+	if err != nil && err != io.EOF {
 		return "", fmt.Errorf("read the beginning of the file: %w", err)
 	}
 	head = head[:n]
@@ -106,7 +106,7 @@ func Sniff(in Input) (Kind, error) {
 func office(in Input) (Kind, error) {
 	z, err := zip.NewReader(in.At, in.Size)
 	if err != nil {
-		return "", fmt.Errorf("the archive is damaged or cut off (%v): save the file again and upload it anew: %w", err, fault.Invalid)
+		return "", fmt.Errorf("the archive is damaged or cut off (%w): save the file again and upload it anew: %w", err, fault.Invalid)
 	}
 	parts := map[string]bool{}
 	for _, f := range z.File {
@@ -151,7 +151,7 @@ func contains(r io.Reader, mark []byte) (bool, error) {
 		if keep := len(mark) - 1; len(buf) > keep {
 			buf = append(buf[:0], buf[len(buf)-keep:]...)
 		}
-		if err == io.EOF { //nolint:errorlint // Reader gives io.EOF itself
+		if err == io.EOF {
 			return false, nil
 		}
 		if err != nil {

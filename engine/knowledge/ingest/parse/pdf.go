@@ -132,14 +132,13 @@ func pdfTrouble(ctx context.Context, err error, said string) error {
 	case strings.Contains(said, "Unsupported security handler"), strings.Contains(said, "Couldn't find the '") && strings.Contains(said, "security handler"):
 		return fmt.Errorf("the PDF is protected in a way that is not known: save it without protection and upload it anew: %w", fault.Invalid)
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		if w, ok := exit.Sys().(syscall.WaitStatus); ok && w.Signaled() || strings.Contains(strings.ToLower(said), "out of memory") {
 			return fmt.Errorf("the PDF needs more memory or time to be read than a document may: split it and upload the parts: %w", fault.Invalid)
 		}
 		return fmt.Errorf("the PDF is damaged or cut off: save it again and upload it anew: %w", fault.Invalid)
 	}
-	return fmt.Errorf("pdftotext could not be run (%v): %w", err, fault.Unavailable)
+	return fmt.Errorf("pdftotext could not be run (%w): %w", err, fault.Unavailable)
 }
 
 // bounded keeps the beginning of what a program says.
@@ -166,7 +165,7 @@ func (p *pdf) read(ctx context.Context, in Input) error {
 	c := program(ctx, &said, "pdftotext", "-q", "-enc", "UTF-8", "-eol", "unix", in.Path, "-")
 	out, err := c.StdoutPipe()
 	if err != nil {
-		return fmt.Errorf("pdftotext could not be run (%v): %w", err, fault.Unavailable)
+		return fmt.Errorf("pdftotext could not be run (%w): %w", err, fault.Unavailable)
 	}
 	if err := c.Start(); err != nil {
 		return pdfTrouble(ctx, err, "")

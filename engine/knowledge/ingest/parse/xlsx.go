@@ -82,7 +82,7 @@ func workbook(in Input, read func(*excelize.File) error) (err error) {
 		f, err = excelize.OpenReader(in.reader(), opt)
 	}
 	if err != nil {
-		return fmt.Errorf("the workbook is damaged (%v): save it again and upload it anew: %w", err, fault.Invalid)
+		return fmt.Errorf("the workbook is damaged (%w): save it again and upload it anew: %w", err, fault.Invalid)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	return read(f)
@@ -91,13 +91,13 @@ func workbook(in Input, read func(*excelize.File) error) (err error) {
 func eachRow(ctx context.Context, f *excelize.File, sheet string, row func([]string) error) (err error) {
 	rows, err := f.Rows(sheet)
 	if err != nil {
-		return fmt.Errorf("sheet %q is damaged (%v): save the file again and upload it anew: %w", clip(sheet, 100), err, fault.Invalid)
+		return fmt.Errorf("sheet %q is damaged (%w): save the file again and upload it anew: %w", clip(sheet, 100), err, fault.Invalid)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for n := 1; rows.Next(); n++ {
 		cells, err := rows.Columns()
 		if err != nil {
-			return fmt.Errorf("sheet %q, row %d is damaged (%v): %w", clip(sheet, 100), n, err, fault.Invalid)
+			return fmt.Errorf("sheet %q, row %d is damaged (%w): %w", clip(sheet, 100), n, err, fault.Invalid)
 		}
 		if len(cells) > maxColumns {
 			return fmt.Errorf("sheet %q, row %d has more than %d columns: %w", clip(sheet, 100), n, maxColumns, fault.Invalid)
@@ -110,7 +110,7 @@ func eachRow(ctx context.Context, f *excelize.File, sheet string, row func([]str
 		}
 	}
 	if err := rows.Error(); err != nil {
-		return fmt.Errorf("sheet %q is damaged (%v): %w", clip(sheet, 100), err, fault.Invalid)
+		return fmt.Errorf("sheet %q is damaged (%w): %w", clip(sheet, 100), err, fault.Invalid)
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func jsonLines(body []byte) ([]line, error) {
 		} `json:"events"`
 	}
 	if err := json.Unmarshal(body, &doc); err != nil {
-		return nil, fmt.Errorf("they are damaged (%v): %w", err, fault.Unavailable)
+		return nil, fmt.Errorf("they are damaged (%w): %w", err, fault.Unavailable)
 	}
 	var out []line
 	for _, e := range doc.Events {
@@ -98,7 +98,7 @@ func xmlLines(body []byte) ([]line, error) {
 		tok, err := d.Token()
 		if err != nil {
 			if len(out) == 0 && d.InputOffset() < int64(len(body)) {
-				return nil, fmt.Errorf("they are damaged (%v): %w", err, fault.Unavailable)
+				return nil, fmt.Errorf("they are damaged (%w): %w", err, fault.Unavailable)
 			}
 			return out, nil
 		}

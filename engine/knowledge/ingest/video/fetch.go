@@ -73,8 +73,7 @@ func (s *Source) get(ctx context.Context, at *url.URL) (*http.Response, error) {
 
 // cause is an error without the address, which may hold what signs it.
 func cause(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

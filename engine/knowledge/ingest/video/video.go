@@ -335,7 +335,7 @@ func embedded(page []byte, variable string, into any) error {
 			continue
 		}
 		if err := json.NewDecoder(strings.NewReader(value)).Decode(into); err != nil {
-			return fmt.Errorf("the page was not understood: %s is damaged (%v): %w", variable, err, fault.Unavailable)
+			return fmt.Errorf("the page was not understood: %s is damaged (%w): %w", variable, err, fault.Unavailable)
 		}
 		return nil
 	}
