@@ -26,7 +26,7 @@ func (s *Shelf) Encode() []byte {
 	out = text(out, s.label.Source)
 	out = binary.AppendUvarint(out, s.label.Revision)
 	out = text(out, s.label.Model)
-	out = binary.AppendUvarint(out, uint64(s.dim)) //nolint:gosec // 0 to MaxDim
+	out = binary.AppendUvarint(out, uint64(s.dim))
 	out = binary.AppendUvarint(out, uint64(len(s.sources)))
 	for _, one := range s.sources {
 		for _, t := range []string{one.ID, string(one.Kind), one.Title, one.Question, one.Text} {
@@ -37,7 +37,7 @@ func (s *Shelf) Encode() []byte {
 	for _, v := range s.vectors {
 		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v.step))
 		for _, n := range v.numbers {
-			out = append(out, byte(n)) //nolint:gosec // its bits are what is kept
+			out = append(out, byte(n))
 		}
 	}
 	sum := sha256.Sum256(out)
@@ -74,7 +74,7 @@ func Decode(raw []byte) (*Shelf, error) {
 	}
 	r := reader{rest: body[len(mark):]}
 	s := &Shelf{label: Label{Source: r.text(), Revision: r.number(math.MaxUint64), Model: r.text()}}
-	s.dim = int(r.number(MaxDim)) //nolint:gosec // at most MaxDim
+	s.dim = int(r.number(MaxDim))
 	for range r.number(uint64(len(r.rest))) {
 		s.sources = append(s.sources, knowledge.Source{
 			ID: r.text(), Kind: knowledge.Kind(r.text()), Title: r.text(), Question: r.text(), Text: r.text(),
@@ -133,7 +133,7 @@ func (r *reader) bytes(n uint64) []byte {
 func (r *reader) text() string { return string(r.bytes(r.number(math.MaxUint64))) }
 
 func (r *reader) vector(dim int) vector {
-	step, numbers := r.bytes(stepSize), r.bytes(uint64(dim)) //nolint:gosec // 0 to MaxDim
+	step, numbers := r.bytes(stepSize), r.bytes(uint64(dim))
 	if r.short {
 		return vector{}
 	}
@@ -142,7 +142,7 @@ func (r *reader) vector(dim int) vector {
 		r.short = true
 	}
 	for i, b := range numbers {
-		v.numbers[i] = int8(b) //nolint:gosec // its bits are what was kept
+		v.numbers[i] = int8(b)
 	}
 	return v
 }

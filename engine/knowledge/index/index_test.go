@@ -19,7 +19,7 @@ import (
 
 var lexicon = sync.OnceValue(lexis.New)
 
-var letters = grams{dim: 256} //nolint:gochecknoglobals // never changes
+var letters = grams{dim: 256}
 
 func searching() *Index {
 	return New(Options{Lexicon: lexicon(), Local: letters})
@@ -257,7 +257,7 @@ func TestOnlyNewPassagesAreEmbedded(t *testing.T) {
 
 func TestEmbeddersThatFail(t *testing.T) {
 	nan := make([]float32, 256)
-	nan[3] = float32(rand.NewZipf(rand.New(rand.NewPCG(1, 1)), 2, 1, 1).Uint64()) //nolint:gosec // any number
+	nan[3] = float32(rand.NewZipf(rand.New(rand.NewPCG(1, 1)), 2, 1, 1).Uint64())
 	nan[4] /= nan[5]
 	sources := []knowledge.Source{faq("a", "A?", "A."), faq("b", "B?", "B.")}
 	for name, tt := range map[string]struct {

@@ -199,7 +199,7 @@ func keep(ctx context.Context, opt Options, j job, file string) (err error) {
 
 // untilDone stops reading when the context ends.
 type untilDone struct {
-	ctx context.Context //nolint:containedctx // lives as long as the copy
+	ctx context.Context
 	r   io.Reader
 }
 

@@ -22,7 +22,7 @@ type told struct {
 
 func (s *told) apply(events []event.Event) {
 	for _, b := range events {
-		e := event.Envelope{Seq: s.Seq + 1, Time: time.Unix(int64(s.Seq), 0), Body: b} //nolint:gosec // small
+		e := event.Envelope{Seq: s.Seq + 1, Time: time.Unix(int64(s.Seq), 0), Body: b}
 		s.log = append(s.log, e)
 		s.Apply(e)
 	}

@@ -131,7 +131,7 @@ func (n Node) scalar() []byte {
 
 // text cannot fail: a text that is no UTF-8 gets replacement characters.
 func text(s string) []byte {
-	b, _ := json.Marshal(s) //nolint:errcheck,errchkjson // see above
+	b, _ := json.Marshal(s)
 	return b
 }
 

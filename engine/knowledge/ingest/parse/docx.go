@@ -110,7 +110,7 @@ func (a *archive) headings() (map[string]int, error) {
 // docx is where in the document we are.
 type docx struct {
 	builder
-	ctx      context.Context //nolint:containedctx // lives as long as the walk
+	ctx      context.Context
 	levels   map[string]int
 	text     strings.Builder // of the paragraph
 	style    string
