@@ -68,7 +68,7 @@ func write(passages, pairs, unanswerable int) (corpus, error) {
 	if err := yaml.Unmarshal(grammarFile, &a.grammar); err != nil {
 		return corpus{}, fmt.Errorf("bench retrieval: the grammar cannot be read: %w: %w", err, fault.Bug)
 	}
-	a.rng = rand.New(rand.NewPCG(2026, 11)) //nolint:gosec // the same library every time
+	a.rng = rand.New(rand.NewPCG(2026, 11))
 	var c corpus
 	var things []string
 	var can []pair

@@ -118,7 +118,7 @@ func (f *fold) take(e event.Envelope) error {
 		if h := f.sessions[e.Stream.ID]; h != nil {
 			h.talk(e.Body)
 		}
-	case event.AgentStream, event.TenantStream:
+	case event.AgentStream, event.TenantStream, event.SourceStream:
 	}
 	return nil
 }

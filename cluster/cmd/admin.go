@@ -61,7 +61,8 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader) (i
 		case http.StatusConflict:
 			kind = fault.Conflict
 		}
-		return nil, fmt.Errorf("%s: %w", strings.TrimSpace(string(text)), kind)
+		said := strings.TrimSuffix(strings.TrimSpace(string(text)), ": "+kind.Error())
+		return nil, fmt.Errorf("%s: %w", said, kind)
 	}
 	return resp.Body, nil
 }

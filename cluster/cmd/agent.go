@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -28,10 +29,11 @@ type agentCmd struct {
 	Diff      agentDiffCmd      `cmd:"" help:"Show what changed between two revisions."`
 	Restore   agentRestoreCmd   `cmd:"" help:"Make a new revision of an old one."`
 	Start     agentStartCmd     `cmd:"" help:"Let an agent answer."`
-	Stop      agentStopCmd      `cmd:"" help:"Let an agent answer no more; running conversations go on."`
+	Stop      agentStopCmd      `cmd:"" help:"Let an agent answer no more; its conversations wait until it is started."`
 	Export    agentExportCmd    `cmd:"" help:"Write an agent with all it names into a sealed file; the key is shown once."`
 	Import    agentImportCmd    `cmd:"" help:"Make an agent of an export."`
 	Copy      agentCopyCmd      `cmd:"" help:"Make another agent out of one."`
+	Models    agentModelsCmd    `cmd:"" help:"Show how the models do that agents name."`
 	Wizard    agentWizardCmd    `cmd:"" help:"Make an agent of a template and a file of answers."`
 }
 
@@ -106,6 +108,24 @@ func (agentListCmd) Run(ctx context.Context, e *Env) error {
 	return nil
 }
 
+type agentModelsCmd struct{}
+
+// Run implements the command.
+func (agentModelsCmd) Run(ctx context.Context, e *Env) error {
+	var list []node.ModelHealth
+	if err := e.ask(ctx, "/models", &list); err != nil {
+		return err
+	}
+	e.printf("%-18s %-28s %-9s %-19s %s\n", "PROVIDER", "MODEL", "STATE", "SINCE", "REASON")
+	for _, m := range list {
+		e.printf("%-18s %-28s %-9s %-19s %s\n", m.Provider, m.Model, m.State, m.Since.Local().Format("2006-01-02 15:04:05"), m.Reason)
+	}
+	if len(list) == 0 {
+		e.printf("no agent names a model outside of this program\n")
+	}
+	return nil
+}
+
 // ask reads from the running server.
 func (e *Env) ask(ctx context.Context, path string, into any) error {
 	c, err := e.settings()
@@ -113,7 +133,7 @@ func (e *Env) ask(ctx context.Context, path string, into any) error {
 		return err
 	}
 	body, err := dial(c.Data).do(ctx, http.MethodGet, path, nil)
-	if err == errNoServer { //nolint:errorlint // do returns it bare
+	if errors.Is(err, errNoServer) {
 		return fmt.Errorf("no server runs on %s: start one with flametree serve: %w", c.Data, fault.Unavailable)
 	}
 	if err != nil {
@@ -129,7 +149,11 @@ func (e *Env) tell(ctx context.Context, path string, send, into any) error {
 	if err != nil {
 		return err
 	}
-	return dial(c.Data).post(ctx, path, send, into)
+	err = dial(c.Data).post(ctx, path, send, into)
+	if errors.Is(err, errNoServer) {
+		return fmt.Errorf("no server runs on %s: start one with flametree serve: %w", c.Data, fault.Unavailable)
+	}
+	return err
 }
 
 func (e *Env) kept(k node.Kept) {
@@ -354,6 +378,7 @@ func (a *agentCopyCmd) Run(ctx context.Context, e *Env) error {
 		return err
 	}
 	e.kept(k)
+	e.printf("it is stopped: look at it, then flametree agent start %s\n", k.ID)
 	return nil
 }
 
@@ -388,6 +413,11 @@ func (a *agentWizardCmd) Run(ctx context.Context, e *Env) error {
 }
 
 func (a *agentWizardCmd) show(e *Env) error {
+	if a.Template != "" {
+		if _, err := wizard.Find(wizard.Template(a.Template)); err != nil {
+			return err
+		}
+	}
 	for _, f := range wizard.Templates() {
 		if a.Template != "" && string(f.Template) != a.Template {
 			continue

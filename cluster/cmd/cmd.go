@@ -19,6 +19,7 @@ import (
 
 	"flametree/cluster/config"
 	"flametree/engine/fault"
+	"flametree/engine/knowledge/ingest"
 )
 
 // Exit codes of the program.
@@ -42,21 +43,26 @@ type cli struct {
 	Data       *string `help:"Folder of everything that is kept (default ./data)."`
 	LogLevel   *string `name:"log" help:"Least level that is logged: debug info warn error."`
 
-	Serve    serveCmd    `cmd:"" help:"Answer calls and chats."`
-	Demo     demoCmd     `cmd:"" help:"Call the demo agent over real SIP and RTP and show what was said and how long each part took."`
-	Agent    agentCmd    `cmd:"" help:"Agents: check, try, save, publish, export, import."`
-	Replay   replayCmd   `cmd:"" help:"Decide a recorded conversation again from its inputs and compare."`
-	Sessions sessionsCmd `cmd:"" help:"Conversations."`
-	Calls    callsCmd    `cmd:"" help:"Running calls."`
-	Journal  journalCmd  `cmd:"" help:"The journal."`
-	Doctor   doctorCmd   `cmd:"" help:"Check what this machine has of what flametree needs."`
-	Config   configCmd   `cmd:"" help:"Settings."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
-	Caller   callerCmd   `cmd:"" hidden:"" help:"The caller of demo and bench, in a process of its own."`
+	Serve     serveCmd     `cmd:"" help:"Answer calls and chats."`
+	Demo      demoCmd      `cmd:"" help:"Call the demo agent over real SIP and RTP and show what was said and how long each part took."`
+	Agent     agentCmd     `cmd:"" help:"Agents: check, try, save, publish, export, import."`
+	Tool      toolCmd      `cmd:"" help:"Tool groups: look at one, try its tools."`
+	Knowledge knowledgeCmd `cmd:"" help:"What agents know: add sources, index, connect, search, unanswered questions."`
+	Replay    replayCmd    `cmd:"" help:"Decide a recorded conversation again from its inputs and compare."`
+	Sessions  sessionsCmd  `cmd:"" help:"Conversations."`
+	Calls     callsCmd     `cmd:"" help:"Running calls."`
+	Journal   journalCmd   `cmd:"" help:"The journal."`
+	Doctor    doctorCmd    `cmd:"" help:"Check what this machine has of what flametree needs."`
+	Config    configCmd    `cmd:"" help:"Settings."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Caller    callerCmd    `cmd:"" hidden:"" help:"The caller of demo and bench, in a process of its own."`
 }
 
 // Main runs one command and returns the exit code.
 func Main(args []string, in io.Reader, out, errs io.Writer) int {
+	if len(args) > 0 && args[0] == ingest.Command { // the child that reads files limits itself first of all
+		return ingest.Main(args[1:], in, out)
+	}
 	var c cli
 	code := -1
 	parser, err := kong.New(&c, kong.Name("flametree"), kong.Writers(out, errs), kong.Exit(func(n int) { code = n }),

@@ -47,6 +47,7 @@ func startAdmin(n *Node) (*admin, error) {
 	mux.HandleFunc("GET /journal", a.tail)
 	mux.HandleFunc("POST /checkpoint", a.checkpoint)
 	a.agentRoutes(mux)
+	a.knowledgeRoutes(mux)
 	a.srv = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		defer close(a.done)

@@ -69,6 +69,7 @@ const maxAdmin = 100 << 20
 
 func (a *admin) agentRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /agents", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.node.AgentList(), nil) })
+	mux.HandleFunc("GET /models", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.node.casting.models.health(), nil) })
 	mux.HandleFunc("GET /agents/{agent}", func(w http.ResponseWriter, r *http.Request) {
 		v, err := a.node.AgentShow(r.Context(), r.PathValue("agent"))
 		answer(w, v, err)

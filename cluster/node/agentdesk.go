@@ -127,20 +127,20 @@ func (n *Node) AgentDiff(ctx context.Context, what string, from, to uint64) ([]a
 // one that has the file's name; there may be none: then it is made and started.
 func (n *Node) AgentSave(ctx context.Context, what string, f AgentFile) (Kept, error) {
 	spec, warnings, err := agent.Parse(f.Text)
-	if err != nil && what == "" {
-		return Kept{}, err
-	}
 	if what == "" {
-		what = spec.Name
+		what = called(f.Text, spec)
+	}
+	if err != nil && (what == "" || len(f.Text) > agent.MaxBytes) {
+		return Kept{}, err
 	}
 	a, old, found := n.agentState(ctx, what)
 	if err != nil { // an agent that is there keeps the text as a draft
 		if found != nil {
 			return Kept{}, err
 		}
-		msg := &actors.Configure{File: string(f.Text), Fault: err.Error()}
+		msg := &actors.Configure{File: string(f.Text), Fault: plainly(err)}
 		_, err = ask[*agent.State](ctx, n.dir, actors.ID{Kind: event.AgentStream, Tenant: a.Tenant, Name: a.ID}, msg)
-		return Kept{}, err
+		return Kept{}, drafted(err, old)
 	}
 	out := Kept{ID: a.ID, Name: spec.Name}
 	for _, w := range warnings {
@@ -163,10 +163,45 @@ func (n *Node) AgentSave(ctx context.Context, what string, f AgentFile) (Kept, e
 		msg.Create = &event.AgentCreated{Name: spec.Name, Alias: spec.Alias, TokenHash: agent.TokenHash(out.Token)}
 		msg.Run = &run
 	}
-	if err := n.prepare(ctx, t, msg, f.Folder, spec, old); err != nil {
+	if err := n.prepare(ctx, msg, standing{tenant: t, folder: f.Folder, old: old}, spec); err != nil {
 		return Kept{}, err
 	}
-	return n.send(ctx, t, out, msg)
+	kept, err := n.send(ctx, t, out, msg)
+	if msg.Fault != "" {
+		return Kept{}, drafted(err, old)
+	}
+	return kept, err
+}
+
+// called is the name that a file gives its agent. One that cannot be read at
+// all may still show it, on a line of its own.
+func called(file []byte, spec *agent.Spec) string {
+	if spec != nil {
+		return spec.Name
+	}
+	for line := range strings.Lines(string(file[:min(len(file), agent.MaxBytes)])) {
+		if name, ok := strings.CutPrefix(line, "name:"); ok {
+			return strings.Trim(strings.TrimSpace(name), `"'`)
+		}
+	}
+	return ""
+}
+
+// plainly is an error without the name of its kind, for texts that are kept.
+func plainly(err error) string {
+	return strings.TrimSuffix(err.Error(), ": "+fault.KindOf(err).Error())
+}
+
+// drafted tells what became of a file that could not be used.
+func drafted(err error, s agent.State) error {
+	if fault.KindOf(err) != fault.Invalid {
+		return err
+	}
+	force := "the agent has no revision yet"
+	if s.Live > 0 {
+		force = fmt.Sprintf("revision %d stays in force", s.Live)
+	}
+	return fmt.Errorf("%s\nthe file is kept as a draft of %q; %s: %w", plainly(err), s.Name, force, fault.Invalid)
 }
 
 func newToken() (string, error) {
@@ -183,8 +218,16 @@ func (n *Node) send(ctx context.Context, t tenant.ID, out Kept, msg *actors.Conf
 	}
 	out.Name, out.Revision, out.Live = s.Name, s.Latest(), s.Live
 	if s.Live > 0 {
+		notes, err := n.adopt(ctx, t, out.ID, s)
+		if err != nil {
+			return out, err
+		}
+		out.Notes = append(out.Notes, notes...)
 		if _, err := n.casting.Cast(ctx, t, out.ID, s.Live); err != nil {
 			return out, err
+		}
+		for _, l := range n.casting.lacks(t, out.ID, s.Live) {
+			out.Notes = append(out.Notes, "it goes without a server for now: "+l)
 		}
 	}
 	return out, n.caughtUp(ctx)

@@ -143,11 +143,19 @@ func (n *Node) configure(ctx context.Context, t tenant.ID, spec *agent.Spec, f A
 			return err
 		}
 	}
-	if err := n.prepare(ctx, t, msg, f.Folder, spec, old); err != nil {
+	if err := n.prepare(ctx, msg, standing{tenant: t, folder: f.Folder, old: old}, spec); err != nil {
 		return err
 	}
-	if _, err := ask[*agent.State](ctx, n.dir, actors.ID{Kind: event.AgentStream, Tenant: t, Name: a.ID}, msg); err != nil {
+	s, err := ask[*agent.State](ctx, n.dir, actors.ID{Kind: event.AgentStream, Tenant: t, Name: a.ID}, msg)
+	if err != nil {
 		return err
+	}
+	notes, err := n.adopt(ctx, t, a.ID, s)
+	if err != nil {
+		return err
+	}
+	for _, note := range notes {
+		n.log.Warn("agent file", "err", note, "agent", a.ID)
 	}
 	// The index is built before anybody writes, the vocabulary before anybody calls.
 	cast, err := n.casting.Cast(ctx, t, a.ID, 0)
@@ -164,10 +172,18 @@ func (n *Node) configure(ctx context.Context, t tenant.ID, spec *agent.Spec, f A
 	return nil
 }
 
+// standing is where a file stands and what its agent was before it.
+type standing struct {
+	tenant tenant.ID
+	folder string
+	old    agent.State
+}
+
 // prepare keeps what a file names by path and looks whether the agent can run
 // with it. A file that cannot be used becomes a draft of an agent that is there
 // already, and its fault is what the sender of msg gets.
-func (n *Node) prepare(ctx context.Context, t tenant.ID, msg *actors.Configure, folder string, spec *agent.Spec, old agent.State) error {
+func (n *Node) prepare(ctx context.Context, msg *actors.Configure, of standing, spec *agent.Spec) error {
+	t, folder, old := of.tenant, of.folder, of.old
 	var pinned []event.Pair
 	if was, ok := old.Revision(old.Latest()); ok {
 		pinned = was.Pins
@@ -177,11 +193,22 @@ func (n *Node) prepare(ctx context.Context, t tenant.ID, msg *actors.Configure, 
 		msg.Pins = pins
 		err = n.casting.examine(ctx, t, msg.File, pins)
 	}
-	if err != nil && old.Seq > 0 && fault.KindOf(err) == fault.Invalid {
-		msg.Fault = err.Error()
+	if err != nil && old.Seq > 0 && theFiles(err) {
+		msg.Fault = plainly(err)
 		return nil
 	}
 	return err
+}
+
+// theFiles reports whether an error is one of a file and what it names: trying
+// again with the same one gives the same.
+func theFiles(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.NotFound, fault.Conflict, fault.Exhausted, fault.Denied:
+		return true
+	case fault.Unavailable, fault.Cancelled, fault.Bug:
+	}
+	return false
 }
 
 // tenant finds the tenant that files go to, or makes it.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,7 +15,6 @@ import (
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/guard"
-	"flametree/engine/knowledge"
 	"flametree/engine/knowledge/lexis"
 	"flametree/engine/provider"
 	"flametree/engine/tenant"
@@ -36,6 +36,8 @@ type casting struct {
 	providers Providers
 	models    *connectors
 	tools     *toolbox
+	library   *librarian
+	retry     time.Duration // 0 = retryMissing
 
 	lexicon func() *lexis.Lexicon // one for all agents
 
@@ -52,6 +54,7 @@ type castKey struct {
 type castEntry struct {
 	once  sync.Once
 	cast  *actors.Cast
+	lacks []string // servers that were missing, and why
 	err   error
 	until time.Time // a server was missing: looked for again then; zero = never
 }
@@ -82,7 +85,7 @@ func (c *casting) Cast(ctx context.Context, t tenant.ID, id string, revision uin
 			state, e.err = c.read(ctx, t, id)
 		}
 		if e.err == nil {
-			e.cast, e.until, e.err = c.compile(ctx, k, state)
+			e.err = c.compile(ctx, k, state, e)
 		}
 	})
 	if e.err != nil { // let the next one try again
@@ -109,23 +112,40 @@ func (c *casting) read(ctx context.Context, t tenant.ID, id string) (agent.State
 	return s, nil
 }
 
-// retryMissing is how long an agent goes without a server that did not answer.
+// retryMissing is how long an agent goes without a server that did not answer,
+// where Options say nothing else.
 const retryMissing = 30 * time.Second
 
-func (c *casting) compile(ctx context.Context, of castKey, s agent.State) (cast *actors.Cast, until time.Time, err error) {
+func (c *casting) compile(ctx context.Context, of castKey, s agent.State, e *castEntry) error {
 	saved, ok := s.Revision(of.revision)
 	if !ok {
-		return nil, until, fmt.Errorf("agent %q has no revision %d: %w", of.agent, of.revision, fault.NotFound)
+		return fmt.Errorf("agent %q has no revision %d: %w", of.agent, of.revision, fault.NotFound)
 	}
 	cast, k, err := c.make(ctx, of, saved.File, saved.Pins)
 	if err != nil {
-		return nil, until, fmt.Errorf("agent %q revision %d: %w", of.agent, of.revision, err)
+		return fmt.Errorf("agent %q revision %d: %w", of.agent, of.revision, err)
 	}
+	e.cast = cast
 	if len(k.missing) > 0 {
 		c.tools.log.Warn("an agent goes without some of its tools", "agent", of.agent, "err", k.outlines())
-		until = time.Now().Add(retryMissing)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		e.until = time.Now().Add(cmp.Or(c.retry, retryMissing))
+		for _, m := range k.missing {
+			e.lacks = append(e.lacks, m.Error())
+		}
 	}
-	return cast, until, nil
+	return nil
+}
+
+// lacks tells which servers an agent goes without for now, and why.
+func (c *casting) lacks(t tenant.ID, id string, revision uint64) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.casts[castKey{tenant: t, agent: id, revision: revision}]; e != nil {
+		return e.lacks
+	}
+	return nil
 }
 
 // make puts together all that plays a part in conversations with a file.
@@ -143,7 +163,11 @@ func (c *casting) make(ctx context.Context, of castKey, file string, pins []even
 	if rev, err = c.guarded(rev); err != nil {
 		return nil, k, err
 	}
-	cast := &actors.Cast{Revision: rev, Knowledge: knowledge.Build(spec.Sources()), Hints: rev.Hints(), Hands: k.hands}
+	cast := &actors.Cast{Revision: c.library.prompted(rev, of), Hints: rev.Hints(), Hands: k.hands}
+	if cast.Goods, err = c.library.goodsOf(ctx, spec, pins); err != nil {
+		return nil, k, err
+	}
+	cast.Knowledge = c.library.retriever(ctx, of.tenant, of.agent, spec)
 	if cast.Thinks, err = c.models.model(spec); err != nil {
 		return nil, k, err
 	}
@@ -156,6 +180,24 @@ func (c *casting) make(ctx context.Context, of castKey, file string, pins []even
 	return cast, k, nil
 }
 
+// secretsOf are the values of the secret variables of an agent and its groups.
+func secretsOf(s *agent.Spec) []string {
+	var out []string
+	for _, p := range s.Env {
+		if s.Secret(p.Key) {
+			out = append(out, p.Value)
+		}
+	}
+	for _, g := range s.ToolGroups {
+		for _, p := range g.Env {
+			if slices.Contains(g.Secrets, p.Key) {
+				out = append(out, p.Value)
+			}
+		}
+	}
+	return out
+}
+
 // guarded gives a revision its guardrails and what is always on.
 func (c *casting) guarded(rev *agent.Revision) (*agent.Revision, error) {
 	report := located.NewReport("file")
@@ -163,19 +205,7 @@ func (c *casting) guarded(rev *agent.Revision) (*agent.Revision, error) {
 	if err := report.Err(); err != nil {
 		return nil, err
 	}
-	var secrets []string
-	for _, p := range rev.Spec.Env {
-		if rev.Spec.Secret(p.Key) {
-			secrets = append(secrets, p.Value)
-		}
-	}
-	for _, g := range rev.Spec.ToolGroups {
-		for _, p := range g.Env {
-			if slices.Contains(g.Secrets, p.Key) {
-				secrets = append(secrets, p.Value)
-			}
-		}
-	}
+	secrets := secretsOf(rev.Spec)
 	for _, m := range append([]agent.Model{rev.Spec.LLM, rev.Spec.STT, rev.Spec.TTS, rev.Spec.Embedder}, rev.Spec.LLM.Fallback...) {
 		if key := c.models.key(rev.Spec, m.KeyEnv); key != "" {
 			secrets = append(secrets, key)

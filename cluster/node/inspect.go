@@ -12,6 +12,7 @@ import (
 	"flametree/engine/agent"
 	"flametree/engine/fault"
 	"flametree/engine/guard"
+	"flametree/engine/tool/mcp"
 	"flametree/engine/tool/openapi"
 	"flametree/engine/tool/python"
 	"flametree/engine/workflow/located"
@@ -91,31 +92,40 @@ func (i *inspector) groups() {
 
 func (i *inspector) documents() {
 	i.unsure = i.unsure || len(i.spec.MCP) > 0
+	for _, m := range i.spec.MCP {
+		if m.Transport == string(mcp.Stdio) {
+			i.faults = append(i.faults, reachable(mcp.Server{Name: m.Name, Transport: mcp.Stdio}))
+		}
+	}
 	for _, o := range i.spec.OpenAPI {
 		if web(o.Document) {
 			i.unsure = true
 			continue
 		}
-		text, err := readFile(context.Background(), i.path(o.Document))
-		if err == nil {
-			var r interface{ Close() error }
-			run, warnings, bad := openapi.New(openapi.Options{Name: o.Name, Document: text, Operations: o.Operations, BaseURL: o.BaseURL})
-			if err = bad; err == nil {
-				r = run
-				for _, t := range run.Tools() {
-					i.tools = append(i.tools, t.Name)
-				}
-				_ = r.Close()
-			}
-			for _, w := range warnings {
-				i.notes = append(i.notes, o.Document+": "+w)
-			}
-		}
-		if err != nil {
+		if err := i.document(o); err != nil {
 			i.unsure = true
 			i.faults = append(i.faults, fmt.Errorf("openapi %s: %w", o.Document, err))
 		}
 	}
+}
+
+// document reads one OpenAPI document for the tools it makes.
+func (i *inspector) document(o agent.OpenAPI) error {
+	text, err := readFile(context.Background(), i.path(o.Document))
+	if err != nil {
+		return err
+	}
+	run, warnings, err := openapi.New(openapi.Options{Name: o.Name, Document: text, Operations: o.Operations, BaseURL: o.BaseURL})
+	for _, w := range warnings {
+		i.notes = append(i.notes, o.Document+": "+w)
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range run.Tools() {
+		i.tools = append(i.tools, t.Name)
+	}
+	return run.Close()
 }
 
 func (i *inspector) files() {

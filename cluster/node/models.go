@@ -8,11 +8,13 @@ import (
 	"iter"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"flametree/engine/agent"
+	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/provider"
 	"flametree/engine/provider/anthropic"
@@ -22,7 +24,8 @@ import (
 )
 
 // textFirstToken is how long a written reply waits for the first word of a
-// model before the next one is asked.
+// model before the next one is asked, where the agent's file does not set
+// LLM_FIRST_TOKEN_TIMEOUT_MS itself.
 const textFirstToken = 10 * time.Second
 
 // connectors make the models that agents name. All agents that use one model
@@ -31,6 +34,7 @@ type connectors struct {
 	known  Providers
 	out    *http.Client
 	secret func(string) string
+	watch  func(*policy.Health) // probes a model while the node lives
 
 	mu    sync.Mutex
 	lines map[[32]byte]*connector
@@ -39,6 +43,7 @@ type connectors struct {
 // connector is one model with its policies.
 type connector struct {
 	name   string
+	asks   string // the model's own name
 	model  provider.Completer
 	health *policy.Health // nil for what runs inside the program
 }
@@ -60,7 +65,11 @@ func (c *connectors) model(s *agent.Spec) (provider.Completer, error) {
 	if len(list) == 1 && (s.LLM.Provider == "" || c.known.Completers[s.LLM.Provider] != nil) {
 		return list[0].Completer, nil
 	}
-	return chain{list: list, voice: s.Settings.FirstToken}, nil
+	out := chain{list: list, voice: s.Settings.FirstToken, text: textFirstToken}
+	if slices.ContainsFunc(s.Env, func(p event.Pair) bool { return p.Key == "LLM_FIRST_TOKEN_TIMEOUT_MS" && p.Value != "" }) {
+		out.text = s.Settings.FirstToken
+	}
+	return out, nil
 }
 
 // key finds the value of the variable that a file names: the agent's own, else
@@ -99,7 +108,7 @@ func (c *connectors) line(s *agent.Spec, m agent.Model) (*connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &connector{name: name, health: policy.NewHealth(policy.HealthOptions{Probe: policy.Ping(bare)})}
+	l := &connector{name: name, asks: m.Model, health: policy.NewHealth(policy.HealthOptions{Probe: policy.Ping(bare)})}
 	budget := policy.NewBudget(policy.BudgetOptions{})
 	guarded := policy.NewBreaker(policy.BreakerOptions{}).Completer(l.health.Completer(bare))
 	hedged := policy.Hedge(guarded, policy.HedgeOptions{Budget: budget})
@@ -108,6 +117,9 @@ func (c *connectors) line(s *agent.Spec, m agent.Model) (*connector, error) {
 		c.lines = make(map[[32]byte]*connector)
 	}
 	c.lines[id] = l
+	if c.watch != nil {
+		c.watch(l.health)
+	}
 	return l, nil
 }
 
@@ -132,8 +144,8 @@ func (c *connectors) vendor(name string, m agent.Model, key string) (provider.Co
 
 // chain asks an agent's models in their order, and tells who was asked.
 type chain struct {
-	list  []policy.Candidate
-	voice time.Duration
+	list        []policy.Candidate
+	voice, text time.Duration // to the first word
 }
 
 // Complete implements provider.Completer.
@@ -148,7 +160,7 @@ func (c chain) Complete(ctx context.Context, r provider.Request) iter.Seq2[provi
 			}
 			list[i] = policy.Candidate{Name: k.Name, Model: k.Model, Completer: recorded{inner: k.Completer, name: k.Name, model: model, log: log}}
 		}
-		first := textFirstToken
+		first := c.text
 		if r.Voice {
 			first = c.voice
 		}
@@ -225,13 +237,24 @@ func reason(err error) string {
 	return string(fault.KindOf(err)) + ": " + err.Error()
 }
 
-// health reports how the models do that were used so far.
-func (c *connectors) health() map[string]policy.Report {
+// ModelHealth is how a model that was named by an agent does.
+type ModelHealth struct {
+	Provider string    `json:"provider"`
+	Model    string    `json:"model"`
+	State    string    `json:"state"` // ok degraded failed
+	Reason   string    `json:"reason,omitempty"`
+	Since    time.Time `json:"since"`
+}
+
+// health reports how the models do that agents name.
+func (c *connectors) health() []ModelHealth {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := make(map[string]policy.Report, len(c.lines))
+	out := []ModelHealth{}
 	for _, l := range c.lines {
-		out[l.name] = l.health.Report()
+		r := l.health.Report()
+		out = append(out, ModelHealth{Provider: l.name, Model: l.asks, State: string(r.State), Reason: r.Reason, Since: r.Since})
 	}
+	slices.SortFunc(out, func(a, b ModelHealth) int { return strings.Compare(a.Provider+a.Model, b.Provider+b.Model) })
 	return out
 }

@@ -27,6 +27,7 @@ import (
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/knowledge/lexis"
+	"flametree/engine/provider/policy"
 	"flametree/engine/tool/python"
 	"flametree/gateway/egress"
 	"flametree/gateway/httpd"
@@ -45,7 +46,8 @@ type Options struct {
 	Demo      bool                                // the page at / may chat without a token
 	Version   string
 	Log       *slog.Logger
-	Fatal     func(error) // the journal cannot go on; called once, from any goroutine
+	Retry     time.Duration // how long an agent goes without an MCP server that did not answer; 0 = 30 s
+	Fatal     func(error)   // the journal cannot go on; called once, from any goroutine
 }
 
 // Node is a running process. Make it with Start and end it with Stop.
@@ -56,6 +58,7 @@ type Node struct {
 	blobs   *blob.Store
 	model   *readmodel.Model
 	casting *casting
+	library *librarian
 	egress  *egress.Guard
 	kv      *kv.Store
 	tools   *toolbox
@@ -151,6 +154,7 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	if err := n.startTools(providers); err != nil {
 		return err
 	}
+	n.casting.retry = opt.Retry
 	deps := actors.Deps{
 		Journal: n.journal, Casting: n.casting, Census: n.model, NewID: n.newID, Idle: n.cfg.SessionIdle, Log: n.log,
 	}
@@ -158,7 +162,8 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	late := &lateDirectory{}
 	deps.Dir = late
 	calls := actors.CallDeps{Deps: deps, Recorders: recorders{n}}
-	n.member = member.Start(member.Options{Kinds: actors.Kinds(deps, calls), Log: n.log})
+	kinds := actors.WithSources(actors.Kinds(deps, calls), deps, n.library)
+	n.member = member.Start(member.Options{Kinds: kinds, Log: n.log})
 	late.Directory = n.member
 	n.dir = n.member
 	if err := n.recoverSpools(ctx); err != nil {
@@ -166,6 +171,7 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	}
 	n.recoverCalls(ctx)
 	n.recoverSessions()
+	n.startLibrary()
 	clerk := actors.Clerk{Journal: n.journal, Dir: n.dir, Log: n.log}
 	n.done.Go(func() { clerk.Run(n.life) })
 	return nil
@@ -187,17 +193,23 @@ func (n *Node) startTools(providers Providers) error {
 		Python: n.cfg.Python.Path, Workers: n.cfg.Python.Workers, Wheels: n.cfg.Python.Wheels, Index: n.cfg.Python.Index,
 		Cache: filepath.Join(n.cfg.Data, "cache", "python"), KV: n.kv, Log: n.log,
 		HTTP: func(ctx context.Context, r *http.Request) (*http.Response, error) {
-			return client.Do(r.WithContext(ctx))
+			return client.Do(r.WithContext(ctx)) //nolint:gosec // the client is the egress guard
 		},
 	})
 	if err != nil {
 		return err
 	}
-	models := &connectors{known: providers, out: client, secret: n.cfg.Secret}
+	models := &connectors{known: providers, out: client, secret: n.cfg.Secret, watch: func(h *policy.Health) {
+		n.done.Go(func() { _ = h.Run(n.life) })
+	}}
 	n.tools = &toolbox{pool: pool, out: client, blobs: n.blobs, secret: models.key, log: n.log}
 	n.casting = &casting{
 		journal: n.journal, providers: providers, models: models, tools: n.tools, lexicon: sync.OnceValue(lexis.New),
 	}
+	if n.library, err = newLibrarian(n, n.casting.lexicon); err != nil {
+		return err
+	}
+	n.casting.library = n.library
 	return nil
 }
 

@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"sync"
 
 	"flametree/engine/agent"
+	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/tenant"
@@ -32,15 +35,18 @@ type toolbox struct {
 	secret func(*agent.Spec, string) string
 	log    *slog.Logger
 
-	test   sync.Once // of the sandbox, when the first group is opened
-	mu     sync.Mutex
-	opened []io.Closer
+	test    sync.Once // of the sandbox, when the first group is opened
+	mu      sync.Mutex
+	opened  []io.Closer
+	servers map[[32]byte]tool.Runner // by tenant and declaration
 }
 
 // hands run each tool where it belongs. Runners are safe for concurrent use.
 type hands struct {
 	by  map[string]tool.Runner
 	env map[string]map[string]string // of a tool's group, beside the agent's
+
+	secrets []string // values of secret variables, of the agent and its groups
 }
 
 // Run implements actors.Hands.
@@ -57,8 +63,66 @@ func (h *hands) Run(ctx context.Context, c tool.Call) (tool.Outcome, error) {
 		maps.Copy(env, more)
 		c.Scene.Env = env
 	}
-	return r.Run(ctx, c)
+	out, err := r.Run(ctx, c)
+	return veil(out, err, h.secrets, dialog.Hidden(c.Scene.Parameters))
 }
+
+// leastVeiled is how long a value must be to be taken out of texts: shorter ones
+// stand in every text by chance.
+const leastVeiled = 6
+
+// veil takes out of what a run gave what its code was told in confidence:
+// secret variables everywhere, and from errors and logs the parameters for code
+// only. A result may hold those: code proves by them who the customer is.
+func veil(out tool.Outcome, err error, secrets, hidden []string) (tool.Outcome, error) {
+	all := veiler(slices.Concat(secrets, hidden))
+	for i, l := range out.Logs {
+		out.Logs[i] = all.Replace(l)
+	}
+	if err != nil {
+		if text := all.Replace(err.Error()); text != err.Error() {
+			return out, veiled{text: text, err: err}
+		}
+		return out, err
+	}
+	own := veiler(secrets)
+	for k, v := range out.Results {
+		out.Results[k] = own.Replace(v)
+	}
+	if text := own.Replace(string(out.Value)); text != string(out.Value) {
+		out.Value = json.RawMessage(text)
+		if !json.Valid(out.Value) { // it stood in a number
+			out.Value = json.RawMessage(`"***"`)
+		}
+	}
+	return out, nil
+}
+
+// veiler writes "***" in place of values, as they are and as JSON writes them.
+func veiler(values []string) *strings.Replacer {
+	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return len(v) < leastVeiled })
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) }) // one may begin with another
+	var pairs []string
+	for _, v := range values {
+		if quoted, err := json.Marshal(v); err == nil {
+			pairs = append(pairs, string(quoted[1:len(quoted)-1]), "***")
+		}
+		pairs = append(pairs, v, "***")
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// veiled is an error that says less.
+type veiled struct {
+	text string
+	err  error
+}
+
+// Error implements error.
+func (v veiled) Error() string { return v.text }
+
+// Unwrap gives the kind of trouble.
+func (v veiled) Unwrap() error { return v.err }
 
 // kit is what an agent's groups and servers offer together. Missing names what
 // could not be opened and why.
@@ -72,7 +136,7 @@ type kit struct {
 // open opens everything a revision names. A group that cannot be read is an
 // error; a server that does not answer is only missing.
 func (b *toolbox) open(ctx context.Context, t tenant.ID, s *agent.Spec, pins []event.Pair) (kit, error) {
-	k := kit{hands: &hands{by: make(map[string]tool.Runner), env: make(map[string]map[string]string)}}
+	k := kit{hands: &hands{by: make(map[string]tool.Runner), env: make(map[string]map[string]string), secrets: secretsOf(s)}}
 	for _, g := range s.ToolGroups {
 		r, err := b.group(ctx, t, g, pins)
 		if err != nil {
@@ -96,17 +160,58 @@ func (b *toolbox) open(ctx context.Context, t tenant.ID, s *agent.Spec, pins []e
 		}
 	}
 	for _, m := range s.MCP {
-		r, err := mcp.Connect(ctx, b.server(s, m), mcp.Options{HTTP: b.out, Log: b.log})
+		declared := b.server(s, m)
+		if err := reachable(declared); err != nil {
+			return k, err
+		}
+		r, err := b.connect(ctx, t, declared)
 		if err != nil {
 			k.missing = append(k.missing, fmt.Errorf("MCP server %s: %w", m.Name, err))
 			continue
 		}
-		b.keep(r)
 		if err := k.add(r, nil); err != nil {
 			return k, err
 		}
 	}
 	return k, nil
+}
+
+// reachable says whether a declaration is one that can ever work here.
+func reachable(s mcp.Server) error {
+	if s.Transport == mcp.Stdio {
+		return fmt.Errorf("MCP server %s: the transport stdio starts a command, which this build does not do: run the server by itself and use streamable_http or http_sse: %w", s.Name, fault.Invalid)
+	}
+	return s.Validate()
+}
+
+// connect reaches an MCP server. Revisions and agents of one tenant that declare
+// it alike share the connection: saving again does not make another.
+func (b *toolbox) connect(ctx context.Context, t tenant.ID, s mcp.Server) (tool.Runner, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", fault.Bug, err)
+	}
+	id := sha256.Sum256(append(t[:], text...))
+	b.mu.Lock()
+	r := b.servers[id]
+	b.mu.Unlock()
+	if r != nil {
+		return r, nil
+	}
+	if r, err = mcp.Connect(ctx, s, mcp.Options{HTTP: b.out, Log: b.log}); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if other := b.servers[id]; other != nil { // somebody was faster
+		return other, r.Close()
+	}
+	if b.servers == nil {
+		b.servers = make(map[[32]byte]tool.Runner)
+	}
+	b.servers[id] = r
+	b.opened = append(b.opened, r)
+	return r, nil
 }
 
 func groupName(g agent.ToolGroup) string {
@@ -162,7 +267,7 @@ func (b *toolbox) group(ctx context.Context, t tenant.ID, g agent.ToolGroup, pin
 	r, err := b.pool.Open(ctx, t, group)
 	if err != nil {
 		if b.pool.Ready() != nil {
-			return offline{group: group, why: err}, nil // its tools are known and fail one by one
+			return offline{group: group, why: err}, nil //nolint:nilerr // its tools are known and fail one by one
 		}
 		return nil, err
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"flametree/engine/event"
+	"flametree/engine/knowledge/lexis"
+	"flametree/engine/knowledge/library"
 	"flametree/engine/tenant"
 	"flametree/persist/journal"
 )
@@ -62,6 +64,10 @@ type Model struct {
 	byCall   map[string]string    // call id → session id
 	running  map[string]tenant.ID // calls that were offered and have not ended
 	order    []string
+
+	sources   map[string]*Source
+	questions map[tenant.ID]*library.Questions
+	lexicon   *lexis.Lexicon // of questions; nil before the first
 }
 
 // New returns an empty Model.
@@ -69,6 +75,7 @@ func New() *Model {
 	m := &Model{
 		tenants: make(map[tenant.ID]event.TenantCreated), agents: make(map[string]*Agent),
 		sessions: make(map[string]*Session), byCall: make(map[string]string), running: make(map[string]tenant.ID),
+		sources: make(map[string]*Source), questions: make(map[tenant.ID]*library.Questions),
 	}
 	m.moved = sync.NewCond(m.mu.RLocker())
 	return m
@@ -123,10 +130,14 @@ func (m *Model) fold(e event.Envelope) {
 		if b, ok := e.Body.(event.TenantCreated); ok {
 			m.tenants[e.Stream.Tenant] = b
 		}
+		m.foldQuestion(e)
 	case event.AgentStream:
 		m.foldAgent(e)
 	case event.SessionStream:
 		m.foldSession(e)
+		m.foldQuestion(e)
+	case event.SourceStream:
+		m.foldSource(e)
 	case event.CallStream:
 		m.foldCall(e)
 	}
