@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"flametree/cluster/node"
 	"flametree/engine/agent"
@@ -407,9 +408,37 @@ func (a *agentWizardCmd) Run(ctx context.Context, e *Env) error {
 	if err := e.tell(ctx, "/wizard", b, &k); err != nil {
 		return err
 	}
-	e.kept(k)
-	e.printf("it is stopped: try it, then flametree agent start %s\n", k.ID)
-	return nil
+	e.printf("agent %s %q is being made\ntoken %s (shown once)\n", k.ID, k.Name, k.Token)
+	return a.wait(ctx, e, k.ID)
+}
+
+// wait shows how the agent comes along, until it is there or has failed.
+func (a *agentWizardCmd) wait(ctx context.Context, e *Env, id string) error {
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var card node.AgentCard
+		if err := e.ask(ctx, agentPath(id, ""), &card); err != nil {
+			return err
+		}
+		switch card.Status {
+		case "Creating":
+		case "Error":
+			return fmt.Errorf("%s: %w", card.Reason, fault.Invalid)
+		default:
+			if card.Reason != "" {
+				e.printf("note: %s\n", card.Reason)
+			}
+			e.printf("it is stopped: try it, then flametree agent start %s\n", id)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			e.printf(".\n")
+		}
+	}
 }
 
 func (a *agentWizardCmd) show(e *Env) error {

@@ -110,7 +110,7 @@ func (a *admin) agentRoutes(mux *http.ServeMux) {
 		return a.node.AgentCopy(r.Context(), r.PathValue("agent"), b.Set)
 	}))
 	mux.HandleFunc("POST /wizard", body(func(r *http.Request, b WizardBody) (any, error) {
-		return a.node.AgentWizard(r.Context(), b.Template, b.Answers, nil, b.Folder)
+		return a.node.AgentWizard(r.Context(), b.Template, b.Answers, b.Folder)
 	}))
 }
 

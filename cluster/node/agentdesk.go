@@ -16,7 +16,6 @@ import (
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/tenant"
-	"flametree/engine/wizard"
 	"flametree/persist/readmodel"
 )
 
@@ -38,6 +37,7 @@ type AgentCard struct {
 	Status    string         `json:"status"`
 	Live      uint64         `json:"live"`
 	Revisions []RevisionCard `json:"revisions,omitempty"`
+	Reason    string         `json:"reason,omitempty"`
 	Draft     string         `json:"draft,omitempty"` // why a file that was given later is not a revision
 }
 
@@ -68,9 +68,21 @@ func (n *Node) findAgent(what string) (readmodel.Agent, error) {
 	return readmodel.Agent{}, fmt.Errorf("%d agents are called %q: give the id: %w", len(found), what, fault.Conflict)
 }
 
-func status(running bool) string {
-	if running {
+// What an agent that does not run says of itself while a wizard makes it.
+const (
+	creating   = "creating"
+	failedWith = "error: "
+)
+
+// status is an agent's, in the words of the documentation.
+func status(running bool, reason string) string {
+	switch {
+	case running:
 		return "Running"
+	case reason == creating:
+		return "Creating"
+	case strings.HasPrefix(reason, failedWith):
+		return "Error"
 	}
 	return "Stopped"
 }
@@ -79,7 +91,7 @@ func status(running bool) string {
 func (n *Node) AgentList() []AgentCard {
 	out := []AgentCard{}
 	for _, a := range n.model.Agents() {
-		out = append(out, AgentCard{ID: a.ID, Name: a.Name, Alias: a.Alias, Status: status(a.Running), Live: a.Published})
+		out = append(out, AgentCard{ID: a.ID, Name: a.Name, Alias: a.Alias, Status: status(a.Running, a.Reason), Live: a.Published, Reason: a.Reason})
 	}
 	slices.SortFunc(out, func(a, b AgentCard) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
 	return out
@@ -104,7 +116,7 @@ func (n *Node) AgentShow(ctx context.Context, what string) (AgentCard, error) {
 	if err != nil {
 		return AgentCard{}, err
 	}
-	out := AgentCard{ID: a.ID, Name: s.Name, Alias: s.Alias, Status: status(s.Running), Live: s.Live, Draft: s.Draft.Fault}
+	out := AgentCard{ID: a.ID, Name: s.Name, Alias: s.Alias, Status: status(s.Running, s.Reason), Live: s.Live, Reason: s.Reason, Draft: s.Draft.Fault}
 	for _, r := range s.Saved {
 		out.Revisions = append(out.Revisions, RevisionCard{Number: r.Number, At: r.At, Bytes: len(r.File)})
 	}
@@ -388,27 +400,5 @@ func (n *Node) AgentCopy(ctx context.Context, what string, overrides []event.Pai
 	}
 	kept, err := n.plant(ctx, c.File, saved.Pins)
 	kept.Notes = append(kept.Notes, c.Notes...)
-	return kept, err
-}
-
-// AgentWizard makes an agent of a template. It is stopped at first.
-func (n *Node) AgentWizard(ctx context.Context, t wizard.Template, a wizard.Answers, site *wizard.Site, folder string) (Kept, error) {
-	b, err := wizard.Build(t, a, site, nil)
-	if err != nil {
-		return Kept{}, err
-	}
-	spec, _, err := agent.Parse([]byte(b.File))
-	if err != nil {
-		return Kept{}, err
-	}
-	pins, err := n.pack(ctx, folder, spec, nil)
-	if err != nil {
-		return Kept{}, err
-	}
-	kept, err := n.plant(ctx, b.File, pins)
-	kept.Notes = append(kept.Notes, b.Notes...)
-	for _, m := range b.Media {
-		kept.Notes = append(kept.Notes, m+" has to be transcribed before it is knowledge: add its text with knowledge add")
-	}
 	return kept, err
 }

@@ -215,7 +215,7 @@ func (b *builder) better(kind, draft string) string {
 
 func (b *builder) results() {
 	if b.collect.email != "" {
-		b.note("the results of each conversation are sent to %s", b.collect.email)
+		b.note("as soon as mail is connected, the results of each conversation go to %s", b.collect.email)
 	}
 	if len(b.collect.fields) == 0 && clean(b.answers.Results) != "" {
 		b.note("no details to collect were found in the text: name, e-mail, topic and summary are collected")

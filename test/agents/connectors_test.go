@@ -23,6 +23,17 @@ knowledge:
   core: The museum opens at ten.
 `
 
+// plainTalk offers the model nothing but the two tools that every vendor can be told of.
+const plainTalk = `workflow:
+  - process_name: Tour
+    name: Tour
+    kind: StateConfig
+    init_state: true
+    description: Answer what is asked.
+    available_tools:
+      SingleStatefulOutboundAgent: [SendChatMessage, FinishSession]
+`
+
 // guide writes an agent that runs on some models, given as YAML behind "llm:".
 func (f folder) guide(llm, more string) string {
 	return f.write("guide.yaml", guideFile+"models:\n  llm: "+llm+"\n"+more)
@@ -86,9 +97,11 @@ func TestAnAgentAnswersOnEachVendorsModel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, url := saying(t, tt.server, "The museum opens at ten o'clock.")
 			o := serve(t, house.Options{Env: []string{"MUSEUM_KEY=" + vendortest.Key}}, url)
-			a := o.save(newFolder(t).guide("{provider: "+tt.provider+", base_url: "+url+tt.path+", model: m-1, key_env: MUSEUM_KEY}", ""))
+			a := o.save(newFolder(t).guide("{provider: "+tt.provider+", base_url: "+url+tt.path+", model: m-1, key_env: MUSEUM_KEY}", plainTalk))
 			d := o.talk(a)
-			require.Equal(t, "The museum opens at ten o'clock.", d.says(question))
+			said := d.says(question)
+			require.Empty(t, s.Refused())
+			require.Equal(t, "The museum opens at ten o'clock.", said)
 			require.Empty(t, s.Refused())
 			require.Equal(t, int32(1), s.asked.Load(), "one question is one request")
 			answered := d.trace().Turns[1].Models[0]
