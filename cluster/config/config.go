@@ -55,6 +55,7 @@ func Table() []Setting {
 		{"python.workers", "64", "interpreters at once"},
 		{"python.wheels", "", "folder of wheels that requirements.txt is installed from"},
 		{"python.index", "", "package index that requirements.txt is installed from, where python.wheels is empty"},
+		{"mcp.commands", "", "folder with programs that agents may start as MCP servers, in the sandbox; those below /usr always may"},
 	}
 }
 
@@ -78,6 +79,7 @@ type Config struct {
 	MaxBody        int64
 	Egress         []string
 	Python         Python
+	Commands       string
 	Secret         func(name string) string // a variable of the process's environment that an agent's key_env names
 	Values         []Value                  // every setting, where it came from
 }
@@ -257,6 +259,8 @@ func (c *Config) setTools(key, text string) (err error) {
 		c.Python.Wheels = text
 	case "python.index":
 		c.Python.Index = text
+	case "mcp.commands":
+		c.Commands = text
 	default:
 		panic("a setting of the table that nobody reads: " + key)
 	}

@@ -202,7 +202,7 @@ func (n *Node) startTools(providers Providers) error {
 	models := &connectors{known: providers, out: client, secret: n.cfg.Secret, watch: func(h *policy.Health) {
 		n.done.Go(func() { _ = h.Run(n.life) })
 	}}
-	n.tools = &toolbox{pool: pool, out: client, blobs: n.blobs, secret: models.key, log: n.log}
+	n.tools = &toolbox{pool: pool, out: client, blobs: n.blobs, secret: models.key, log: n.log, commands: n.cfg.Commands}
 	n.casting = &casting{
 		journal: n.journal, providers: providers, models: models, tools: n.tools, lexicon: sync.OnceValue(lexis.New),
 	}

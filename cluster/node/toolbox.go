@@ -34,6 +34,8 @@ type toolbox struct {
 	blobs  *blob.Store
 	secret func(*agent.Spec, string) string
 	log    *slog.Logger
+	// commands is the folder with programs that may be MCP servers, beside /usr.
+	commands string
 
 	test    sync.Once // of the sandbox, when the first group is opened
 	mu      sync.Mutex
@@ -198,7 +200,7 @@ func (b *toolbox) connect(ctx context.Context, t tenant.ID, s mcp.Server) (tool.
 	if r != nil {
 		return r, nil
 	}
-	if r, err = mcp.Connect(ctx, s, mcp.Options{HTTP: b.out, Log: b.log}); err != nil {
+	if r, err = mcp.Connect(ctx, s, mcp.Options{HTTP: b.out, Log: b.log, Start: b.begin}); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -259,11 +261,7 @@ func (b *toolbox) group(ctx context.Context, t tenant.ID, g agent.ToolGroup, pin
 	for _, n := range notes {
 		b.log.Warn("tool group", "group", groupName(g), "err", n.String())
 	}
-	b.test.Do(func() {
-		if err := b.pool.SelfTest(context.WithoutCancel(ctx)); err != nil {
-			b.log.Error("tool groups are off: the sandbox does not hold", "err", err)
-		}
-	})
+	b.ready(ctx)
 	r, err := b.pool.Open(ctx, t, group)
 	if err != nil {
 		if b.pool.Ready() != nil {
@@ -273,6 +271,21 @@ func (b *toolbox) group(ctx context.Context, t tenant.ID, g agent.ToolGroup, pin
 	}
 	b.keep(r)
 	return r, nil
+}
+
+// ready tries the sandbox once, before anything is started in it.
+func (b *toolbox) ready(ctx context.Context) {
+	b.test.Do(func() {
+		if err := b.pool.SelfTest(context.WithoutCancel(ctx)); err != nil {
+			b.log.Error("tool groups are off: the sandbox does not hold", "err", err)
+		}
+	})
+}
+
+// begin starts the command of an MCP server in the sandbox.
+func (b *toolbox) begin(ctx context.Context, argv []string) (io.ReadWriteCloser, error) {
+	b.ready(ctx)
+	return b.pool.Command(ctx, argv, b.commands)
 }
 
 // offline stands for a group whose sandbox is missing: nothing of it runs.

@@ -3,6 +3,7 @@ package mcp_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ import (
 	"flametree/engine/fault"
 	"flametree/engine/tool"
 	"flametree/engine/tool/mcp"
+	"flametree/engine/tool/python"
 )
 
 // The same server in another process says and does the same over each transport.
@@ -90,6 +92,19 @@ func TestTheSDKsOwnExamples(t *testing.T) {
 	got, err = call(t, every, "ALL_greet_structured", `{"name":"Ada"}`)
 	require.NoError(t, err)
 	assert.Contains(t, got, "Ada")
+
+	pool, err := python.New(python.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = pool.Close() })
+	require.NoError(t, pool.SelfTest(t.Context()))
+	inside := reach(t, mcp.Server{Code: "IN", Transport: mcp.Stdio, Endpoint: filepath.Join(dir, "hello")}, mcp.Options{
+		Start: func(ctx context.Context, argv []string) (io.ReadWriteCloser, error) {
+			return pool.Command(ctx, argv, dir)
+		},
+	})
+	got, err = call(t, inside, "IN_greet", `{"name":"Ada"}`)
+	require.NoError(t, err)
+	assert.Equal(t, `"Hi Ada"`, got, "the same server in the sandbox of tools")
 }
 
 func TestNamesAreChangedFilteredAndCalledAsTheServerKnowsThem(t *testing.T) {

@@ -193,8 +193,8 @@ type starter struct {
 }
 
 type order struct {
-	env  string
-	done chan<- started
+	begin func() (*process, error)
+	done  chan<- started
 }
 
 type started struct {
@@ -207,15 +207,19 @@ type started struct {
 func (s *starter) run() {
 	runtime.LockOSThread()
 	for o := range s.orders {
-		p, err := s.begin(o.env)
+		p, err := o.begin()
 		o.done <- started{p, err}
 	}
 }
 
 // start orders a sandbox, while run runs. Whoever gets a process must wait for it.
 func (s *starter) start(env string) (*process, error) {
+	return s.order(func() (*process, error) { return s.begin(env) })
+}
+
+func (s *starter) order(begin func() (*process, error)) (*process, error) {
 	done := make(chan started, 1)
-	s.orders <- order{env, done}
+	s.orders <- order{begin, done}
 	got := <-done
 	if got.err != nil {
 		return nil, fmt.Errorf("start a sandbox: %w: %w", fault.Unavailable, got.err)
