@@ -211,3 +211,16 @@ func TestAnAgentResumesWhenNoPersonComes(t *testing.T) {
 	require.NoError(t, h.Dir.Send(h.Session("s"), &actors.TimerDue{ID: string(rows[0].ID), Kind: rows[0].Kind}))
 	require.Equal(t, "REGULAR", look(t, h, "s").State.Mode)
 }
+
+func TestCallsOfABrokenReplyAreNotMade(t *testing.T) {
+	h, work := toolHouse(t, func(context.Context, tool.Call) (tool.Outcome, error) {
+		return tool.Outcome{Value: json.RawMessage(`1`)}, nil
+	})
+	h.Model.Reply = func(provider.Request) []provider.Delta { return calls("Lookup") }
+	h.Model.Fail = fmt.Errorf("the connection broke: %w", fault.Unavailable)
+	h.Begin(t, "s")
+	got, err := write(t, h, "s", actors.Write{Text: "go"})
+	require.NoError(t, err)
+	require.NotEmpty(t, got.Text, "the customer is told something all the same")
+	require.NotContains(t, work.names(), "Lookup")
+}

@@ -162,6 +162,7 @@ func TestAPaymentNeedsProofAndAYesToTheVeryCall(t *testing.T) {
 	k.answers("Done.")
 	k.says("yes")
 	require.Contains(t, refused(k.answers("", pay("7", "200"))), session.NeedsYes, "one yes is for one payment")
+	require.Contains(t, refused(k.answers("", pay("8", "200"))), session.NeedsYes, "that yes was said before it was asked")
 }
 
 func TestObservationsAndResultsSteer(t *testing.T) {
