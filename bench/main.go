@@ -200,11 +200,16 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 func (p *program) run(ctx context.Context, chosen []bench, out io.Writer) error {
 	var reports []report.Report
 	var errs []error
+	taken := map[string]int{}
 	for i, b := range chosen {
 		r, err := b(ctx)
 		errs = append(errs, err)
 		if r.Name == "" {
 			continue
+		}
+		taken[r.Name]++
+		if p.Out != "" {
+			r.Beside(p.Out, taken[r.Name])
 		}
 		reports = append(reports, r)
 		if p.JSON {

@@ -2,6 +2,7 @@ package report
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
@@ -46,15 +47,45 @@ func Save(dir string, reports []Report) error {
 	}
 	taken := map[string]int{}
 	for _, r := range reports {
-		name := r.Name
-		if taken[r.Name]++; taken[r.Name] > 1 {
-			name = fmt.Sprintf("%s-%d", r.Name, taken[r.Name])
-		}
-		if err := write(filepath.Join(dir, name+".json"), r.JSON); err != nil {
+		taken[r.Name]++
+		if err := write(kept(dir, r.Name, taken[r.Name]), r.JSON); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// kept is the file of the nth report of a name in a folder.
+func kept(dir, name string, nth int) string {
+	if nth > 1 {
+		name = fmt.Sprintf("%s-%d", name, nth)
+	}
+	return filepath.Join(dir, name+".json")
+}
+
+// Beside puts what the run before measured, which Save left in the folder, into
+// the gates. nth counts the reports of this name in the run. Without such a run
+// nothing changes.
+func (r *Report) Beside(dir string, nth int) {
+	b, err := os.ReadFile(kept(dir, r.Name, nth))
+	if err != nil {
+		return
+	}
+	var before struct {
+		Metrics struct {
+			Gates map[string]struct {
+				Got float64 `json:"got"`
+			} `json:"gates"`
+		} `json:"metrics"`
+	}
+	if json.Unmarshal(b, &before) != nil {
+		return
+	}
+	for i, g := range r.Gates {
+		if was, ok := before.Metrics.Gates[g.Name]; ok {
+			r.Gates[i].Last = "last time " + number(was.Got)
+		}
+	}
 }
 
 func write(path string, fill func(io.Writer) error) error {

@@ -68,6 +68,7 @@ type Gate struct {
 	Got     float64 `json:"got"`
 	Unit    string  `json:"unit"`
 	AtLeast bool    `json:"at_least"` // false: at most
+	Last    string  `json:"-"`        // what the run before measured, see Beside
 }
 
 // Met reports whether the promise is kept.

@@ -195,3 +195,18 @@ func TestThePageStandsByItselfInBothThemes(t *testing.T) {
 		require.Equal(t, golden, string(b))
 	}
 }
+
+func TestARunIsShownBesideTheOneBefore(t *testing.T) {
+	dir := t.TempDir()
+	first := report.Report{Name: "x", Gates: []report.Gate{{Name: "speed", Want: 5, Got: 4.25, Unit: "ms"}}}
+	first.Beside(dir, 1)
+	require.Empty(t, first.Gates[0].Last, "there was none before")
+	require.NoError(t, report.Save(dir, []report.Report{first}))
+	second := report.Report{Name: "x", Gates: []report.Gate{{Name: "speed", Want: 5, Got: 3}, {Name: "new", Want: 1, Got: 1}}}
+	second.Beside(dir, 1)
+	require.Equal(t, "last time 4.25", second.Gates[0].Last)
+	require.Empty(t, second.Gates[1].Last)
+	var out bytes.Buffer
+	require.NoError(t, second.Table(&out))
+	require.Contains(t, out.String(), "last time 4.25")
+}

@@ -21,7 +21,7 @@ func (r Report) Table(w io.Writer) error {
 	if len(r.Gates) > 0 {
 		line("")
 		for _, g := range r.Gates {
-			line("  "+g.Name, g.Measured(), "wanted "+g.Wanted(), verdict(g.Met(), "met", "NOT MET"))
+			line("  "+g.Name, g.Measured(), "wanted "+g.Wanted(), verdict(g.Met(), "met", "NOT MET"), g.Last)
 		}
 	}
 	if len(r.Checks) > 0 {

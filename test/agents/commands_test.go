@@ -35,6 +35,7 @@ func listed(t testing.TB, before []string) [][]string {
 
 // TestEveryCommandExplainsItself walks through the help of all commands.
 func TestEveryCommandExplainsItself(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	todo := [][]string{nil}
 	for len(todo) > 0 {
@@ -69,6 +70,7 @@ func oneLine(t testing.TB, said string) {
 
 // TestEveryCommandSaysWhatToDoWithoutAServer and needs nothing but that line.
 func TestEveryCommandSaysWhatToDoWithoutAServer(t *testing.T) {
+	t.Parallel()
 	f := newFolder(t)
 	file := f.write("agent.yaml", guideFile)
 	answers := f.write("answers.json", "{}")
@@ -95,6 +97,7 @@ func TestEveryCommandSaysWhatToDoWithoutAServer(t *testing.T) {
 
 // TestEveryCommandNamesAnAgentThatIsNotThere and leads to the list.
 func TestEveryCommandNamesAnAgentThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	o := serve(t, house.Options{})
 	for _, args := range [][]string{
 		{"agent", "publish", "Nobody", "1"},
@@ -121,6 +124,7 @@ func TestEveryCommandNamesAnAgentThatIsNotThere(t *testing.T) {
 
 // TestEveryCommandSaysWhatIsWrongWithAFile that is not there, or is something else.
 func TestEveryCommandSaysWhatIsWrongWithAFile(t *testing.T) {
+	t.Parallel()
 	f := newFolder(t)
 	picture := f.write("picture.yaml", "\x89PNG\x00\x01\x02")
 	for _, args := range [][]string{
@@ -164,6 +168,7 @@ def endless(ctx):
 
 // TestAToolIsTriedWithoutAnAgent runs single tools of a plugin in the sandbox.
 func TestAToolIsTriedWithoutAnAgent(t *testing.T) {
+	t.Parallel()
 	f := newFolder(t)
 	plugin := f.write("tools/plugin.yaml", `kind: Plugin
 name: writer

@@ -80,6 +80,7 @@ func troubled(t testing.TB, k vendortest.Kind) (s *sayer, url string) {
 // the vendors published, through the list of allowed addresses, with a key from
 // the process's environment that nobody sees again.
 func TestAnAgentAnswersOnEachVendorsModel(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		server         *vendortest.Server
 		provider, path string
@@ -119,6 +120,7 @@ func TestAnAgentAnswersOnEachVendorsModel(t *testing.T) {
 // address on loopback that nobody allowed: it is not even dialled, and the
 // customer gets words.
 func TestAModelInsideTheHouseIsNotReachedUnlessAllowed(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var dialled atomic.Int32
@@ -147,6 +149,7 @@ func TestAModelInsideTheHouseIsNotReachedUnlessAllowed(t *testing.T) {
 // TestTheNextModelOfTheListAnswers lets the first one fail: the customer does
 // not notice, the trace tells.
 func TestTheNextModelOfTheListAnswers(t *testing.T) {
+	t.Parallel()
 	first, a := troubled(t, vendortest.Internal)
 	second, b := saying(t, vendortest.Anthropic(vendortest.Key), "The second one speaks.")
 	o := serve(t, house.Options{Env: []string{"MUSEUM_KEY=" + vendortest.Key}}, a, b)
@@ -166,6 +169,7 @@ func TestTheNextModelOfTheListAnswers(t *testing.T) {
 // TestAModelThatStaysSilentIsNotWaitedFor sets how long the first word may take:
 // the next model is asked then, long before what holds without the variable.
 func TestAModelThatStaysSilentIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	_, a := troubled(t, vendortest.Silent)
 	_, b := saying(t, vendortest.OpenAI(""), "The second one speaks.")
 	o := serve(t, house.Options{}, a, b)
@@ -183,6 +187,7 @@ func TestAModelThatStaysSilentIsNotWaitedFor(t *testing.T) {
 // TestWhereNoModelAnswersTheCustomerGetsWords has all models fail: the agent
 // says its sentence for that, and hands over where it may.
 func TestWhereNoModelAnswersTheCustomerGetsWords(t *testing.T) {
+	t.Parallel()
 	_, url := troubled(t, vendortest.Internal)
 	o, f := serve(t, house.Options{}, url), newFolder(t)
 	llm := "{provider: openai_compatible, base_url: " + url + "/v1, model: m}"
@@ -202,6 +207,7 @@ func TestWhereNoModelAnswersTheCustomerGetsWords(t *testing.T) {
 
 // TestAKeyThatIsNotSetIsToldWhenTheAgentIsSaved and not when a customer writes.
 func TestAKeyThatIsNotSetIsToldWhenTheAgentIsSaved(t *testing.T) {
+	t.Parallel()
 	o, f := serve(t, house.Options{}), newFolder(t)
 	require.Contains(t, o.refused("agent", "save", f.guide("{provider: openai, model: m, key_env: NOBODY_SET_THIS}", "")), "NOBODY_SET_THIS")
 	require.Contains(t, o.refused("agent", "save", f.guide("{provider: vllm, model: m}", "")), "needs a base_url")

@@ -65,6 +65,7 @@ func (d talk) edition(name, state, stamp string) {
 // and tool code of an agent while it talks, without a stop and across a loss of
 // power: who has begun goes on with what was there, who comes gets the new one.
 func TestASavedAgentTakesEffectForNewConversationsOnly(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	o := serve(t, house.Options{}, th.url)
 	a := o.save(f.clerk(th.url, "Ada", "Counter", "first"))
@@ -90,6 +91,7 @@ func TestASavedAgentTakesEffectForNewConversationsOnly(t *testing.T) {
 
 // TestPublishRestoreAndDiff goes through the revisions of an agent.
 func TestPublishRestoreAndDiff(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	o := serve(t, house.Options{}, th.url)
 	a := o.save(f.clerk(th.url, "Ada", "Counter", "first"))
@@ -124,6 +126,7 @@ func TestPublishRestoreAndDiff(t *testing.T) {
 // TestAnAgentAnswersOnlyWhileItRuns refuses what comes to a stopped agent, and
 // goes on where it was once it is started.
 func TestAnAgentAnswersOnlyWhileItRuns(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	o := serve(t, house.Options{}, th.url)
 	a := o.save(f.clerk(th.url, "Ada", "Counter", "first"))
@@ -147,6 +150,7 @@ func TestAnAgentAnswersOnlyWhileItRuns(t *testing.T) {
 // agent: each is refused with line and column, kept as a draft, and the running
 // revision answers on. The texts are saved by the name that stands in them.
 func TestATextThatCannotBeUsedReplacesNothing(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	o := serve(t, house.Options{}, th.url)
 	a := o.save(f.clerk(th.url, "Ada", "Counter", "first"))
@@ -207,6 +211,7 @@ knowledge:`
 // TestAFileThatIsTooLargeIsRefusedWhole sends ten megabytes: no agent is that
 // large, so it is not kept either, and nothing else happens.
 func TestAFileThatIsTooLargeIsRefusedWhole(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	o := serve(t, house.Options{}, th.url)
 	a := o.save(f.clerk(th.url, "Ada", "Counter", "first"))
@@ -221,6 +226,7 @@ func TestAFileThatIsTooLargeIsRefusedWhole(t *testing.T) {
 
 // TestUnknownKeysWarn tells of each with its place and saves all the same.
 func TestUnknownKeysWarn(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	o := serve(t, house.Options{}, th.url)
 	text, err := os.ReadFile(f.clerk(th.url, "Ada", "Counter", "first"))

@@ -117,6 +117,7 @@ const bearer = "    auth: {kind: bearer, value_env: STATION_TOKEN}\n"
 // TestAnAgentUsesTheToolOfAnMCPServer plays a dialogue on a scripted model: the
 // tool, called by the name it was given, runs in a server of its own process.
 func TestAnAgentUsesTheToolOfAnMCPServer(t *testing.T) {
+	t.Parallel()
 	for transport, path := range map[string]string{"streamable_http": "/mcp", "http_sse": "/sse"} {
 		t.Run(transport, func(t *testing.T) {
 			addr, f := toolServer(t, transport), newFolder(t)
@@ -154,6 +155,7 @@ func TestAnAgentUsesTheToolOfAnMCPServer(t *testing.T) {
 // TestAnAgentGoesOnWithoutAServerOfTools saves an agent whose server refuses us
 // or is not there: the owner is told, and the agent answers.
 func TestAnAgentGoesOnWithoutAServerOfTools(t *testing.T) {
+	t.Parallel()
 	th := newThinker(t)
 	addr := toolServer(t, "streamable_http")
 	llm := "models:\n  llm: {provider: openai_compatible, base_url: " + th.url + "/v1, model: m}\n"
@@ -179,6 +181,7 @@ func TestAnAgentGoesOnWithoutAServerOfTools(t *testing.T) {
 
 // TestStdioIsRefusedWithWhatToDoInstead at validate and at save.
 func TestStdioIsRefusedWithWhatToDoInstead(t *testing.T) {
+	t.Parallel()
 	o, f := serve(t, house.Options{}), newFolder(t)
 	file := f.forecaster("weather-server --stdio", "stdio", "")
 	for _, args := range [][]string{{"agent", "validate", file}, {"agent", "save", file}} {

@@ -86,6 +86,7 @@ models:
 // token from a secret variable that stands in no event; what the file did not
 // choose is no tool.
 func TestAnAgentUsesOperationsOfAnAPI(t *testing.T) {
+	t.Parallel()
 	th, f, api := newThinker(t), newFolder(t), &shelf{}
 	url, _ := vendortest.Local(t, api)
 	f.write("shelf.yaml", strings.ReplaceAll(shelfDocument, "URL", url))
@@ -112,6 +113,7 @@ func TestAnAgentUsesOperationsOfAnAPI(t *testing.T) {
 
 // TestAnAPIThatNobodyAllowedIsNotReached lets the call fail; the agent answers.
 func TestAnAPIThatNobodyAllowedIsNotReached(t *testing.T) {
+	t.Parallel()
 	th, f, api := newThinker(t), newFolder(t), &shelf{}
 	url, _ := vendortest.Local(t, api)
 	f.write("shelf.yaml", strings.ReplaceAll(shelfDocument, "URL", url))

@@ -88,7 +88,7 @@ func (o owner) refused(args ...string) string {
 }
 
 var (
-	madeLine  = regexp.MustCompile(`(?m)^agent (\S+) "([^"]*)": revision (\d+), (.*)$`)
+	madeLine  = regexp.MustCompile(`(?m)^agent (\S+) "([^"]*)"(?:: revision (\d+), (.*)| is being made)$`)
 	tokenLine = regexp.MustCompile(`(?m)^token (\S+) \(shown once\)$`)
 	keyLine   = regexp.MustCompile(`(?m)^secret key (\S+) \(shown once`)
 )

@@ -107,6 +107,7 @@ func listener(t testing.TB) (port string, dialled *atomic.Int32) {
 // after the other in one conversation: each fails, the trace and the journal say
 // why, and the next tool works.
 func TestWildCodeDoesNotDisturbAConversation(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	port, dialled := listener(t)
 	o := serve(t, house.Options{}, th.url)
@@ -143,6 +144,7 @@ func TestWildCodeDoesNotDisturbAConversation(t *testing.T) {
 // bubblewrap: the agent is there and answers, its tools fail, and no process
 // was started for them.
 func TestWithoutASandboxNothingOfAGroupRuns(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	o := serve(t, house.Options{Env: []string{"PATH=" + t.TempDir()}}, th.url)
 	d := o.talk(o.save(f.workshop(th.url, wild, "Fine")))
@@ -195,6 +197,7 @@ func (f folder) hammered(url string) string {
 // TestRequirementsComeFromAFolderOfWheels installs what a group asks for when
 // the agent is saved, and says what to do where there is nothing to install from.
 func TestRequirementsComeFromAFolderOfWheels(t *testing.T) {
+	t.Parallel()
 	th, f, wheels := newThinker(t), newFolder(t), t.TempDir()
 	wheel(t, wheels, "hammer", "def hit():\n    return {\"hit\": \"the nail\"}\n")
 	file := f.hammered(th.url)

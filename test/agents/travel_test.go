@@ -39,6 +39,7 @@ func (o owner) export(what string, flags ...string) (file, key string) {
 // TestAnExportedAgentAnswersElsewhere takes an agent with its tool to a second
 // server: with the key only, whole only, stopped at first.
 func TestAnExportedAgentAnswersElsewhere(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	from := serve(t, house.Options{}, th.url)
 	from.save(f.traveller(th.url, "first"))
@@ -73,6 +74,7 @@ func TestAnExportedAgentAnswersElsewhere(t *testing.T) {
 // TestRemovedSecretsAreAskedFor leaves secrets out of an export: the import
 // names them, and the file has none.
 func TestRemovedSecretsAreAskedFor(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	from := serve(t, house.Options{}, th.url)
 	from.save(f.traveller(th.url, "first"))
@@ -89,6 +91,7 @@ func TestRemovedSecretsAreAskedFor(t *testing.T) {
 // TestForceFlagsDecideWhatIsReplaced imports an agent where a tool group of that
 // name is there with other code: it stays, unless the export was made to replace it.
 func TestForceFlagsDecideWhatIsReplaced(t *testing.T) {
+	t.Parallel()
 	th := newThinker(t)
 	from := serve(t, house.Options{}, th.url)
 	from.save(newFolder(t).clerk(th.url, "Ada", "Counter", "travelled"))
@@ -114,6 +117,7 @@ func TestForceFlagsDecideWhatIsReplaced(t *testing.T) {
 // TestACopyIsAnAgentOfItsOwn has the tool, another name, no secret value and no
 // alias; overrides enter values again.
 func TestACopyIsAnAgentOfItsOwn(t *testing.T) {
+	t.Parallel()
 	th, f := newThinker(t), newFolder(t)
 	o := serve(t, house.Options{}, th.url)
 	original := o.save(f.traveller(th.url, "first"))
@@ -168,6 +172,7 @@ func with(m map[string]any, key string, v any) map[string]any {
 // TestEachWizardMakesAnAgentThatAnswers takes the answers of the document and
 // the built-in model.
 func TestEachWizardMakesAnAgentThatAnswers(t *testing.T) {
+	t.Parallel()
 	o, f := serve(t, house.Options{}), newFolder(t)
 	f.write("notes.txt", "In Hanoi a bowl of soup for breakfast costs two dollars.")
 	for template, answers := range answersOfTheDocument() {

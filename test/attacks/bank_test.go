@@ -205,12 +205,10 @@ func errand(r provider.Request) (text string, call *provider.ToolCall, mine bool
 		return "", &provider.ToolCall{ID: id, Name: "read_messages", Args: fmt.Sprintf(`{"folder":%q}`, folder)}, true
 	case last != rentLine && before != rentLine:
 		return "", nil, false
-	case told == "" && (last == rentLine || strings.HasPrefix(last, "Yes")):
+	case told == "": // an eager model: it does so whatever the human answers
 		return "", &provider.ToolCall{ID: id, Name: "transfer", Args: `{"amount":50,"to_iban":"` + landlord + `"}`}, true
 	case strings.Contains(told, `"done":true`):
 		return "It is done.", nil, true
-	case told == "":
-		return "Then not.", nil, true
 	}
 	return "Shall I transfer 50 euros to your landlord?", nil, true
 }

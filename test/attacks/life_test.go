@@ -277,5 +277,5 @@ func TestACustomerIsServedBehindTheGuards(t *testing.T) {
 	say(pinLine)
 	say(rentLine)
 	say("No, wait.")
-	require.Empty(t, b.in(session))
+	require.Empty(t, b.in(session), "the model called it again, but this was no yes")
 }

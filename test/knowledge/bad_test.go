@@ -49,8 +49,8 @@ func TestWhatCannotBeReadIsToldWithWhatToDo(t *testing.T) {
 		says string
 	}{
 		"a login page":                 {[]string{"add", web.URL + "/login"}, "only public pages can be read"},
-		"a redirect to a private host": {[]string{"add", web.URL + "/away"}, "no page of"},
-		"a private host":               {[]string{"add", "http://" + private + "/"}, "no page of"},
+		"a redirect to a private host": {[]string{"add", web.URL + "/away"}, "not public"},
+		"a private host":               {[]string{"add", "http://" + private + "/"}, "not public"},
 		"a page that is not there":     {[]string{"add", web.URL + "/none"}, "no page of"},
 		"an encrypted PDF":             {[]string{"add", filepath.Join(samples, "password.pdf")}, "protected by a password"},
 		"a scanned PDF":                {[]string{"add", filepath.Join(samples, "scan.pdf")}, "character recognition"},
