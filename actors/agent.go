@@ -198,7 +198,7 @@ func (a *Agent) revise(m *Configure) error {
 	var err error
 	switch {
 	case m.File != "" && m.Fault != "":
-		err = a.commit([]event.Event{event.AgentDrafted{File: m.File, Fault: m.Fault}}, nil)
+		err = a.commit([]event.Event{event.AgentDrafted{File: event.P(m.File), Fault: m.Fault}}, nil)
 		if err == nil {
 			err = fmt.Errorf("%s: %w", m.Fault, fault.Invalid)
 		}
@@ -256,7 +256,7 @@ func (a *Agent) commit(events []event.Event, err error) error {
 		a.epoch = head.Epoch
 	}
 	written, err := a.Journal.Append(a.life, journal.Batch{
-		Stream: a.id.Stream(), Expected: a.state.Seq, Epoch: a.epoch, At: time.Now(), Events: events,
+		Stream: a.id.Stream(), Expected: a.state.Seq, Epoch: a.epoch, At: time.Now(), Events: events, Subject: a.id.Name,
 	})
 	if err != nil {
 		return a.fail(fmt.Errorf("append to agent: %w", err))

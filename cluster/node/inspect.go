@@ -12,7 +12,6 @@ import (
 	"flametree/engine/agent"
 	"flametree/engine/fault"
 	"flametree/engine/guard"
-	"flametree/engine/tool/mcp"
 	"flametree/engine/tool/openapi"
 	"flametree/engine/tool/python"
 	"flametree/engine/workflow/located"
@@ -92,11 +91,6 @@ func (i *inspector) groups() {
 
 func (i *inspector) documents() {
 	i.unsure = i.unsure || len(i.spec.MCP) > 0
-	for _, m := range i.spec.MCP {
-		if m.Transport == string(mcp.Stdio) {
-			i.faults = append(i.faults, reachable(mcp.Server{Name: m.Name, Transport: mcp.Stdio}))
-		}
-	}
 	for _, o := range i.spec.OpenAPI {
 		if web(o.Document) {
 			i.unsure = true

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +29,6 @@ import (
 
 // librarian keeps what agents find: a shelf for each source that was indexed,
 // and for each agent an index of its own entries and of the sources it is
-// connected to. It follows the journal, so that a change of a source is found
 // in running conversations without a restart.
 type librarian struct {
 	model   *readmodel.Model
@@ -334,10 +332,10 @@ func (l *librarian) lost(s readmodel.Source, err error) {
 	}
 }
 
-// prune forgets the shelves that nobody can find any more.
+// prune forgets the shelves that no agent finds any more.
 func (l *librarian) prune() {
 	used := make(map[string]bool)
-	for _, s := range l.model.Sources(func(s readmodel.Source) bool { return s.Indexed != nil }) {
+	for _, s := range l.model.Sources(func(s readmodel.Source) bool { return s.Indexed != nil && len(s.Agents) > 0 }) {
 		used[s.Indexed.Blob] = true
 	}
 	l.mu.Lock()
@@ -362,11 +360,6 @@ func (l *librarian) standing(t tenant.ID, agentID string) string {
 		}
 	}
 	return strings.Join(parts, "\n\n")
-}
-
-// connected lists the names of an agent's sources.
-func (l *librarian) connected(t tenant.ID, agentID string) []readmodel.Source {
-	return l.model.Sources(func(s readmodel.Source) bool { return s.Tenant == t && slices.Contains(s.Agents, agentID) })
 }
 
 // prompted is a revision with what connected sources put into every prompt.

@@ -293,3 +293,59 @@ func TestAtMostTwoSourcesAreReadAtATime(t *testing.T) {
 	_, err := s.Index(ctx, actors.Run{ID: "x"})
 	require.ErrorIs(t, err, fault.Cancelled, "it waits for its turn, until nobody wants it any more")
 }
+
+// Figures: what a library of some size costs where it matters.
+func TestALargeLibraryIsThereAtOnce(t *testing.T) {
+	s := newStacks(t)
+	const sources, each = 20, 100
+	begun := time.Now()
+	chunks := 0
+	for i := range sources {
+		var b strings.Builder
+		for j := range each {
+			fmt.Fprintf(&b, "# Berth %d-%d\n\n", i, j)
+			for k := range 60 {
+				fmt.Fprintf(&b, "word%d ", (i*7919+j*104729+k*31)%5000)
+			}
+			fmt.Fprintf(&b, "The berth %d-%d is %d metres long.\n\n", i, j, 5+j)
+		}
+		chunks += int(s.stand(fmt.Sprint("s", i), b.String()[:min(b.Len(), 49_000)], "a").Chunks)
+	}
+	t.Logf("figure: %d passages of %d sources indexed in %v", chunks, sources, time.Since(begun).Round(time.Millisecond))
+	s.shelves = make(map[string]*index.Shelf) // as after a restart
+	begun = time.Now()
+	r := s.retriever(t.Context(), s.tenant, "a", berths)
+	t.Logf("figure: found again after a restart in %v", time.Since(begun).Round(time.Millisecond))
+	begun = time.Now()
+	s.stand("new", "The lighthouse is 33 metres high.", "a")
+	s.refresh(t.Context(), s.tenant, "a")
+	t.Logf("figure: one more source is found after %v", time.Since(begun).Round(time.Millisecond))
+	require.Contains(t, found(r, "How high is the lighthouse?"), "33 metres")
+	begun = time.Now()
+	const asked = 200
+	for i := range asked {
+		found(r, fmt.Sprintf("How long is berth %d-%d?", i%sources, i%each))
+	}
+	t.Logf("figure: a question takes %v", (time.Since(begun) / asked).Round(time.Microsecond))
+}
+
+// What is listed has both a question and an answer, or a fault tells the place.
+func FuzzQuestionsOfAFile(f *testing.F) {
+	for _, seed := range []string{
+		"- question: What?\n  answer: This.\n", "- question: What?\n", "[]", "a: b", `[{"question":"Q","answer":"A"}]`, "- - -", "\ufeff- {question: ä, answer: ß}", "- &a {question: x, answer: y}\n- *a\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		list, err := listed(raw, "fees.yaml")
+		if err != nil {
+			require.ErrorIs(t, err, fault.Invalid)
+			require.Contains(t, err.Error(), "fees.yaml")
+			return
+		}
+		for _, q := range list {
+			require.NotEmpty(t, q.Question)
+			require.NotEmpty(t, q.Answer)
+		}
+	})
+}

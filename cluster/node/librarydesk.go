@@ -239,6 +239,26 @@ func listed(raw []byte, name string) ([]ingest.QA, error) {
 	return list, nil
 }
 
+// SourcesRead waits until no source is being indexed and agents find what came
+// of it, or ctx ends. It is for those who ask an agent once and leave.
+func (n *Node) SourcesRead(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := n.settled(ctx); err != nil {
+			return err
+		}
+		if len(n.model.Sources(func(s readmodel.Source) bool { return s.Running })) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("sources are still being indexed: %w", fault.Unavailable)
+		case <-tick.C:
+		}
+	}
+}
+
 // findSource finds any source by id, title or origin.
 func (n *Node) findSource(ctx context.Context, name string) (readmodel.Source, error) {
 	if err := n.caughtUp(ctx); err != nil {

@@ -2,8 +2,11 @@ package node
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
+	"flametree/engine/agent"
 	"flametree/engine/event"
 )
 
@@ -56,8 +59,42 @@ func Line(e event.Envelope) EventLine {
 		l.Text = b.Value.Text
 	default:
 	}
-	if raw, err := json.Marshal(e.Body); err == nil {
+	if raw, err := json.Marshal(discreet(e.Body)); err == nil {
 		l.Body = raw
 	}
 	return l
+}
+
+// discreet is an event without what not even the owner of the data is shown:
+// secrets in an agent's file, and parameters that are for code only.
+func discreet(e event.Event) event.Event {
+	hide := func(in []event.PrivatePair) []event.PrivatePair {
+		out := slices.Clone(in)
+		for i := range out {
+			if strings.HasPrefix(out[i].Key, "_") {
+				out[i].Value = event.P(agent.Masked)
+			}
+		}
+		return out
+	}
+	switch b := e.(type) {
+	case event.AgentSaved:
+		file, _, err := agent.Mask(b.File.Text, true)
+		if err != nil {
+			file = "[not shown: a secret cannot be taken out]"
+		}
+		b.File = event.P(file)
+		return b
+	case event.AgentDrafted:
+		b.File = event.P("[not shown: a draft may hold secrets anywhere]")
+		return b
+	case event.SessionCreated:
+		b.Kwargs = hide(b.Kwargs)
+		return b
+	case event.SessionUpdated:
+		b.Kwargs = hide(b.Kwargs)
+		return b
+	default:
+		return e
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
+	"flametree/engine/guard"
 	"flametree/engine/tenant"
 	"flametree/engine/tool"
 	"flametree/engine/tool/mcp"
@@ -48,7 +49,8 @@ type hands struct {
 	by  map[string]tool.Runner
 	env map[string]map[string]string // of a tool's group, beside the agent's
 
-	secrets []string // values of secret variables, of the agent and its groups
+	secrets   []string                  // values of secret variables, of the agent and its groups
+	concealed map[string][]tool.Binding // of a tool: arguments that no record of a call holds
 }
 
 // Run implements actors.Hands.
@@ -65,8 +67,30 @@ func (h *hands) Run(ctx context.Context, c tool.Call) (tool.Outcome, error) {
 		maps.Copy(env, more)
 		c.Scene.Env = env
 	}
+	if bound := h.concealed[c.Name]; len(bound) > 0 {
+		var err error
+		if c.Args, err = fill(c.Args, bound, c.Scene.Parameters); err != nil {
+			return tool.Outcome{}, fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
 	out, err := r.Run(ctx, c)
 	return veil(out, err, h.secrets, dialog.Hidden(c.Scene.Parameters))
+}
+
+// fill puts the parameters that arguments are bound to into a call.
+func fill(args json.RawMessage, bound []tool.Binding, parameters map[string]json.RawMessage) (json.RawMessage, error) {
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(args, &fields); err != nil {
+		return nil, fmt.Errorf("the arguments are no JSON object: %w", fault.Invalid)
+	}
+	for _, b := range bound {
+		v, ok := parameters[strings.TrimPrefix(b.From, "params.")]
+		if !ok {
+			return nil, fmt.Errorf("argument %s: %w", b.Arg, guard.Unknown)
+		}
+		fields[b.Arg] = v
+	}
+	return json.Marshal(fields)
 }
 
 // leastVeiled is how long a value must be to be taken out of texts: shorter ones
@@ -138,7 +162,7 @@ type kit struct {
 // open opens everything a revision names. A group that cannot be read is an
 // error; a server that does not answer is only missing.
 func (b *toolbox) open(ctx context.Context, t tenant.ID, s *agent.Spec, pins []event.Pair) (kit, error) {
-	k := kit{hands: &hands{by: make(map[string]tool.Runner), env: make(map[string]map[string]string), secrets: secretsOf(s)}}
+	k := kit{hands: &hands{by: make(map[string]tool.Runner), env: make(map[string]map[string]string), secrets: secretsOf(s), concealed: make(map[string][]tool.Binding)}}
 	for _, g := range s.ToolGroups {
 		r, err := b.group(ctx, t, g, pins)
 		if err != nil {
@@ -163,7 +187,7 @@ func (b *toolbox) open(ctx context.Context, t tenant.ID, s *agent.Spec, pins []e
 	}
 	for _, m := range s.MCP {
 		declared := b.server(s, m)
-		if err := reachable(declared); err != nil {
+		if err := declared.Validate(); err != nil {
 			return k, err
 		}
 		r, err := b.connect(ctx, t, declared)
@@ -176,14 +200,6 @@ func (b *toolbox) open(ctx context.Context, t tenant.ID, s *agent.Spec, pins []e
 		}
 	}
 	return k, nil
-}
-
-// reachable says whether a declaration is one that can ever work here.
-func reachable(s mcp.Server) error {
-	if s.Transport == mcp.Stdio {
-		return fmt.Errorf("MCP server %s: the transport stdio starts a command, which this build does not do: run the server by itself and use streamable_http or http_sse: %w", s.Name, fault.Invalid)
-	}
-	return s.Validate()
 }
 
 // connect reaches an MCP server. Revisions and agents of one tenant that declare
@@ -363,6 +379,11 @@ func (k *kit) add(r tool.Runner, env map[string]string) error {
 			return fmt.Errorf("two tools are called %s: %w", t.Name, fault.Conflict)
 		}
 		k.hands.by[t.Name], k.hands.env[t.Name] = r, env
+		for _, b := range t.Bind {
+			if dialog.Concealed(b) {
+				k.hands.concealed[t.Name] = append(k.hands.concealed[t.Name], b)
+			}
+		}
 		k.tools = append(k.tools, t)
 	}
 	for _, s := range r.Skills() {

@@ -34,9 +34,9 @@ func (n *Node) AgentWizard(ctx context.Context, t wizard.Template, a wizard.Answ
 	if err := form.Validate(a); err != nil {
 		return Kept{}, err
 	}
-	name := a.Name
-	if name == "" {
-		name = form.Title
+	name, err := wizardName(t, a)
+	if err != nil {
+		return Kept{}, err
 	}
 	token, err := newToken()
 	if err != nil {
@@ -55,6 +55,20 @@ func (n *Node) AgentWizard(ctx context.Context, t wizard.Template, a wizard.Answ
 	}
 	n.done.Go(func() { n.conjure(kept.ID, t, a, folder) })
 	return kept, nil
+}
+
+// wizardName is how the agent of some answers will be called; an agent keeps
+// the name it is made with.
+func wizardName(t wizard.Template, a wizard.Answers) (string, error) {
+	b, err := wizard.Build(t, a, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	spec, _, err := agent.Parse([]byte(b.File))
+	if err != nil {
+		return "", err
+	}
+	return spec.Name, nil
 }
 
 // conjure makes what a wizard has begun.

@@ -51,10 +51,10 @@ func (s *State) Apply(e event.Envelope) {
 	case event.AgentCreated:
 		s.Name, s.Alias, s.Token = b.Name, b.Alias, b.TokenHash
 	case event.AgentSaved:
-		s.Saved = append(s.Saved, Saved{Number: b.Revision, File: b.File, Pins: b.Pins, At: e.Time})
+		s.Saved = append(s.Saved, Saved{Number: b.Revision, File: b.File.Text, Pins: b.Pins, At: e.Time})
 		s.Draft = Draft{}
 	case event.AgentDrafted:
-		s.Draft = Draft{File: b.File, Fault: b.Fault, At: e.Time}
+		s.Draft = Draft{File: b.File.Text, Fault: b.Fault, At: e.Time}
 	case event.AgentPublished:
 		s.Live = b.Revision
 	case event.AgentStarted:
@@ -115,7 +115,7 @@ func (s *State) revise(file string, pins []event.Pair) []event.Event {
 	if n := len(s.Saved); n > 0 && s.Draft == (Draft{}) && s.Saved[n-1].File == file && slices.Equal(s.Saved[n-1].Pins, pins) {
 		return nil
 	}
-	return []event.Event{event.AgentSaved{Revision: s.Latest() + 1, File: file, Pins: pins}}
+	return []event.Event{event.AgentSaved{Revision: s.Latest() + 1, File: event.P(file), Pins: pins}}
 }
 
 // KeepLive is Keep, and makes the revision the one that new sessions take
@@ -151,7 +151,7 @@ func (s *State) Drafted(file string) ([]event.Event, error) {
 	case s.Draft.File == file && s.Draft.Fault == err.Error():
 		return nil, nil
 	}
-	return []event.Event{event.AgentDrafted{File: file, Fault: err.Error()}}, nil
+	return []event.Event{event.AgentDrafted{File: event.P(file), Fault: err.Error()}}, nil
 }
 
 // Restore makes a new revision of an old one's file and pins. A file that is

@@ -33,7 +33,7 @@ func TestLifeOfAnAgent(t *testing.T) {
 
 	out, _, err := s.Save("name: Bank\nalias: bank\n")
 	require.NoError(t, err)
-	require.Equal(t, []event.Event{event.AgentSaved{Revision: 1, File: "name: Bank\nalias: bank\n"}}, out)
+	require.Equal(t, []event.Event{event.AgentSaved{Revision: 1, File: event.P("name: Bank\nalias: bank\n")}}, out)
 	apply(s, out)
 	again, _, err := s.Save("name: Bank\nalias: bank\n")
 	require.NoError(t, err)
@@ -178,7 +178,7 @@ func TestRevisionsAreComparedAndRestored(t *testing.T) {
 
 	out, _, err := s.Restore(1)
 	require.NoError(t, err)
-	require.Equal(t, []event.Event{event.AgentSaved{Revision: 4, File: one, Pins: []event.Pair{pins[1], pins[0]}}}, out, "the old text and the old code, as a new revision")
+	require.Equal(t, []event.Event{event.AgentSaved{Revision: 4, File: event.P(one), Pins: []event.Pair{pins[1], pins[0]}}}, out, "the old text and the old code, as a new revision")
 	_, _, err = s.Restore(9)
 	require.ErrorIs(t, err, fault.NotFound)
 	r, ok := s.Revision(3)
@@ -206,7 +206,7 @@ func TestAFaultyFileIsKeptAndReplacesNothing(t *testing.T) {
 	good := "name: Bank\nalias: bank\n"
 	out, _, err := s.KeepLive(good, nil)
 	require.NoError(t, err)
-	require.Equal(t, []event.Event{event.AgentSaved{Revision: 1, File: good}, event.AgentPublished{Revision: 1}}, out)
+	require.Equal(t, []event.Event{event.AgentSaved{Revision: 1, File: event.P(good)}, event.AgentPublished{Revision: 1}}, out)
 	apply(s, out)
 
 	bad := "name: Bank\ntype: nonsense\n"

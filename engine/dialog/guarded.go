@@ -180,6 +180,7 @@ func (d *decision) bindings(spec tool.Spec, c event.ToolCall) (args, refused str
 	if err != nil {
 		return "", denial(err)
 	}
+	wish = open(spec, wish)
 	confirm := spec.Confirm
 	if d.rev.Guard != nil {
 		v := d.rev.Guard.Check(guard.Arguments, string(wish), Watch(&d.State, d.rev, nil))
@@ -199,6 +200,29 @@ func (d *decision) bindings(spec tool.Spec, c event.ToolCall) (args, refused str
 		return string(wish), session.NeedsYes + ": tell the human what exactly will be done, ask whether it shall be done, and call it again with the same arguments after their yes"
 	}
 	return string(wish), ""
+}
+
+// Concealed reports whether an argument is bound to a parameter for code only.
+// It is in no record of the call, where a model or a trace would show it: who
+// runs the call fills it in from the scene.
+func Concealed(b tool.Binding) bool { return strings.HasPrefix(b.From, "params._") }
+
+// open is a call's arguments without those that are concealed.
+func open(spec tool.Spec, args []byte) []byte {
+	var fields map[string]json.RawMessage
+	if !slices.ContainsFunc(spec.Bind, Concealed) || json.Unmarshal(args, &fields) != nil {
+		return args
+	}
+	for _, b := range spec.Bind {
+		if Concealed(b) {
+			delete(fields, b.Arg)
+		}
+	}
+	out, err := json.Marshal(fields)
+	if err != nil {
+		panic("what was read as JSON can be written as JSON: " + err.Error())
+	}
+	return out
 }
 
 // denial is a refusal in words for the model: without values.

@@ -11,6 +11,7 @@ import (
 	"flametree/engine/guard"
 	"flametree/engine/provider"
 	"flametree/engine/session"
+	"flametree/engine/tool"
 )
 
 func TestHiddenParametersAreFoundAtAnyDepth(t *testing.T) {
@@ -39,4 +40,15 @@ func TestResultsGoToTheModelWithoutHiddenParameters(t *testing.T) {
 	require.NotContains(t, out[0].Text, "Dz9yP13vCx")
 	require.NotContains(t, out[0].Text, "Gs2nJ57hWq")
 	require.Contains(t, out[0].Text, "fine")
+}
+
+// An argument bound to a parameter for code only is filled in where the call is
+// run: what is decided, recorded and shown to the model is without it.
+func TestConcealedArgumentsStandInNoRecord(t *testing.T) {
+	spec := tool.Spec{Name: "pay", Bind: []tool.Binding{{Arg: "token", From: "params._token"}, {Arg: "city", From: "params.city"}}}
+	require.JSONEq(t, `{"amount":5,"city":"Ulm"}`, string(open(spec, []byte(`{"amount":5,"city":"Ulm","token":"stork-Dz9yP13vCx"}`))))
+	require.True(t, Concealed(spec.Bind[0]))
+	require.False(t, Concealed(spec.Bind[1]))
+	plain := tool.Spec{Name: "pay", Bind: spec.Bind[1:]}
+	require.Equal(t, `{ "city":"Ulm" }`, string(open(plain, []byte(`{ "city":"Ulm" }`))), "others stay as they are")
 }

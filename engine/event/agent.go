@@ -15,8 +15,8 @@ type AgentCreated struct {
 
 // AgentSaved makes a revision: the agent's file, whole.
 type AgentSaved struct {
-	Revision uint64 // 1, 2, …
-	File     string // YAML as it was given
+	Revision uint64  // 1, 2, …
+	File     Private // YAML as it was given; it may hold secrets, so it is sealed with the agent's own key
 	// Pins are the blobs of what the file names and the revision is to keep:
 	// "group/NAME", "document/NAME" to sha256.
 	Pins []Pair

@@ -19,6 +19,7 @@ type SessionCreated struct {
 	Kwargs         []PrivatePair // value is JSON; keys starting with "_" reach no model and no log
 	UserInfo       []PrivatePair
 	Greeting       string        // what the agent says first, "" = waits
+	Buttons        []string      // under a written greeting
 	Timeout        time.Duration // without customer input → user_timeout; 0 = never
 	MaxDuration    time.Duration // → timeout; 0 = never
 	IdempotencyKey string

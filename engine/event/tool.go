@@ -65,7 +65,7 @@ type SuggestionMade struct {
 // AgentDrafted keeps an agent file that cannot be saved as a revision, so that
 // its writer finds it again.
 type AgentDrafted struct {
-	File  string
+	File  Private
 	Fault string // with line and column
 }
 

@@ -33,7 +33,7 @@ func (s *State) Begin(born event.SessionCreated, flow string) []event.Event {
 	case born.Call != "":
 		out = append(out, event.ReplyStarted{Turn: 0, Message: ReplyID(born.Conversation), Revision: born.Revision})
 	default:
-		out = append(out, event.ReplySent{Turn: 0, Message: ReplyID(born.Conversation), Role: RoleAI, Text: event.P(born.Greeting)})
+		out = append(out, event.ReplySent{Turn: 0, Message: ReplyID(born.Conversation), Role: RoleAI, Text: event.P(born.Greeting), Options: born.Buttons})
 	}
 	return out
 }

@@ -176,7 +176,9 @@ func (s *State) answered(b event.ModelAnswered, at time.Time) {
 }
 
 func (s *State) called(b event.ToolCalled) {
-	s.Calls++
+	if b.Refused == "" {
+		s.Calls++ // what did not happen wears out no limit of the session
+	}
 	s.wait(b)
 	if s.Open == nil || s.Open.Turn != b.Turn {
 		return

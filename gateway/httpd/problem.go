@@ -172,7 +172,7 @@ func fromHuma(m *huma.ErrorModel) *Problem {
 			continue
 		}
 		l := Located{Location: e.Location, Message: e.Message}
-		if b, err := json.Marshal(e.Value); err == nil && e.Value != nil && len(b) <= maxEchoed {
+		if scalar(e.Value) {
 			l.Value = e.Value
 		}
 		p.Errors = append(p.Errors, l)
@@ -184,6 +184,18 @@ func fromHuma(m *huma.ErrorModel) *Problem {
 		p.Detail, p.Errors = bugDetail, nil
 	}
 	return p
+}
+
+// scalar reports whether a value may be shown again in a refusal: a short one
+// that was given for one field. A whole body may hold what nobody shall read.
+func scalar(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return len(v) <= maxEchoed
+	case bool, float64, int, int64, json.Number:
+		return true
+	}
+	return false
 }
 
 // transform gives every refusal that leaves through huma our form.

@@ -128,9 +128,14 @@ func TestEveryCommandSaysWhatIsWrongWithAFile(t *testing.T) {
 	f := newFolder(t)
 	picture := f.write("picture.yaml", "\x89PNG\x00\x01\x02")
 	for _, args := range [][]string{
-		{"agent", "validate", "none.yaml"}, {"agent", "run", "none.yaml"}, {"agent", "save", "none.yaml"},
-		{"agent", "import", "none.yaml", "--key", "x"}, {"tool", "test", "none.yaml", "X"}, {"tool", "list", "none.yaml"},
-		{"serve", "--agent", "none.yaml"}, {"agent", "wizard", "website_ai_sales", "--answers", "none.yaml"},
+		{"agent", "validate", "none.yaml"},
+		{"agent", "run", "none.yaml"},
+		{"agent", "save", "none.yaml"},
+		{"agent", "import", "none.yaml", "--key", "x"},
+		{"tool", "test", "none.yaml", "X"},
+		{"tool", "list", "none.yaml"},
+		{"serve", "--agent", "none.yaml"},
+		{"agent", "wizard", "website_ai_sales", "--answers", "none.yaml"},
 	} {
 		r := command(t, nil, args...)
 		require.Equal(t, 2, r.Code, "%v: %s", args, r.Err)

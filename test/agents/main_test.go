@@ -18,7 +18,11 @@ import (
 const asServer = "FLAMETREE_TEST_MCP"
 
 func TestMain(m *testing.M) {
-	if kind := os.Getenv(asServer); kind != "" {
+	kind := os.Getenv(asServer)
+	if len(os.Args) == 2 && os.Args[1] == "stdio" { // a sandbox passes no variable on
+		kind = os.Args[1]
+	}
+	if kind != "" {
 		if err := serveTools(kind); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,6 +41,9 @@ func serveTools(kind string) error {
 		func(context.Context, *sdk.CallToolRequest, place) (*sdk.CallToolResult, weather, error) {
 			return nil, weather{Sky: "rain"}, nil
 		})
+	if kind == "stdio" {
+		return s.Run(context.Background(), &sdk.StdioTransport{})
+	}
 	get := func(*http.Request) *sdk.Server { return s }
 	var h http.Handler = sdk.NewStreamableHTTPHandler(get, nil)
 	if kind == "http_sse" {
@@ -179,15 +183,45 @@ func TestAnAgentGoesOnWithoutAServerOfTools(t *testing.T) {
 	}
 }
 
-// TestStdioIsRefusedWithWhatToDoInstead at validate and at save.
-func TestStdioIsRefusedWithWhatToDoInstead(t *testing.T) {
+// TestAnMCPServerStartsInTheSandbox starts a server by its command, which is
+// this very program in the folder for commands; one that lies elsewhere is not
+// started, and where there is no sandbox none is.
+func TestAnMCPServerStartsInTheSandbox(t *testing.T) {
 	t.Parallel()
-	o, f := serve(t, house.Options{}), newFolder(t)
-	file := f.forecaster("weather-server --stdio", "stdio", "")
-	for _, args := range [][]string{{"agent", "validate", file}, {"agent", "save", file}} {
-		said := o.refused(args...)
-		require.Contains(t, said, "MCP server Weather: the transport stdio")
-		require.Contains(t, said, "use streamable_http or http_sse")
+	th, f := newThinker(t), newFolder(t)
+	self, err := os.ReadFile(os.Args[0])
+	require.NoError(t, err)
+	commands := f.write("commands/weather", string(self))
+	elsewhere := f.write("elsewhere/weather", string(self))
+	for _, path := range []string{commands, elsewhere} {
+		require.NoError(t, os.Chmod(path, 0o700))
 	}
-	require.NotContains(t, o.must("agent", "list"), "Forecaster")
+	llm := "models:\n  llm: {provider: openai_compatible, base_url: " + th.url + "/v1, model: m}\n"
+	with := "FLAMETREE_MCP_COMMANDS=" + filepath.Dir(commands)
+
+	o := serve(t, house.Options{Env: []string{with}}, th.url)
+	d := o.talk(o.save(f.forecaster(commands+" stdio", "stdio", llm)))
+	require.Contains(t, d.says(`use WEATHER_forecast_daily {"city":"Oslo"}`), "hail")
+	out := o.must("agent", "save", f.forecaster(elsewhere+" stdio", "stdio", llm))
+	require.Regexp(t, `(?m)^note: it goes without a server for now: .*neither below /usr nor in the folder for commands`, out)
+
+	bare := serve(t, house.Options{Env: []string{with, "PATH=" + t.TempDir()}}, th.url)
+	out = bare.must("agent", "save", f.forecaster(commands+" stdio", "stdio", llm))
+	require.Regexp(t, `(?m)^note: it goes without a server for now: .*sandbox_unavailable`, out)
+	require.Equal(t, "I have understood that.", bare.talk(agentOf(t, out)).says("Hello"))
+}
+
+// TestADeclarationOfAServerIsReadWithItsPlace finds what cannot work.
+func TestADeclarationOfAServerIsReadWithItsPlace(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	for _, tt := range [][3]string{
+		{"weather --stdio", "streamable_http", `file 1[0-9]:\d+: .*needs transport: stdio`},
+		{"http://127.0.0.1:1/mcp", "stdio", `file 1[0-9]:\d+: .*needs a start command`},
+		{"http://127.0.0.1:1/mcp", "pigeon", `file 1[0-9]:\d+: transport must be one of http_sse, streamable_http, stdio`},
+	} {
+		r := command(t, nil, "agent", "validate", f.forecaster(tt[0], tt[1], ""))
+		require.Equal(t, 2, r.Code)
+		require.Regexp(t, tt[2], r.Err)
+	}
 }

@@ -2,6 +2,7 @@ package agents_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -162,10 +163,8 @@ func answersOfTheDocument() map[string]any {
 }
 
 func with(m map[string]any, key string, v any) map[string]any {
-	out := map[string]any{key: v}
-	for k, v := range m {
-		out[k] = v
-	}
+	out := maps.Clone(m)
+	out[key] = v
 	return out
 }
 

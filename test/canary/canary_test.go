@@ -68,7 +68,7 @@ func (a *aviary) search(where, text string, except ...string) {
 		if _, known := a.found[note]; at < 0 || known || slices.Contains(except, name) {
 			continue
 		}
-		a.found[note] = strings.ReplaceAll(text[max(0, at-100):min(len(text), at+40)], "\n", " ")
+		a.found[note] = text[max(0, at-100):min(len(text), at+40)]
 	}
 }
 
@@ -101,7 +101,7 @@ func (a *aviary) verdict() {
 		if why, known := debts[note]; known {
 			a.t.Logf("owed: %s (%s)", note, why)
 		} else {
-			a.t.Errorf("found in %s: …%s…", note, a.found[note])
+			a.t.Errorf("found in %s: …%q…", note, a.found[note])
 		}
 	}
 	for note := range debts {
@@ -260,6 +260,7 @@ func TestSecretsReachTheToolsAndNothingElse(t *testing.T) {
 	for _, name := range []string{"group", "env", "fallback", "param", "nested", "amended"} {
 		require.Equal(t, c[name], held[name], "the code of tools holds what it is to work with: %s", name)
 	}
+	require.Equal(t, c["param"], held["bound"], "an argument bound to a parameter is filled in")
 	require.ElementsMatch(t, []string{c["model"], c["fallback"]}, keys, "models are asked with their own keys")
 	require.Greater(t, len(requests), 8)
 

@@ -49,7 +49,7 @@ func TestWhatCannotBeReadIsToldWithWhatToDo(t *testing.T) {
 		says string
 	}{
 		"a login page":                 {[]string{"add", web.URL + "/login"}, "only public pages can be read"},
-		"a redirect to a private host": {[]string{"add", web.URL + "/away"}, "not public"},
+		"a redirect to a private host": {[]string{"add", web.URL + "/away"}, "it leads to another site"},
 		"a private host":               {[]string{"add", "http://" + private + "/"}, "not public"},
 		"a page that is not there":     {[]string{"add", web.URL + "/none"}, "no page of"},
 		"an encrypted PDF":             {[]string{"add", filepath.Join(samples, "password.pdf")}, "protected by a password"},

@@ -1,6 +1,7 @@
 package knowledge_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flametree/test/house"
 )
 
 const (
@@ -110,6 +113,8 @@ func TestTwoAgentsShareASource(t *testing.T) {
 	p.must("disconnect", "Lighthouse", "Harbour office")
 	require.NotContains(t, harbour(question), answer)
 	require.Contains(t, club(question), answer)
+	require.Contains(t, club(question), "Sources: Lighthouse", "this agent says where it has it from")
+	replays(t, p)
 
 	p.must("remove", "Lighthouse")
 	require.NotContains(t, club(question), answer)
@@ -132,14 +137,26 @@ func TestARunIsStoppedAndBegunAgain(t *testing.T) {
 	require.Contains(t, p.asks("Harbour")("When does the sauna open?"), "17:00")
 }
 
-func TestARunThatAKillBrokeOffIsBegunAgain(t *testing.T) {
+func TestARunThatTheEndOfTheProcessBrokeOffIsBegunAgain(t *testing.T) {
 	t.Parallel()
+	for name, end := range map[string]func(*testing.T, *place){
+		"kill -9": func(_ *testing.T, p *place) { p.Kill() },
+		"stop":    func(t *testing.T, p *place) { require.Zero(t, p.Stop(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			brokenOff(t, end)
+		})
+	}
+}
+
+func brokenOff(t *testing.T, end func(*testing.T, *place)) {
 	web := newSite(t, map[string]string{"/": page("Harbour", welcome, "/slow"), "/slow": page("Sauna", sauna)})
 	p := serve(t, "", []*site{web}, "harbour.yaml")
 	p.must("add", "--text", "The lighthouse was built in 1856 and is 33 metres high.", "--title", "Lighthouse", "--agent", "Harbour office")
 	p.must("add", web.URL+"/", "--title", "Our site", "--agent", "Harbour office", "--no-wait")
 	<-web.slow
-	p.Kill()
+	end(t, p)
 	close(web.held)
 	p = serve(t, p.Data, []*site{web}, "harbour.yaml")
 	ready := p.source("Our site", "Ready")
@@ -186,4 +203,17 @@ func TestWhatAnAgentsFileNamesIsIndexed(t *testing.T) {
 	require.Len(t, p.list(), 2, "the site is gone, the library's own source stays: %+v", p.list())
 	require.NotContains(t, p.found("When does the sauna open?", "Harbour office"), "17:00")
 	require.NotContains(t, p.found("How high is the lighthouse?", "Harbour office"), "33 metres", "the file names it no more")
+}
+
+// replays decides every conversation again, though the library is another one
+// by now, and finds no difference.
+func replays(t *testing.T, p *place) {
+	t.Helper()
+	for line := range strings.Lines(house.Must(t, "--data", p.Data, "sessions", "list", "--json")) {
+		var row struct{ ID string }
+		require.NoError(t, json.Unmarshal([]byte(line), &row))
+		var report struct{ Differences []any }
+		require.NoError(t, json.Unmarshal([]byte(house.Must(t, "--data", p.Data, "replay", row.ID, "--json")), &report))
+		require.Empty(t, report.Differences)
+	}
 }

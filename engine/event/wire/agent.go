@@ -5,16 +5,16 @@ import (
 	"flametree/engine/event/wire/pb"
 )
 
-func agentBody(e event.Event, _ *sealing) message {
+func agentBody(e event.Event, s *sealing) message {
 	switch e := e.(type) {
 	case event.TenantCreated:
 		return &pb.TenantCreated{Name: e.Name, Timezone: e.Timezone}
 	case event.AgentCreated:
 		return &pb.AgentCreated{Name: e.Name, Alias: e.Alias, TokenHash: e.TokenHash}
 	case event.AgentSaved:
-		return &pb.AgentSaved{Revision: e.Revision, File: e.File, Pins: pairs(e.Pins)}
+		return &pb.AgentSaved{Revision: e.Revision, File: s.text(e.File), Pins: pairs(e.Pins)}
 	case event.AgentDrafted:
-		return &pb.AgentDrafted{File: e.File, Fault: e.Fault}
+		return &pb.AgentDrafted{File: s.text(e.File), Fault: e.Fault}
 	case event.AgentPublished:
 		return &pb.AgentPublished{Revision: e.Revision}
 	case event.AgentStarted:
@@ -26,7 +26,7 @@ func agentBody(e event.Event, _ *sealing) message {
 	return nil
 }
 
-func agentEvent(k event.Kind, b []byte, _ *opening) (event.Event, error) {
+func agentEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 	switch k {
 	case event.TenantCreated{}.Kind():
 		return read(b, func(m *pb.TenantCreated) event.Event {
@@ -38,10 +38,10 @@ func agentEvent(k event.Kind, b []byte, _ *opening) (event.Event, error) {
 		})
 	case event.AgentSaved{}.Kind():
 		return read(b, func(m *pb.AgentSaved) event.Event {
-			return event.AgentSaved{Revision: m.Revision, File: m.File, Pins: unpair(m.Pins)}
+			return event.AgentSaved{Revision: m.Revision, File: o.text(m.File), Pins: unpair(m.Pins)}
 		})
 	case event.AgentDrafted{}.Kind():
-		return read(b, func(m *pb.AgentDrafted) event.Event { return event.AgentDrafted{File: m.File, Fault: m.Fault} })
+		return read(b, func(m *pb.AgentDrafted) event.Event { return event.AgentDrafted{File: o.text(m.File), Fault: m.Fault} })
 	case event.AgentPublished{}.Kind():
 		return read(b, func(m *pb.AgentPublished) event.Event { return event.AgentPublished{Revision: m.Revision} })
 	case event.AgentStarted{}.Kind():

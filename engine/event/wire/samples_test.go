@@ -15,7 +15,7 @@ func samples() []event.Event {
 	return []event.Event{
 		event.TenantCreated{Name: "Steppe Bank", Timezone: "Asia/Almaty"},
 		event.AgentCreated{Name: "Debit cards", Alias: "cards", TokenHash: []byte{1, 2, 3, 4}},
-		event.AgentSaved{Revision: 3, File: "name: Debit cards\n", Pins: []event.Pair{{Key: "group/crm", Value: "ab12"}}},
+		event.AgentSaved{Revision: 3, File: p("name: Debit cards\n"), Pins: []event.Pair{{Key: "group/crm", Value: "ab12"}}},
 		event.AgentPublished{Revision: 3},
 		event.AgentStarted{},
 		event.AgentStopped{Reason: "daily limit"},
@@ -41,7 +41,7 @@ func samples() []event.Event {
 			Name: name, Email: email, Phone: phone, Language: "ru", Args: []event.Private{p("first"), p("second")},
 			Kwargs:   []event.PrivatePair{{Key: "plan", Value: p(`"gold"`)}, {Key: "_secret", Value: p(`"x"`)}},
 			UserInfo: []event.PrivatePair{{Key: "city", Value: p(`"Almaty"`)}},
-			Greeting: "Hello!", Timeout: 72 * time.Hour, MaxDuration: time.Hour, IdempotencyKey: "idem-1",
+			Greeting: "Hello!", Timeout: 72 * time.Hour, MaxDuration: time.Hour, IdempotencyKey: "idem-1", Buttons: []string{"Yes", "No"},
 		},
 		event.SessionUpdated{
 			Name: &name, Email: &email, Phone: &phone, Language: &language,
@@ -79,7 +79,7 @@ func samples() []event.Event {
 		event.GuardHit{Turn: 3, Rule: "no_advice", Where: "output", Action: "replace", Excerpt: p("buy this fund")},
 		event.HistorySummarised{Upto: 40, Text: p("asked about limits")},
 		event.SuggestionMade{Turn: 3, Text: p("say it is free")},
-		event.AgentDrafted{File: "name: [", Fault: "file 1:7: not closed"},
+		event.AgentDrafted{File: p("name: ["), Fault: "file 1:7: not closed"},
 		event.SourceCreated{Type: "website", Title: "Help pages", Origin: "https://example.org", Mode: "vector", Owner: "a1"},
 		event.SourceSaved{Revision: 2, Title: "Help pages", Origin: "https://example.org", Blob: "ab12", Bytes: 17, Name: "help.html"},
 		event.SourceIndexing{Run: 4, Revision: 2},

@@ -72,7 +72,7 @@ func sessionCreated(e event.SessionCreated, s *sealing) *pb.SessionCreated {
 		UserId: s.text(e.UserID), Name: s.text(e.Name), Email: s.text(e.Email), Phone: s.text(e.Phone),
 		Language: e.Language, Args: s.list(e.Args), Kwargs: s.pairs(e.Kwargs), UserInfo: s.pairs(e.UserInfo),
 		Greeting: e.Greeting, TimeoutNs: int64(e.Timeout), MaxDurationNs: int64(e.MaxDuration),
-		IdempotencyKey: e.IdempotencyKey,
+		IdempotencyKey: e.IdempotencyKey, Buttons: e.Buttons,
 	}
 }
 
@@ -82,7 +82,7 @@ func readCreated(m *pb.SessionCreated, o *opening) event.Event {
 		UserID: o.text(m.UserId), Name: o.text(m.Name), Email: o.text(m.Email), Phone: o.text(m.Phone),
 		Language: m.Language, Args: o.list(m.Args), Kwargs: o.pairs(m.Kwargs), UserInfo: o.pairs(m.UserInfo),
 		Greeting: m.Greeting, Timeout: time.Duration(m.TimeoutNs), MaxDuration: time.Duration(m.MaxDurationNs),
-		IdempotencyKey: m.IdempotencyKey,
+		IdempotencyKey: m.IdempotencyKey, Buttons: m.Buttons,
 	}
 }
 

@@ -49,6 +49,11 @@ mcp:
 `)
 }
 
+// place is what the tool is asked about.
+type place struct {
+	City string `json:"city"`
+}
+
 // open starts a node that looks for a missing server again at once.
 func open(t *testing.T, addr string) *node.Node {
 	t.Helper()
@@ -101,9 +106,7 @@ func TestAServerThatWasAwayIsUsedOnceItIsThere(t *testing.T) {
 
 	s := sdk.NewServer(&sdk.Implementation{Name: "weather", Version: "1"}, nil)
 	sdk.AddTool(s, &sdk.Tool{Name: "forecast", Description: "Tells the weather."},
-		func(context.Context, *sdk.CallToolRequest, struct {
-			City string `json:"city"`
-		}) (*sdk.CallToolResult, any, error) {
+		func(context.Context, *sdk.CallToolRequest, place) (*sdk.CallToolResult, any, error) {
 			return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: "hail"}}}, nil, nil
 		})
 	l, err = net.Listen("tcp", addr)

@@ -440,7 +440,7 @@ func (x *AgentCreated) GetTokenHash() []byte {
 type AgentSaved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	File          string                 `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	File          *Sealed                `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
 	Pins          []*Pair                `protobuf:"bytes,3,rep,name=pins,proto3" json:"pins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -483,11 +483,11 @@ func (x *AgentSaved) GetRevision() uint64 {
 	return 0
 }
 
-func (x *AgentSaved) GetFile() string {
+func (x *AgentSaved) GetFile() *Sealed {
 	if x != nil {
 		return x.File
 	}
-	return ""
+	return nil
 }
 
 func (x *AgentSaved) GetPins() []*Pair {
@@ -499,7 +499,7 @@ func (x *AgentSaved) GetPins() []*Pair {
 
 type AgentDrafted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	File          string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	File          *Sealed                `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
 	Fault         string                 `protobuf:"bytes,2,opt,name=fault,proto3" json:"fault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -535,11 +535,11 @@ func (*AgentDrafted) Descriptor() ([]byte, []int) {
 	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{7}
 }
 
-func (x *AgentDrafted) GetFile() string {
+func (x *AgentDrafted) GetFile() *Sealed {
 	if x != nil {
 		return x.File
 	}
-	return ""
+	return nil
 }
 
 func (x *AgentDrafted) GetFault() string {
@@ -1328,6 +1328,7 @@ type SessionCreated struct {
 	TimeoutNs      int64                  `protobuf:"varint,15,opt,name=timeout_ns,json=timeoutNs,proto3" json:"timeout_ns,omitempty"`
 	MaxDurationNs  int64                  `protobuf:"varint,16,opt,name=max_duration_ns,json=maxDurationNs,proto3" json:"max_duration_ns,omitempty"`
 	IdempotencyKey string                 `protobuf:"bytes,17,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	Buttons        []string               `protobuf:"bytes,18,rep,name=buttons,proto3" json:"buttons,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1479,6 +1480,13 @@ func (x *SessionCreated) GetIdempotencyKey() string {
 		return x.IdempotencyKey
 	}
 	return ""
+}
+
+func (x *SessionCreated) GetButtons() []string {
+	if x != nil {
+		return x.Buttons
+	}
+	return nil
 }
 
 type SessionUpdated struct {
@@ -3955,14 +3963,14 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05alias\x18\x02 \x01(\tR\x05alias\x12\x1d\n" +
 	"\n" +
-	"token_hash\x18\x03 \x01(\fR\ttokenHash\"j\n" +
+	"token_hash\x18\x03 \x01(\fR\ttokenHash\"\x86\x01\n" +
 	"\n" +
 	"AgentSaved\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x12\n" +
-	"\x04file\x18\x02 \x01(\tR\x04file\x12,\n" +
-	"\x04pins\x18\x03 \x03(\v2\x18.flametree.event.v1.PairR\x04pins\"8\n" +
-	"\fAgentDrafted\x12\x12\n" +
-	"\x04file\x18\x01 \x01(\tR\x04file\x12\x14\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12.\n" +
+	"\x04file\x18\x02 \x01(\v2\x1a.flametree.event.v1.SealedR\x04file\x12,\n" +
+	"\x04pins\x18\x03 \x03(\v2\x18.flametree.event.v1.PairR\x04pins\"T\n" +
+	"\fAgentDrafted\x12.\n" +
+	"\x04file\x18\x01 \x01(\v2\x1a.flametree.event.v1.SealedR\x04file\x12\x14\n" +
 	"\x05fault\x18\x02 \x01(\tR\x05fault\",\n" +
 	"\x0eAgentPublished\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\"\x0e\n" +
@@ -4018,7 +4026,7 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\arate_hz\x18\x02 \x01(\rR\x06rateHz\x12\x1b\n" +
 	"\tlength_ns\x18\x03 \x01(\x03R\blengthNs\x12\x14\n" +
 	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12\x10\n" +
-	"\x03cut\x18\x05 \x01(\bR\x03cut\"\xaa\x05\n" +
+	"\x03cut\x18\x05 \x01(\bR\x03cut\"\xc4\x05\n" +
 	"\x0eSessionCreated\x12\x14\n" +
 	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x12\"\n" +
@@ -4038,7 +4046,8 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\n" +
 	"timeout_ns\x18\x0f \x01(\x03R\ttimeoutNs\x12&\n" +
 	"\x0fmax_duration_ns\x18\x10 \x01(\x03R\rmaxDurationNs\x12'\n" +
-	"\x0fidempotency_key\x18\x11 \x01(\tR\x0eidempotencyKey\"\x8a\x02\n" +
+	"\x0fidempotency_key\x18\x11 \x01(\tR\x0eidempotencyKey\x12\x18\n" +
+	"\abuttons\x18\x12 \x03(\tR\abuttons\"\x8a\x02\n" +
 	"\x0eSessionUpdated\x12.\n" +
 	"\x04name\x18\x01 \x01(\v2\x1a.flametree.event.v1.SealedR\x04name\x120\n" +
 	"\x05email\x18\x02 \x01(\v2\x1a.flametree.event.v1.SealedR\x05email\x120\n" +
@@ -4295,54 +4304,56 @@ var file_engine_event_wire_events_proto_goTypes = []any{
 }
 var file_engine_event_wire_events_proto_depIdxs = []int32{
 	1,  // 0: flametree.event.v1.SealedPair.value:type_name -> flametree.event.v1.Sealed
-	2,  // 1: flametree.event.v1.AgentSaved.pins:type_name -> flametree.event.v1.Pair
-	1,  // 2: flametree.event.v1.CallOffered.from:type_name -> flametree.event.v1.Sealed
-	1,  // 3: flametree.event.v1.CallOffered.to:type_name -> flametree.event.v1.Sealed
-	2,  // 4: flametree.event.v1.CallAnswered.machine:type_name -> flametree.event.v1.Pair
-	1,  // 5: flametree.event.v1.CallDigit.digit:type_name -> flametree.event.v1.Sealed
-	18, // 6: flametree.event.v1.CallInputs.inputs:type_name -> flametree.event.v1.TurnInput
-	1,  // 7: flametree.event.v1.TurnInput.text:type_name -> flametree.event.v1.Sealed
-	1,  // 8: flametree.event.v1.SessionCreated.user_id:type_name -> flametree.event.v1.Sealed
-	1,  // 9: flametree.event.v1.SessionCreated.name:type_name -> flametree.event.v1.Sealed
-	1,  // 10: flametree.event.v1.SessionCreated.email:type_name -> flametree.event.v1.Sealed
-	1,  // 11: flametree.event.v1.SessionCreated.phone:type_name -> flametree.event.v1.Sealed
-	1,  // 12: flametree.event.v1.SessionCreated.args:type_name -> flametree.event.v1.Sealed
-	3,  // 13: flametree.event.v1.SessionCreated.kwargs:type_name -> flametree.event.v1.SealedPair
-	3,  // 14: flametree.event.v1.SessionCreated.user_info:type_name -> flametree.event.v1.SealedPair
-	1,  // 15: flametree.event.v1.SessionUpdated.name:type_name -> flametree.event.v1.Sealed
-	1,  // 16: flametree.event.v1.SessionUpdated.email:type_name -> flametree.event.v1.Sealed
-	1,  // 17: flametree.event.v1.SessionUpdated.phone:type_name -> flametree.event.v1.Sealed
-	3,  // 18: flametree.event.v1.SessionUpdated.kwargs:type_name -> flametree.event.v1.SealedPair
-	1,  // 19: flametree.event.v1.SessionHandedOver.summary:type_name -> flametree.event.v1.Sealed
-	1,  // 20: flametree.event.v1.MessageReceived.text:type_name -> flametree.event.v1.Sealed
-	1,  // 21: flametree.event.v1.UtteranceHeard.text:type_name -> flametree.event.v1.Sealed
-	1,  // 22: flametree.event.v1.ModelAnswered.text:type_name -> flametree.event.v1.Sealed
-	28, // 23: flametree.event.v1.ModelAnswered.calls:type_name -> flametree.event.v1.ToolCall
-	29, // 24: flametree.event.v1.ModelAnswered.passages:type_name -> flametree.event.v1.Passage
-	45, // 25: flametree.event.v1.ModelAnswered.parts:type_name -> flametree.event.v1.TracedPart
-	46, // 26: flametree.event.v1.ModelAnswered.attempts:type_name -> flametree.event.v1.Attempt
-	1,  // 27: flametree.event.v1.ToolCall.args:type_name -> flametree.event.v1.Sealed
-	1,  // 28: flametree.event.v1.ResultsExtracted.values:type_name -> flametree.event.v1.Sealed
-	1,  // 29: flametree.event.v1.ResultSet.value:type_name -> flametree.event.v1.Sealed
-	28, // 30: flametree.event.v1.ToolCalled.call:type_name -> flametree.event.v1.ToolCall
-	1,  // 31: flametree.event.v1.ToolAnswered.result:type_name -> flametree.event.v1.Sealed
-	3,  // 32: flametree.event.v1.ToolAnswered.sets:type_name -> flametree.event.v1.SealedPair
-	1,  // 33: flametree.event.v1.ReplySent.text:type_name -> flametree.event.v1.Sealed
-	1,  // 34: flametree.event.v1.ReplySpoken.text:type_name -> flametree.event.v1.Sealed
-	1,  // 35: flametree.event.v1.ReplySpoken.full:type_name -> flametree.event.v1.Sealed
-	39, // 36: flametree.event.v1.TurnTimed.stages:type_name -> flametree.event.v1.Stage
-	3,  // 37: flametree.event.v1.SkillRan.values:type_name -> flametree.event.v1.SealedPair
-	1,  // 38: flametree.event.v1.QuestionUnanswered.question:type_name -> flametree.event.v1.Sealed
-	1,  // 39: flametree.event.v1.CustomerVerified.customer:type_name -> flametree.event.v1.Sealed
-	1,  // 40: flametree.event.v1.GuardHit.excerpt:type_name -> flametree.event.v1.Sealed
-	1,  // 41: flametree.event.v1.HistorySummarised.text:type_name -> flametree.event.v1.Sealed
-	1,  // 42: flametree.event.v1.SuggestionMade.text:type_name -> flametree.event.v1.Sealed
-	1,  // 43: flametree.event.v1.QuestionResolved.question:type_name -> flametree.event.v1.Sealed
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	1,  // 1: flametree.event.v1.AgentSaved.file:type_name -> flametree.event.v1.Sealed
+	2,  // 2: flametree.event.v1.AgentSaved.pins:type_name -> flametree.event.v1.Pair
+	1,  // 3: flametree.event.v1.AgentDrafted.file:type_name -> flametree.event.v1.Sealed
+	1,  // 4: flametree.event.v1.CallOffered.from:type_name -> flametree.event.v1.Sealed
+	1,  // 5: flametree.event.v1.CallOffered.to:type_name -> flametree.event.v1.Sealed
+	2,  // 6: flametree.event.v1.CallAnswered.machine:type_name -> flametree.event.v1.Pair
+	1,  // 7: flametree.event.v1.CallDigit.digit:type_name -> flametree.event.v1.Sealed
+	18, // 8: flametree.event.v1.CallInputs.inputs:type_name -> flametree.event.v1.TurnInput
+	1,  // 9: flametree.event.v1.TurnInput.text:type_name -> flametree.event.v1.Sealed
+	1,  // 10: flametree.event.v1.SessionCreated.user_id:type_name -> flametree.event.v1.Sealed
+	1,  // 11: flametree.event.v1.SessionCreated.name:type_name -> flametree.event.v1.Sealed
+	1,  // 12: flametree.event.v1.SessionCreated.email:type_name -> flametree.event.v1.Sealed
+	1,  // 13: flametree.event.v1.SessionCreated.phone:type_name -> flametree.event.v1.Sealed
+	1,  // 14: flametree.event.v1.SessionCreated.args:type_name -> flametree.event.v1.Sealed
+	3,  // 15: flametree.event.v1.SessionCreated.kwargs:type_name -> flametree.event.v1.SealedPair
+	3,  // 16: flametree.event.v1.SessionCreated.user_info:type_name -> flametree.event.v1.SealedPair
+	1,  // 17: flametree.event.v1.SessionUpdated.name:type_name -> flametree.event.v1.Sealed
+	1,  // 18: flametree.event.v1.SessionUpdated.email:type_name -> flametree.event.v1.Sealed
+	1,  // 19: flametree.event.v1.SessionUpdated.phone:type_name -> flametree.event.v1.Sealed
+	3,  // 20: flametree.event.v1.SessionUpdated.kwargs:type_name -> flametree.event.v1.SealedPair
+	1,  // 21: flametree.event.v1.SessionHandedOver.summary:type_name -> flametree.event.v1.Sealed
+	1,  // 22: flametree.event.v1.MessageReceived.text:type_name -> flametree.event.v1.Sealed
+	1,  // 23: flametree.event.v1.UtteranceHeard.text:type_name -> flametree.event.v1.Sealed
+	1,  // 24: flametree.event.v1.ModelAnswered.text:type_name -> flametree.event.v1.Sealed
+	28, // 25: flametree.event.v1.ModelAnswered.calls:type_name -> flametree.event.v1.ToolCall
+	29, // 26: flametree.event.v1.ModelAnswered.passages:type_name -> flametree.event.v1.Passage
+	45, // 27: flametree.event.v1.ModelAnswered.parts:type_name -> flametree.event.v1.TracedPart
+	46, // 28: flametree.event.v1.ModelAnswered.attempts:type_name -> flametree.event.v1.Attempt
+	1,  // 29: flametree.event.v1.ToolCall.args:type_name -> flametree.event.v1.Sealed
+	1,  // 30: flametree.event.v1.ResultsExtracted.values:type_name -> flametree.event.v1.Sealed
+	1,  // 31: flametree.event.v1.ResultSet.value:type_name -> flametree.event.v1.Sealed
+	28, // 32: flametree.event.v1.ToolCalled.call:type_name -> flametree.event.v1.ToolCall
+	1,  // 33: flametree.event.v1.ToolAnswered.result:type_name -> flametree.event.v1.Sealed
+	3,  // 34: flametree.event.v1.ToolAnswered.sets:type_name -> flametree.event.v1.SealedPair
+	1,  // 35: flametree.event.v1.ReplySent.text:type_name -> flametree.event.v1.Sealed
+	1,  // 36: flametree.event.v1.ReplySpoken.text:type_name -> flametree.event.v1.Sealed
+	1,  // 37: flametree.event.v1.ReplySpoken.full:type_name -> flametree.event.v1.Sealed
+	39, // 38: flametree.event.v1.TurnTimed.stages:type_name -> flametree.event.v1.Stage
+	3,  // 39: flametree.event.v1.SkillRan.values:type_name -> flametree.event.v1.SealedPair
+	1,  // 40: flametree.event.v1.QuestionUnanswered.question:type_name -> flametree.event.v1.Sealed
+	1,  // 41: flametree.event.v1.CustomerVerified.customer:type_name -> flametree.event.v1.Sealed
+	1,  // 42: flametree.event.v1.GuardHit.excerpt:type_name -> flametree.event.v1.Sealed
+	1,  // 43: flametree.event.v1.HistorySummarised.text:type_name -> flametree.event.v1.Sealed
+	1,  // 44: flametree.event.v1.SuggestionMade.text:type_name -> flametree.event.v1.Sealed
+	1,  // 45: flametree.event.v1.QuestionResolved.question:type_name -> flametree.event.v1.Sealed
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_engine_event_wire_events_proto_init() }
