@@ -1,6 +1,9 @@
 package actors
 
 import (
+	"strings"
+	"unicode"
+
 	"flametree/engine/event"
 	"flametree/engine/session"
 )
@@ -57,7 +60,7 @@ func (s *Session) factOf(e event.Envelope) (Frame, bool) {
 		if b.Call.Name == "SendWidgetEvent" && b.Refused == "" {
 			return Frame{Seq: e.Seq, Type: "custom", Text: b.Call.Args.Text, Mode: s.state.Mode}, true
 		}
-		return Frame{}, false
+		return s.musing(e.Seq, b)
 	default:
 		return Frame{}, false
 	}
@@ -69,4 +72,26 @@ func (s *Session) frame(f Frame) {
 			delete(s.watch, id)
 		}
 	}
+}
+
+// musing shows that the agent uses a tool, where the agent wants that seen. It
+// is what the tool is called, in words, and nothing it is called with.
+func (s *Session) musing(seq uint64, c event.ToolCalled) (Frame, bool) {
+	if s.cast == nil || !s.cast.Revision.Settings.ShowThoughts || c.Refused != "" {
+		return Frame{}, false
+	}
+	if _, outside := s.cast.Revision.Tool(c.Call.Name); !outside {
+		return Frame{}, false
+	}
+	var words []string
+	start := 0
+	for i, r := range c.Call.Name {
+		if i > start && (unicode.IsUpper(r) || r == '_' || r == '-') {
+			words = append(words, strings.Trim(c.Call.Name[start:i], "_-"))
+			start = i
+		}
+	}
+	words = append(words, strings.Trim(c.Call.Name[start:], "_-"))
+	text := strings.ToLower(strings.Join(words, " "))
+	return Frame{Seq: seq, Type: "thought", Role: session.RoleAI, Text: text, Mode: s.state.Mode}, true
 }

@@ -138,7 +138,7 @@ func (t *tailCmd) offline(ctx context.Context, e *Env, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	last := j.Position()
+	last, lines := j.Position(), &node.Lines{Journal: j}
 	for ev, err := range j.Subscribe(ctx, t.From) {
 		if last == 0 || t.From > last {
 			break
@@ -146,7 +146,7 @@ func (t *tailCmd) offline(ctx context.Context, e *Env, c config.Config) error {
 		if err != nil {
 			return errors.Join(err, done())
 		}
-		t.print(e, node.Line(ev))
+		t.print(e, lines.Of(ctx, ev))
 		if ev.Position >= last {
 			break
 		}

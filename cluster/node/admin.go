@@ -114,11 +114,12 @@ func (a *admin) tail(w http.ResponseWriter, r *http.Request) {
 	if !follow && (last == 0 || from > last) {
 		return
 	}
+	lines := &Lines{Journal: a.node.journal}
 	for e, err := range a.node.journal.Subscribe(ctx, from) {
 		if err != nil {
 			return
 		}
-		if json.NewEncoder(w).Encode(Line(e)) != nil {
+		if json.NewEncoder(w).Encode(lines.Of(ctx, e)) != nil {
 			return
 		}
 		if follow {

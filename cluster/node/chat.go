@@ -116,7 +116,7 @@ func (c chat) born(ctx context.Context, a auth.Agent, n api.NewSession, id strin
 	born := event.SessionCreated{
 		Agent: a.ID, Revision: cast.Revision.Number, Conversation: id, Channel: cmp.Or(n.Type, "web"), UserID: event.P(n.UserID), Name: event.P(n.Name),
 		Email: event.P(n.Email), Phone: event.P(n.Phone), Language: cmp.Or(n.Language, set.Language),
-		Kwargs: pairs(n.Kwargs), UserInfo: pairs(n.UserInfo), Greeting: cast.Revision.Greeting(),
+		Kwargs: pairs(n.Kwargs), UserInfo: pairs(n.UserInfo), Greeting: cast.Revision.Greeting(), Buttons: cast.Revision.Buttons(),
 		Timeout: min(set.SessionTimeout, c.n.cfg.SessionTimeout), MaxDuration: set.SessionMax, IdempotencyKey: n.IdempotencyKey,
 	}
 	for _, x := range n.Args {

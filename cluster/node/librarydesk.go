@@ -225,8 +225,9 @@ func listed(raw []byte, name string) ([]ingest.QA, error) {
 			located.Key{Name: "question", Read: report.String("question", agent.MaxText, &q.Question)},
 			located.Key{Name: "answer", Read: report.String("answer", agent.MaxText, &q.Answer)},
 		)
-		if n.Kind == located.Map && (q.Question == "" || q.Answer == "") {
+		if n.Kind == located.Absent || n.Kind == located.Map && (q.Question == "" || q.Answer == "") {
 			report.Fault(n, "each entry needs a question and an answer")
+			return
 		}
 		list = append(list, q)
 	})(root)

@@ -1,13 +1,18 @@
 package node
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"flametree/engine/agent"
+	"flametree/engine/dialog"
 	"flametree/engine/event"
+	"flametree/persist/journal"
 )
 
 // EventLine is an event as `journal tail --json` prints it.
@@ -25,9 +30,76 @@ type EventLine struct {
 	Body    json.RawMessage `json:"body,omitempty"`
 }
 
-// Line makes an EventLine. It shows the texts of the conversation: it is for
-// the owner of the data only.
-func Line(e event.Envelope) EventLine {
+// Lines makes EventLines. They show the texts of the conversation: they are for
+// the owner of the data only, and even so not what is for code alone. It belongs
+// to one goroutine.
+type Lines struct {
+	Journal journal.Journal // where a session's parameters are looked up
+	hidden  map[string][]string
+}
+
+// Of makes the line of an event. What a session's hidden parameters hold is
+// masked in all that follows from them.
+func (l *Lines) Of(ctx context.Context, e event.Envelope) EventLine {
+	out := bare(e)
+	if e.Stream.Kind != event.SessionStream {
+		return out
+	}
+	if _, changed := e.Body.(event.SessionUpdated); changed {
+		delete(l.hidden, e.Stream.ID)
+	}
+	for _, v := range l.secrets(ctx, e.Stream) {
+		out.Text = strings.ReplaceAll(out.Text, v, agent.Masked)
+		quoted, err := json.Marshal(v)
+		if err == nil {
+			inner := quoted[1 : len(quoted)-1]
+			again, _ := json.Marshal(string(inner)) // once more where JSON stands in a text
+			for _, q := range [][]byte{inner, again[1 : len(again)-1]} {
+				out.Body = bytes.ReplaceAll(out.Body, q, []byte(agent.Masked))
+			}
+		}
+	}
+	return out
+}
+
+// leastHidden is the length under which a value cannot be told from others.
+const leastHidden = 4
+
+// secrets are the values of a session's hidden parameters.
+func (l *Lines) secrets(ctx context.Context, of event.Stream) []string {
+	if known, ok := l.hidden[of.ID]; ok {
+		return known
+	}
+	params := map[string]json.RawMessage{}
+	for e, err := range l.Journal.Read(ctx, of, 1) {
+		if err != nil {
+			break
+		}
+		var pairs []event.PrivatePair
+		switch b := e.Body.(type) {
+		case event.SessionCreated:
+			pairs = b.Kwargs
+		case event.SessionUpdated:
+			pairs = b.Kwargs
+		default:
+		}
+		for i, p := range pairs {
+			params[p.Key+"\x00"+strconv.FormatUint(e.Seq, 10)+"."+strconv.Itoa(i)] = json.RawMessage(p.Value.Text)
+		}
+	}
+	found := slices.DeleteFunc(dialog.Hidden(params), func(v string) bool { return len(v) < leastHidden })
+	if l.hidden == nil || len(l.hidden) > maxRemembered {
+		l.hidden = make(map[string][]string)
+	}
+	l.hidden[of.ID] = found
+	return found
+}
+
+// maxRemembered bounds the sessions whose parameters are kept at hand.
+const maxRemembered = 1000
+
+// bare is the line of an event, without regard to what its session hides.
+func bare(e event.Envelope) EventLine {
 	l := EventLine{
 		Pos: e.Position, Stream: string(e.Stream.Kind) + "/" + e.Stream.ID, Version: e.Seq, Kind: e.Body.Kind(),
 		Time: e.Time, Tenant: e.Stream.Tenant.String(),

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
+	"flametree/engine/agent"
+	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/session"
@@ -109,6 +112,20 @@ func (t *tracer) model(u *api.TracedTurn, b event.ModelAnswered) {
 	}
 }
 
+// masked is a text without the values of parameters that are for code only.
+func (t *tracer) masked(text string) string {
+	params := make(map[string]json.RawMessage, len(t.state.Born.Kwargs))
+	for _, p := range t.state.Born.Kwargs {
+		params[p.Key] = json.RawMessage(p.Value.Text)
+	}
+	for _, v := range dialog.Hidden(params) {
+		if len(v) >= leastHidden {
+			text = strings.ReplaceAll(text, v, agent.Masked)
+		}
+	}
+	return text
+}
+
 // answered completes the oldest call of that turn and tool without a result.
 func (t *tracer) answered(b event.ToolAnswered) {
 	for i := range t.out.Turns {
@@ -119,7 +136,7 @@ func (t *tracer) answered(b event.ToolAnswered) {
 		for j := range u.Calls {
 			c := &u.Calls[j]
 			if c.Result == "" && c.Fault == "" && (b.Tool == "" || b.Tool == c.Name) {
-				c.Result, c.Fault, c.TookMS = b.Result.Text, b.Fault, ms(b.Took)
+				c.Result, c.Fault, c.TookMS = t.masked(b.Result.Text), t.masked(b.Fault), ms(b.Took)
 				return
 			}
 		}

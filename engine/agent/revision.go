@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"flametree/engine/guard"
 	"flametree/engine/provider"
@@ -67,6 +69,24 @@ func (r *Revision) Greeting() string {
 		first = r.Spec.Welcome
 	}
 	return strings.TrimSpace(first + " " + r.Settings.StartAppendix)
+}
+
+// Buttons stand under the written greeting: "buttons" of START_META, at most ten
+// texts of at most 100 characters. Other metadata is for whoever reads the file.
+func (r *Revision) Buttons() []string {
+	var meta struct {
+		Buttons []string `json:"buttons"`
+	}
+	if r.Settings.StartMeta == "" || json.Unmarshal([]byte(r.Settings.StartMeta), &meta) != nil {
+		return nil
+	}
+	var out []string
+	for _, b := range meta.Buttons {
+		if b = strings.TrimSpace(b); b != "" && utf8.RuneCountInString(b) <= 100 && len(out) < 10 {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // SpokenGreeting is the greeting of a call: the notice that it is recorded

@@ -195,13 +195,14 @@ func (c *Chat) MustSay(t testing.TB, session, text string) Reply {
 
 // Frame is what a socket shows.
 type Frame struct {
-	Seq      uint64 `json:"seq"`
-	Type     string `json:"type"`
-	Role     string `json:"role"`
-	Message  string `json:"message_id"`
-	Client   string `json:"client_id"`
-	Text     string `json:"text"`
-	Code     string `json:"code"`
+	Seq      uint64   `json:"seq"`
+	Type     string   `json:"type"`
+	Role     string   `json:"role"`
+	Message  string   `json:"message_id"`
+	Client   string   `json:"client_id"`
+	Text     string   `json:"text"`
+	Code     string   `json:"code"`
+	Options  []string `json:"options"`
 	Metadata struct {
 		Mode string `json:"mode"`
 	} `json:"metadata"`

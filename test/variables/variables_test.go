@@ -46,7 +46,7 @@ func textRows() []row {
 		{key: "REPHRASING_IT_TEXT", value: "Say it again.", chat: saying("nothing"), byDefault: apology, changed: "Say it again."},
 		{key: "START_PHRASE", value: "Ahoy.", chat: greeting, byDefault: "Welcome.", changed: "Ahoy."},
 		{key: "START_PHRASE_APPENDIX", value: "Ask me.", chat: greeting, byDefault: "Welcome.", changed: "Welcome. Ask me."},
-		{key: "START_META", value: `{"buttons":["Fees"]}`, idle: "a greeting carries no metadata"},
+		{key: "START_META", value: `{"buttons":["Fees"]}`, chat: buttons, byDefault: "none", changed: "Fees"},
 		{key: "SESSION_TIMEOUT", value: "1", chat: ending, byDefault: "open", changed: "ended as user_timeout"},
 		{key: "SESSION_MAX_DURATION", value: "1", chat: ending, byDefault: "open", changed: "ended as timeout"},
 		{key: "TIMEOUT_MESSAGE", value: "Until soon.", with: soon, chat: ending, byDefault: "ended as user_timeout", changed: "ended Until soon. as user_timeout"},
@@ -87,6 +87,16 @@ func callRows() []row {
 }
 
 func greeting(t *testing.T, c *house.Chat) string { return begin(t, c).StartPhrase }
+
+// buttons are those under the greeting.
+func buttons(t *testing.T, c *house.Chat) string {
+	s := begin(t, c)
+	first := c.Socket(t, s.ID, "?after=0").MustNext()
+	if len(first.Options) == 0 {
+		return "none"
+	}
+	return strings.Join(first.Options, ", ")
+}
 
 func thoughts(t *testing.T, c *house.Chat) string {
 	if begin(t, c).Thoughts {

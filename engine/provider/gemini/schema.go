@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"flametree/engine/provider/wire"
@@ -77,8 +78,12 @@ func (n *narrower) properties(in, out map[string]any, depth int) {
 		return
 	}
 	kept := map[string]any{}
+	needed, _ := in["required"].([]any)
 	for name, p := range props {
 		if p, ok := p.(map[string]any); ok {
+			if free(p) && !slices.Contains(needed, any(name)) {
+				continue // the API refuses objects without properties, and nothing needs this one
+			}
 			kept[name] = n.schema(p, depth+1)
 		} else {
 			kept[name] = map[string]any{"type": "string"} // true: anything goes
@@ -88,6 +93,12 @@ func (n *narrower) properties(in, out map[string]any, depth int) {
 	if req := required(in["required"], kept); len(req) > 0 {
 		out["required"] = req
 	}
+}
+
+// free reports whether a schema allows any object: it names no property.
+func free(in map[string]any) bool {
+	props, _ := in["properties"].(map[string]any)
+	return in["type"] == "object" && len(props) == 0 && in["$ref"] == nil && in["anyOf"] == nil && in["oneOf"] == nil && in["allOf"] == nil
 }
 
 // kind writes the one type; a second one, null, makes it nullable.
