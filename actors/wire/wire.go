@@ -70,11 +70,20 @@ func table() []row {
 		typed[actors.LookAgent]("look_agent"),
 		typed[actors.Configure]("configure"),
 		typed[actors.HangUp]("hang_up"),
+		typed[actors.CreateSource]("create_source"),
+		typed[actors.SaveSource]("save_source"),
+		typed[actors.IndexSource]("index_source"),
+		typed[actors.StopIndexing]("stop_indexing"),
+		typed[actors.ConnectSource]("connect_source"),
+		typed[actors.DisconnectSource]("disconnect_source"),
+		typed[actors.RemoveSource]("remove_source"),
+		typed[actors.LookSource]("look_source"),
 		// Answers.
 		typed[actors.View]("view"),
 		typed[actors.Answered]("answered"),
 		typed[actors.Admitted]("admitted"),
 		typed[agent.State]("agent_state"),
+		typed[actors.SourceView]("source_view"),
 	}
 }
 

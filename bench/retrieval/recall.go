@@ -58,7 +58,9 @@ func (o Options) recall(l library, c corpus, r *report.Report) {
 		name string
 		find finder
 	}{
-		{"words", l.byWords}, {"vectors", o.byVectors(l)}, {"hybrid", l.byBoth},
+		{"words", l.byWords},
+		{"vectors", o.byVectors(l)},
+		{"hybrid", l.byBoth},
 		{"reciprocal ranks", byRank(l.byWords, o.byVectors(l))},
 	}
 	got := make(map[string]float64)

@@ -47,6 +47,9 @@ func (a *agentRunCmd) Run(ctx context.Context, e *Env) (err error) {
 		return err
 	}
 	defer n.Stop(time.Second)
+	if err := n.SourcesRead(ctx); err != nil {
+		return err
+	}
 	remote := &script.Remote{BaseURL: "http://" + n.Addresses().HTTP, Agent: n.Agents()[0].ID, Token: n.Agents()[0].Token}
 	if play == nil {
 		return script.Chat(ctx, remote, e.In, e.Out)

@@ -121,7 +121,7 @@ func (n *Node) website(ctx context.Context, about string) (*wizard.Site, error) 
 	about = strings.TrimSpace(about)
 	u, err := url.Parse(about)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsAny(about, " \n\t") {
-		return nil, nil //nolint:nilerr,nilnil // a description in words
+		return nil, nil // a description in words
 	}
 	out := &wizard.Site{URL: about}
 	ctx, cancel := context.WithTimeout(ctx, siteTime)

@@ -24,7 +24,7 @@ type State struct {
 	Running bool
 	Reason  string // why it was stopped, or why it was not started yet
 
-	began bool // it was started once
+	Begun bool // it was started once
 }
 
 // Draft is a file that could not become a revision. It is kept so that its
@@ -58,7 +58,7 @@ func (s *State) Apply(e event.Envelope) {
 	case event.AgentPublished:
 		s.Live = b.Revision
 	case event.AgentStarted:
-		s.Running, s.Reason, s.began = true, "", true
+		s.Running, s.Reason, s.Begun = true, "", true
 	case event.AgentStopped:
 		s.Running, s.Reason = false, b.Reason
 	case event.TenantCreated, event.SessionCreated, event.SessionUpdated, event.SessionHandedOver, event.SessionEnded,
@@ -218,7 +218,7 @@ func (s *State) Stop(reason string) ([]event.Event, error) {
 	if err := s.exists(); err != nil {
 		return nil, err
 	}
-	if !s.Running && (s.began || reason == s.Reason) { // before its first start it says why it cannot start yet
+	if !s.Running && (s.Begun || reason == s.Reason) { // before its first start it says why it cannot start yet
 		return nil, nil
 	}
 	return []event.Event{event.AgentStopped{Reason: reason}}, nil

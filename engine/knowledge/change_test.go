@@ -145,9 +145,9 @@ func TestSlipsAreForgivenBesideAPassage(t *testing.T) {
 		{ID: "b", Kind: FAQ, Question: "When is the parcel delivered?", Text: "It is delivered on Monday."},
 	})
 	for question, id := range map[string]string{
-		"how muh is the raiin jacket":         "a",
-		"when is the parcel delivverd":        "b",
-		"whenn will the parcel be deliveredd": "b",
+		"how muh is the raiin jacket":        "a",
+		"when is the parcel delivverd":       "b",
+		"wehn will the parcel be deliveredd": "b", //nolint:misspell // on purpose
 	} {
 		hits := x.Search(question, 1, 0.5)
 		require.NotEmpty(t, hits, question)

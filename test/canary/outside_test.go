@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -133,8 +134,6 @@ func (o *outside) seen() (requests, keys []string, held map[string]string) {
 		keys = append(keys, k)
 	}
 	out := map[string]string{}
-	for k, v := range o.held {
-		out[k] = v
-	}
+	maps.Copy(out, o.held)
 	return slices.Clone(o.requests), keys, out
 }

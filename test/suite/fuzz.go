@@ -11,7 +11,7 @@ import (
 
 // runFuzz runs every fuzz target there is, one after the other.
 func runFuzz(each time.Duration) error {
-	rooms, scenarios, err := packages()
+	rooms, scenarios, err := packages(true)
 	if err != nil {
 		return err
 	}

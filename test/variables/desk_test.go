@@ -109,7 +109,7 @@ handoff: {allow: true}
 knowledge:
   texts:
 `
-	for _, town := range strings.Fields("Aachen Bremen Chemnitz Dresden Erfurt Flensburg Gotha Hannover") {
+	for town := range strings.FieldsSeq("Aachen Bremen Chemnitz Dresden Erfurt Flensburg Gotha Hannover") {
 		out += "    - {title: Leaflet of " + town + ", text: The leaflets of " + town + " tell about leaflets and fees in " + town + ".}\n"
 	}
 	if len(env) > 0 {
