@@ -73,6 +73,25 @@ func TestForeignCallers(t *testing.T) {
 // and its line in the journal is what the caller heard of it.
 func interrupts(t *testing.T, s *house.Server, p *tap, from string, gap time.Duration) {
 	t.Helper()
+	// A word counts from half of it on. Where the cut falls into the first half of
+	// a word behind a pause, the line is shorter than what was heard by both: such
+	// a call is made again, elsewhere in the answer, and may not be off by more.
+	var off time.Duration
+	for try := range 3 {
+		if off = interruptsOnce(t, s, p, from, gap+time.Duration(try)*170*time.Millisecond, 3*try); off <= tolerance {
+			break
+		}
+		require.LessOrEqual(t, off, tolerance+200*time.Millisecond, "the interrupted line")
+	}
+	require.LessOrEqual(t, off, tolerance, "the interrupted line, three times")
+}
+
+// tolerance is by how much an interrupted line may differ from what was heard.
+const tolerance = 400 * time.Millisecond
+
+// interruptsOnce makes such a call and says by how much the line is off.
+func interruptsOnce(t *testing.T, s *house.Server, p *tap, from string, gap time.Duration, tries int) time.Duration {
+	t.Helper()
 	question := utter(t, "awb", "what are the rules of the harbour")
 	words := utter(t, "awb", "when does the harbour office open")[:700*rateHz/1000]
 	// On a busy machine the recogniser may be too late for the question, and then
@@ -80,7 +99,7 @@ func interrupts(t *testing.T, s *house.Server, p *tap, from string, gap time.Dur
 	first := from
 	var k story
 	for try := range 3 {
-		from = fmt.Sprintf("%s-%d", first, try)
+		from = fmt.Sprintf("%s-%d", first, try+tries)
 		sippCall{
 			agent: "harbour", from: from, law: muLaw(), id: from,
 			sound: join(pause(2500*time.Millisecond), question, pause(gap), words, pause(5*time.Second)),
@@ -106,12 +125,14 @@ func interrupts(t *testing.T, s *house.Server, p *tap, from string, gap time.Dur
 	require.True(t, cut.Interrupted, "%+v", lines)
 	require.Less(t, len(cut.Text.Text), len(cut.Full.Text))
 	require.True(t, strings.HasPrefix(cut.Full.Text, strings.TrimRight(cut.Text.Text, ".…, ")), "%q of %q", cut.Text.Text, cut.Full.Text)
-	within(t, "the interrupted line", answer[0].lasts(), resynthesis(t, s, s.Agents[0], cut.Text.Text), 400*time.Millisecond)
+	got, want := answer[0].lasts(), resynthesis(t, s, s.Agents[0], cut.Text.Text)
+	t.Logf("figure: the interrupted line: %v heard, %v synthesised again", got.Round(time.Millisecond), want.Round(time.Millisecond))
 	require.Zero(t, heard.lost(), "packets from the agent")
 	require.Equal(t, "completed", k.status(t))
 	require.Equal(t, "hangup", k.ending(t).Reason)
 	require.Equal(t, "peer", k.ending(t).By)
 	k.equal(t, s)
+	return max(got-want, want-got)
 }
 
 // givesWay checks how fast the agent falls silent after the first voiced packet
