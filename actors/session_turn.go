@@ -286,6 +286,7 @@ func (s *Session) stream(text string) {
 // follows from it is decided in engine/dialog.
 func (s *Session) thoughtOut(m *modelAnswered) {
 	a := m.event
+	a.Cost = dialog.Cost(s.cast.Revision, a)
 	s.thought.open = false
 	if s.guarded(m) != nil {
 		return

@@ -97,7 +97,7 @@ func (t *tracer) take(e event.Envelope) {
 func (t *tracer) model(u *api.TracedTurn, b event.ModelAnswered) {
 	m := api.TracedModel{
 		Provider: b.Provider, Name: b.Model, Input: b.Input, Output: b.Output,
-		FirstMS: ms(b.FirstByte), WholeMS: ms(b.Whole), Fault: b.Fault, Offered: b.Offered,
+		FirstMS: ms(b.FirstByte), WholeMS: ms(b.Whole), Cost: float64(b.Cost) / 1e6, Fault: b.Fault, Offered: b.Offered,
 	}
 	for _, a := range b.Attempts {
 		m.Attempts = append(m.Attempts, api.TracedAttempt{Provider: a.Provider, Model: a.Model, TookMS: ms(a.Took), Fault: a.Fault})

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"flametree/engine/event"
@@ -213,6 +214,7 @@ func (p *parser) model(what string, n located.Node, first bool) Model {
 		{Name: "base_url", Read: func(v located.Node) { p.address("base_url", v, &m.BaseURL) }},
 		{Name: "model", Read: p.String("model", MaxTitle, &m.Model)},
 		{Name: "key_env", Read: func(v located.Node) { p.variable("key_env", v, &m.KeyEnv) }},
+		{Name: "price", Read: func(v located.Node) { p.price(v, &m.Price) }},
 	}
 	if first {
 		keys = append(keys, located.Key{Name: "fallback", Read: func(v located.Node) {
@@ -231,6 +233,25 @@ func (p *parser) model(what string, n located.Node, first bool) Model {
 		p.Fault(n, "%s needs a provider", what)
 	}
 	return m
+}
+
+// price reads what a million tokens cost.
+func (p *parser) price(n located.Node, to *Price) {
+	amount := func(name string, to *float64) located.Key {
+		return located.Key{Name: name, Read: func(v located.Node) {
+			var text string
+			if p.String(name, 32, &text)(v); text == "" {
+				return
+			}
+			f, err := strconv.ParseFloat(text, 64)
+			if err != nil || f < 0 || f > 1e6 {
+				p.Fault(v, "%s must be what a million tokens cost, such as 0.15; this is %s", name, located.Describe(v))
+				return
+			}
+			*to = f
+		}}
+	}
+	p.Map(n, "price", amount("input", &to.Input), amount("output", &to.Output))
 }
 
 func (p *parser) address(what string, n located.Node, to *string) {

@@ -175,8 +175,12 @@ type Model struct {
 	BaseURL  string
 	Model    string
 	KeyEnv   string  // the environment variable that holds the key
+	Price    Price   // for the cost of a turn; zero = not known
 	Fallback []Model // tried in this order
 }
+
+// Price is what a million tokens cost, in whatever currency the writer counts.
+type Price struct{ Input, Output float64 }
 
 // Limits bound how much an agent does; 0 = no limit.
 type Limits struct {

@@ -336,3 +336,22 @@ func TestWithoutAnAnswerAPersonIsAsked(t *testing.T) {
 	require.Equal(t, []string{"answered", "session.handed_over.v1", "sent " + k.rev.Settings.OperatorUnavailable},
 		kinds(k.apply(Answer(&k.State, k.rev, event.ModelAnswered{Turn: 1, Fault: "unavailable: all models"}))))
 }
+
+func TestATurnCostsWhatItsModelCosts(t *testing.T) {
+	rev := compile(t, `
+name: x
+models:
+  llm: {provider: openai, model: big, price: {input: 2.5, output: 10}, fallback: [{provider: openai, model: small, price: {input: 0.15, output: 0.6}}]}
+`)
+	answered := func(fault, model string) event.ModelAnswered {
+		a := event.ModelAnswered{Input: 1000, Output: 100}
+		if fault != "" {
+			a.Attempts = append(a.Attempts, event.Attempt{Provider: "openai", Model: "big", Fault: fault})
+		}
+		a.Attempts = append(a.Attempts, event.Attempt{Provider: "openai", Model: model})
+		return a
+	}
+	require.Equal(t, uint64(3500), Cost(rev, answered("", "big")), "2.5 and 10 for a million tokens, in millionths")
+	require.Equal(t, uint64(210), Cost(rev, answered("unavailable", "small")))
+	require.Zero(t, Cost(compile(t, "name: x\n"), event.ModelAnswered{Input: 1000}))
+}

@@ -33,6 +33,22 @@ func Traced(s *session.State, req provider.Request) event.ModelAnswered {
 	return out
 }
 
+// Cost is what an answer cost by the prices of the agent's file, in millionths
+// of their currency: 0 where the model that answered has none.
+func Cost(r *agent.Revision, a event.ModelAnswered) uint64 {
+	llm := r.Spec.LLM
+	for _, t := range a.Attempts {
+		for _, m := range append([]agent.Model{llm}, llm.Fallback...) {
+			if t.Fault == "" && t.Provider == m.Provider && (t.Model == m.Model || t.Model == "") {
+				llm = m
+				break
+			}
+		}
+	}
+	// A price a million tokens is millionths a token.
+	return uint64(float64(a.Input)*llm.Price.Input + float64(a.Output)*llm.Price.Output + 0.5)
+}
+
 // summarise from so many lines that a model was never told in short.
 const summariseShare = 2 // of HISTORY_MAX_MESSAGES
 

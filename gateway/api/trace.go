@@ -77,6 +77,7 @@ type TracedModel struct {
 	Output   uint32          `json:"output" doc:"Tokens."`
 	FirstMS  float64         `json:"first_ms"`
 	WholeMS  float64         `json:"whole_ms"`
+	Cost     float64         `json:"cost,omitempty" doc:"By the prices of the agent's file, in their currency."`
 	Fault    string          `json:"fault,omitempty"`
 	Offered  []string        `json:"offered" doc:"Tools and moves that could be called."`
 	Attempts []TracedAttempt `json:"attempts,omitempty"`
