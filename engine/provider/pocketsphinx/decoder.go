@@ -135,6 +135,13 @@ const longestHypothesis = 512
 //nolint:gochecknoglobals // stands for C's own global state
 var silence = sync.OnceFunc(func() { C.ft_quiet() })
 
+// setup is held while the library loads or frees a model: it reads language
+// models with variables of its own, and two at a time corrupt its memory and end
+// the process. Decoding needs no lock: each decoder has its own memory.
+//
+//nolint:gochecknoglobals // stands for C's own global state
+var setup sync.Mutex
+
 // newDecoder loads a decoder; it costs some 20 ms and 10 MB.
 func newDecoder(modelDir, dict, lm string, s settings) (*decoder, error) {
 	silence()
@@ -150,7 +157,9 @@ func newDecoder(modelDir, dict, lm string, s settings) (*decoder, error) {
 		*p.to = C.CString(p.s)
 		defer C.free(unsafe.Pointer(*p.to))
 	}
+	setup.Lock()
 	ps := C.ft_new(&cs)
+	setup.Unlock()
 	if ps == nil {
 		return nil, fmt.Errorf("pocketsphinx: load decoder with %s: %w", modelDir, fault.Unavailable)
 	}
@@ -170,6 +179,8 @@ func packModel(arpa, to string) error {
 	a, b := C.CString(arpa), C.CString(to)
 	defer C.free(unsafe.Pointer(a))
 	defer C.free(unsafe.Pointer(b))
+	setup.Lock()
+	defer setup.Unlock()
 	if C.ft_pack(a, b) != 0 {
 		return fmt.Errorf("pocketsphinx: pack language model %s: %w", arpa, fault.Unavailable)
 	}
@@ -177,6 +188,8 @@ func packModel(arpa, to string) error {
 }
 
 func (d *decoder) free() {
+	setup.Lock()
+	defer setup.Unlock()
 	C.ps_free(d.ps)
 	d.ps = nil
 }

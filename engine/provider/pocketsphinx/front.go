@@ -68,14 +68,20 @@ func newFront(keepSilence bool, vad float64) (*front, error) {
 	silence()
 	s := C.CString(yesNo(!keepSilence))
 	defer C.free(unsafe.Pointer(s))
+	setup.Lock()
 	f := C.ft_front_new(s, C.double(vad))
+	setup.Unlock()
 	if f == nil {
 		return nil, fmt.Errorf("pocketsphinx: front end: %w", fault.Unavailable)
 	}
 	return &front{f: f}, nil
 }
 
-func (f *front) free() { C.ft_front_free(f.f) }
+func (f *front) free() {
+	setup.Lock()
+	defer setup.Unlock()
+	C.ft_front_free(f.f)
+}
 
 // stream forgets the noise of the channel.
 func (f *front) stream() { C.ft_front_stream(f.f) }
