@@ -24,6 +24,7 @@ import (
 	"flametree/engine/tool/mcp"
 	"flametree/engine/tool/openapi"
 	"flametree/engine/tool/python"
+	"flametree/engine/tool/remote"
 	"flametree/persist/blob"
 )
 
@@ -329,7 +330,7 @@ func (b *toolbox) openAPI(s *agent.Spec, o agent.OpenAPI, pins []event.Pair) (to
 	}
 	r, warnings, err := openapi.New(openapi.Options{
 		Name: o.Name, Document: doc, Operations: o.Operations, BaseURL: o.BaseURL, HTTP: b.out,
-		Auth: openapi.Auth{Kind: openapi.AuthKind(o.Auth.Kind), Header: o.Auth.Header, Value: b.secret(s, o.Auth.ValueEnv)},
+		Auth: remote.Auth{Kind: remote.AuthKind(o.Auth.Kind), Header: o.Auth.Header, Value: b.secret(s, o.Auth.ValueEnv)},
 	})
 	if err != nil {
 		return nil, err
@@ -344,7 +345,7 @@ func (b *toolbox) openAPI(s *agent.Spec, o agent.OpenAPI, pins []event.Pair) (to
 func (b *toolbox) server(s *agent.Spec, m agent.MCPServer) mcp.Server {
 	out := mcp.Server{
 		Name: m.Name, Description: m.Description, Code: m.Code, Endpoint: m.Endpoint, Transport: mcp.Transport(m.Transport),
-		Auth:    mcp.Auth{Kind: mcp.AuthKind(m.Auth.Kind), Header: m.Auth.Header, Value: b.secret(s, m.Auth.ValueEnv)},
+		Auth:    remote.Auth{Kind: remote.AuthKind(m.Auth.Kind), Header: m.Auth.Header, Value: b.secret(s, m.Auth.ValueEnv)},
 		Rename:  mcp.Rename{Prefix: m.Rename.Prefix, Suffix: m.Rename.Suffix},
 		Include: m.Include, Exclude: m.Exclude,
 	}

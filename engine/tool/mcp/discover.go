@@ -14,6 +14,7 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/engine/tool"
+	"flametree/engine/tool/remote"
 )
 
 // The bounds of what a server lists.
@@ -30,8 +31,8 @@ const (
 type entry struct {
 	spec     tool.Spec
 	original string // the server's own name, which alone it understands
-	in       *schema
-	out      *schema // nil: anything
+	in       *remote.Schema
+	out      *remote.Schema // nil: anything
 }
 
 // catalogue is what a server offers at one moment. It does not change.
@@ -125,7 +126,7 @@ func (l *listing) add(t *sdk.Tool) {
 	}
 	if err != nil {
 		if l.out++; l.out <= maxWarnings { // a stranger does not fill our log
-			l.log.Warn("a tool is left out", "server", l.server.Code, "tool", printable(t.Name, 80), "reason", err.Error())
+			l.log.Warn("a tool is left out", "server", l.server.Code, "tool", remote.Printable(t.Name, 80), "reason", err.Error())
 		}
 		return
 	}
@@ -154,7 +155,7 @@ func vet(t *sdk.Tool, s Server, name string) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !in.object() {
+	if !in.Object() {
 		return nil, errNoObject
 	}
 	e := &entry{original: t.Name, in: in}
@@ -170,7 +171,7 @@ func vet(t *sdk.Tool, s Server, name string) (*entry, error) {
 	e.spec = tool.Spec{
 		Name:        name,
 		Description: describe(t),
-		Schema:      in.raw,
+		Schema:      in.Raw,
 		Group:       s.Code,
 		Timeout:     timeout,
 		// Without a word about it a tool may change something (revision
@@ -188,7 +189,7 @@ func describe(t *sdk.Tool) string {
 	if strings.TrimSpace(text) == "" && t.Annotations != nil {
 		text = t.Annotations.Title
 	}
-	return printable(text, maxDescription)
+	return remote.Printable(text, maxDescription)
 }
 
 // valid turns each run of characters that a tool's name cannot have into "_".
@@ -196,7 +197,7 @@ func valid(name string) string {
 	var b strings.Builder
 	gap := false
 	for _, r := range name {
-		if r == '-' || r == '_' || (r < utf8.RuneSelf && strings.ContainsRune(alphanumeric, r)) {
+		if r == '-' || r == '_' || (r < utf8.RuneSelf && strings.ContainsRune(remote.Alphanumeric, r)) {
 			if gap && b.Len() > 0 {
 				b.WriteByte('_')
 			}
@@ -207,21 +208,4 @@ func valid(name string) string {
 		gap = true
 	}
 	return b.String()
-}
-
-// printable keeps at most n characters of a stranger's text, without those that
-// move a cursor or hide others.
-func printable(text string, n int) string {
-	var b strings.Builder
-	for _, r := range text {
-		if n--; n < 0 {
-			break
-		}
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteByte(' ')
-		}
-	}
-	return strings.TrimSpace(b.String())
 }

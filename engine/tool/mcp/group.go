@@ -16,6 +16,7 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/engine/tool"
+	"flametree/engine/tool/remote"
 )
 
 // Options are what a server is reached with.
@@ -221,7 +222,7 @@ func (g *group) Run(ctx context.Context, c tool.Call) (tool.Outcome, error) {
 	began := time.Now()
 	value, err := g.run(ctx, c)
 	if err != nil {
-		return tool.Outcome{Took: time.Since(began)}, fmt.Errorf("mcp: %s: %w", printable(c.Name, tool.MaxName), err)
+		return tool.Outcome{Took: time.Since(began)}, fmt.Errorf("mcp: %s: %w", remote.Printable(c.Name, tool.MaxName), err)
 	}
 	return tool.Outcome{Value: value, Took: time.Since(began)}, nil
 }
@@ -265,7 +266,7 @@ func (e *entry) arguments(raw json.RawMessage) (map[string]any, error) {
 			return nil, fmt.Errorf("the arguments are no JSON object: %w", fault.Invalid)
 		}
 	}
-	if err := e.in.fits(args); err != nil {
+	if err := e.in.Fits(args); err != nil {
 		return nil, fmt.Errorf("the arguments do not fit: %w: %w", err, fault.Invalid)
 	}
 	return args, nil
@@ -350,7 +351,7 @@ func (g *group) failed(ctx context.Context, l *link, err error) error {
 		case jsonrpc.CodeMethodNotFound:
 			kind = fault.NotFound
 		}
-		return fmt.Errorf("the server answers: %s: %w", printable(g.server.Auth.hide(said.Message), maxComplaint), kind)
+		return fmt.Errorf("the server answers: %s: %w", remote.Printable(g.server.Auth.Hide(said.Message), maxComplaint), kind)
 	}
 	l.give(err)
 	return fmt.Errorf("the connection broke during the call, which is not repeated: %w", reason(err, g.server.Auth))

@@ -22,6 +22,7 @@ import (
 	"flametree/engine/fault"
 	"flametree/engine/tool"
 	"flametree/engine/tool/mcp"
+	"flametree/engine/tool/remote"
 )
 
 // liar is a server over streamable HTTP that says whatever a test wants.
@@ -343,7 +344,7 @@ func TestAStreamCannotSendUsElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv := httptest.NewServer(h)
 			t.Cleanup(srv.Close)
-			s := mcp.Server{Code: "LIE", Transport: mcp.HTTPSSE, Endpoint: srv.URL, Auth: mcp.Auth{Kind: mcp.AuthBearer, Value: "canary"}}
+			s := mcp.Server{Code: "LIE", Transport: mcp.HTTPSSE, Endpoint: srv.URL, Auth: remote.Auth{Kind: remote.AuthBearer, Value: "canary"}}
 			_, err := mcp.Connect(t.Context(), s, mcp.Options{HTTP: client(t)})
 			require.ErrorIs(t, err, fault.Denied)
 			assert.ErrorContains(t, err, "another host")

@@ -25,6 +25,7 @@ import (
 	"flametree/engine/tool"
 	"flametree/engine/tool/mcp"
 	"flametree/engine/tool/python"
+	"flametree/engine/tool/remote"
 )
 
 // The same server in another process says and does the same over each transport.
@@ -154,12 +155,12 @@ func TestServersStandBesideEachOther(t *testing.T) {
 
 func TestAuthentication(t *testing.T) {
 	cases := map[string]struct {
-		auth mcp.Auth
+		auth remote.Auth
 		want string
 	}{
-		"a bearer token":    {mcp.Auth{Kind: mcp.AuthBearer, Value: "s3cret-token"}, "Bearer s3cret-token"},
-		"user and password": {mcp.Auth{Kind: mcp.AuthBasic, Value: "me:s3cret-word"}, "Basic bWU6czNjcmV0LXdvcmQ="},
-		"a header":          {mcp.Auth{Kind: mcp.AuthHeader, Header: "X-Key", Value: "s3cret-key"}, "s3cret-key"},
+		"a bearer token":    {remote.Auth{Kind: remote.AuthBearer, Value: "s3cret-token"}, "Bearer s3cret-token"},
+		"user and password": {remote.Auth{Kind: remote.AuthBasic, Value: "me:s3cret-word"}, "Basic bWU6czNjcmV0LXdvcmQ="},
+		"a header":          {remote.Auth{Kind: remote.AuthHeader, Header: "X-Key", Value: "s3cret-key"}, "s3cret-key"},
 	}
 	for name, c := range cases {
 		for _, kind := range []mcp.Transport{mcp.HTTPSSE, mcp.StreamableHTTP} {

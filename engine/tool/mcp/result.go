@@ -10,21 +10,22 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/engine/tool"
+	"flametree/engine/tool/remote"
 )
 
 const maxComplaint = 1000 // characters of a stranger's error
 
 // value makes JSON of a result: what is structured, if the server structured
 // it, else the text. A text that is itself an object or a list is taken as such.
-func (e *entry) value(res *sdk.CallToolResult, a Auth) (json.RawMessage, error) {
+func (e *entry) value(res *sdk.CallToolResult, a remote.Auth) (json.RawMessage, error) {
 	if res.IsError {
-		return nil, fmt.Errorf("the tool failed: %s: %w", printable(a.hide(said(res.Content)), maxComplaint), fault.Invalid)
+		return nil, fmt.Errorf("the tool failed: %s: %w", remote.Printable(a.Hide(said(res.Content)), maxComplaint), fault.Invalid)
 	}
 	if res.StructuredContent == nil {
 		if e.out != nil {
 			return nil, fmt.Errorf("the result does not fit the tool's own schema: nothing is structured: %w", fault.Unavailable)
 		}
-		return fits(text(a.hide(said(res.Content))))
+		return fits(text(a.Hide(said(res.Content))))
 	}
 	raw, err := encode(res.StructuredContent)
 	if err != nil {
@@ -34,12 +35,13 @@ func (e *entry) value(res *sdk.CallToolResult, a Auth) (json.RawMessage, error) 
 		return nil, err
 	}
 	if e.out != nil {
-		if err := e.out.fits(res.StructuredContent); err != nil {
+		if err := e.out.Fits(res.StructuredContent); err != nil {
 			return nil, fmt.Errorf("the result does not fit the tool's own schema: %w: %w", err, fault.Unavailable)
 		}
 	}
-	if hidden := a.hide(string(raw)); json.Valid([]byte(hidden)) {
-		raw = json.RawMessage(hidden)
+	raw = json.RawMessage(a.Hide(string(raw)))
+	if !json.Valid(raw) { // the secret is a piece of JSON's own grammar
+		return nil, fmt.Errorf("the result repeats our authentication: %w", fault.Unavailable)
 	}
 	return raw, nil
 }
@@ -83,16 +85,16 @@ func said(parts []sdk.Content) string {
 		case *sdk.TextContent:
 			lines = append(lines, c.Text)
 		case *sdk.ImageContent:
-			lines = append(lines, fmt.Sprintf("[image %s, %d bytes, left out]", printable(c.MIMEType, 80), len(c.Data)))
+			lines = append(lines, fmt.Sprintf("[image %s, %d bytes, left out]", remote.Printable(c.MIMEType, 80), len(c.Data)))
 		case *sdk.AudioContent:
-			lines = append(lines, fmt.Sprintf("[audio %s, %d bytes, left out]", printable(c.MIMEType, 80), len(c.Data)))
+			lines = append(lines, fmt.Sprintf("[audio %s, %d bytes, left out]", remote.Printable(c.MIMEType, 80), len(c.Data)))
 		case *sdk.ResourceLink:
-			lines = append(lines, fmt.Sprintf("[link %s %s]", printable(c.Name, 200), printable(c.URI, 1000)))
+			lines = append(lines, fmt.Sprintf("[link %s %s]", remote.Printable(c.Name, 200), remote.Printable(c.URI, 1000)))
 		case *sdk.EmbeddedResource:
 			if c.Resource != nil && c.Resource.Text != "" {
 				lines = append(lines, c.Resource.Text)
 			} else if c.Resource != nil {
-				lines = append(lines, fmt.Sprintf("[resource %s, %d bytes, left out]", printable(c.Resource.URI, 1000), len(c.Resource.Blob)))
+				lines = append(lines, fmt.Sprintf("[resource %s, %d bytes, left out]", remote.Printable(c.Resource.URI, 1000), len(c.Resource.Blob)))
 			}
 		}
 	}

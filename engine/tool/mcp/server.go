@@ -11,15 +11,14 @@ package mcp
 
 import (
 	"cmp"
-	"encoding/base64"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"flametree/engine/fault"
 	"flametree/engine/tool"
+	"flametree/engine/tool/remote"
 )
 
 // Transport is how a server is spoken to.
@@ -31,26 +30,6 @@ const (
 	StreamableHTTP Transport = "streamable_http" // since revision 2025-03-26
 	Stdio          Transport = "stdio"           // a command, one line a message
 )
-
-// AuthKind is how a server is told who calls.
-type AuthKind string
-
-// The kinds; "" is AuthNone.
-const (
-	AuthNone   AuthKind = "none"
-	AuthBearer AuthKind = "bearer"
-	AuthBasic  AuthKind = "basic"
-	AuthHeader AuthKind = "header"
-)
-
-// Auth is sent with each request to the endpoint's own scheme, host and port,
-// and to no other. A command started for stdio has its secrets from whoever
-// starts it.
-type Auth struct {
-	Kind   AuthKind
-	Header string // of AuthHeader: its name
-	Value  string // secret: the token, "user:password", or the header's value
-}
 
 // Replacement changes every Old in a name to New.
 type Replacement struct{ Old, New string }
@@ -86,8 +65,10 @@ type Server struct {
 	// words parted by spaces, quotes as in a shell. No shell reads it.
 	Endpoint  string
 	Transport Transport
-	Auth      Auth
-	Rename    Rename
+	// Auth is of an endpoint over HTTP. A command started for stdio has its
+	// secrets from whoever starts it.
+	Auth   remote.Auth
+	Rename Rename
 	// Include and Exclude choose tools by the names that Rename gave, before the
 	// code is put in front; "*" stands for any characters. No Include = all. What
 	// both name is excluded.
@@ -103,7 +84,7 @@ func (s Server) Validate() error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("mcp: server %q: %s: %w", s.Code, fmt.Sprintf(format, args...), fault.Invalid)
 	}
-	if s.Code == "" || len(s.Code) > maxCode || strings.Trim(s.Code, alphanumeric) != "" {
+	if s.Code == "" || len(s.Code) > maxCode || strings.Trim(s.Code, remote.Alphanumeric) != "" {
 		return bad("the code is 1 to %d letters and digits, such as WEATHER", maxCode)
 	}
 	if s.Timeout < 0 || s.Timeout > tool.MaxTimeout {
@@ -120,7 +101,10 @@ func (s Server) Validate() error {
 		if u.User != nil {
 			return bad("the endpoint carries a user; put it into the authentication")
 		}
-		return s.Auth.validate(bad)
+		if err := s.Auth.Validate(); err != nil {
+			return fmt.Errorf("mcp: server %q: %w", s.Code, err)
+		}
+		return nil
 	}
 	return bad("the transport %q is none of %s, %s, %s", s.Transport, HTTPSSE, StreamableHTTP, Stdio)
 }
@@ -132,53 +116,10 @@ func (s Server) command(bad func(string, ...any) error) error {
 	if argv, err := split(s.Endpoint); err != nil || len(argv) == 0 {
 		return bad("the endpoint is no command: %v", cmp.Or(err, errNoCommand))
 	}
-	if s.Auth.Kind != "" && s.Auth.Kind != AuthNone {
+	if s.Auth.Kind != "" && s.Auth.Kind != remote.AuthNone {
 		return bad("stdio has no authentication; give the command its secrets as variables")
 	}
 	return nil
-}
-
-const alphanumeric = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-func (a Auth) validate(bad func(string, ...any) error) error {
-	switch a.Kind {
-	case "", AuthNone:
-		return nil
-	case AuthBearer, AuthBasic, AuthHeader:
-	default:
-		return bad("the authentication %q is none of none, bearer, basic, header", a.Kind)
-	}
-	if a.Value == "" || strings.ContainsFunc(a.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return bad("the authentication's value is empty or breaks its line")
-	}
-	if a.Kind == AuthBasic && !strings.Contains(a.Value, ":") {
-		return bad("the value of basic is user:password")
-	}
-	if a.Kind == AuthHeader && (a.Header == "" || strings.Trim(a.Header, alphanumeric+"-_") != "") {
-		return bad("the name of the authentication's header is letters, digits, - and _")
-	}
-	return nil
-}
-
-// put writes the authentication into a request.
-func (a Auth) put(h http.Header) {
-	switch a.Kind {
-	case AuthBearer:
-		h.Set("Authorization", "Bearer "+a.Value)
-	case AuthBasic:
-		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(a.Value)))
-	case AuthHeader:
-		h.Set(a.Header, a.Value)
-	case AuthNone:
-	}
-}
-
-// hide takes our secrets out of a stranger's text.
-func (a Auth) hide(text string) string {
-	if a.Value == "" {
-		return text
-	}
-	return strings.NewReplacer(a.Value, "***", base64.StdEncoding.EncodeToString([]byte(a.Value)), "***").Replace(text)
 }
 
 // Codes says which code two servers of one agent share; fault.Conflict. Case

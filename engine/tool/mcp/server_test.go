@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"flametree/engine/fault"
+	"flametree/engine/tool/remote"
 )
 
 func TestADeclarationThatCannotWorkIsRefused(t *testing.T) {
@@ -24,22 +25,24 @@ func TestADeclarationThatCannotWorkIsRefused(t *testing.T) {
 		change func(*Server)
 		want   string
 	}{
-		"no code":                  {func(s *Server) { s.Code = "" }, "letters and digits"},
-		"a code with a dash":       {func(s *Server) { s.Code = "WEATHER-2" }, "letters and digits"},
-		"a code beyond ASCII":      {func(s *Server) { s.Code = "WETTERÄ" }, "letters and digits"},
-		"a code of 33 letters":     {func(s *Server) { s.Code = strings.Repeat("a", 33) }, "letters and digits"},
-		"an unknown transport":     {func(s *Server) { s.Transport = "websocket" }, "none of"},
-		"a command over HTTP":      {func(s *Server) { s.Endpoint = "uvx server" }, "starts with http"},
-		"a file":                   {func(s *Server) { s.Endpoint = "file:///etc/passwd" }, "starts with http"},
-		"a URL for stdio":          {func(s *Server) { s.Transport = Stdio }, "a command, not a URL"},
-		"an open quote":            {func(s *Server) { s.Transport, s.Endpoint = Stdio, `run "x` }, "a quote is not closed"},
-		"no command":               {func(s *Server) { s.Transport, s.Endpoint = Stdio, "  " }, "it is empty"},
-		"a password in the URL":    {func(s *Server) { s.Endpoint = "https://me:pw@weather.example" }, "into the authentication"},
-		"a token for stdio":        {func(s *Server) { s.Transport, s.Endpoint, s.Auth = Stdio, "x", Auth{Kind: AuthBearer, Value: "x"} }, "as variables"},
-		"a token that breaks":      {func(s *Server) { s.Auth = Auth{Kind: AuthBearer, Value: "a\r\nHost: b"} }, "breaks its line"},
-		"a header without a name":  {func(s *Server) { s.Auth = Auth{Kind: AuthHeader, Value: "a"} }, "the name of"},
-		"basic without a password": {func(s *Server) { s.Auth = Auth{Kind: AuthBasic, Value: "me"} }, "user:password"},
-		"an unknown kind":          {func(s *Server) { s.Auth = Auth{Kind: "magic", Value: "x"} }, "none of none"},
+		"no code":               {func(s *Server) { s.Code = "" }, "letters and digits"},
+		"a code with a dash":    {func(s *Server) { s.Code = "WEATHER-2" }, "letters and digits"},
+		"a code beyond ASCII":   {func(s *Server) { s.Code = "WETTERÄ" }, "letters and digits"},
+		"a code of 33 letters":  {func(s *Server) { s.Code = strings.Repeat("a", 33) }, "letters and digits"},
+		"an unknown transport":  {func(s *Server) { s.Transport = "websocket" }, "none of"},
+		"a command over HTTP":   {func(s *Server) { s.Endpoint = "uvx server" }, "starts with http"},
+		"a file":                {func(s *Server) { s.Endpoint = "file:///etc/passwd" }, "starts with http"},
+		"a URL for stdio":       {func(s *Server) { s.Transport = Stdio }, "a command, not a URL"},
+		"an open quote":         {func(s *Server) { s.Transport, s.Endpoint = Stdio, `run "x` }, "a quote is not closed"},
+		"no command":            {func(s *Server) { s.Transport, s.Endpoint = Stdio, "  " }, "it is empty"},
+		"a password in the URL": {func(s *Server) { s.Endpoint = "https://me:pw@weather.example" }, "into the authentication"},
+		"a token for stdio": {func(s *Server) {
+			s.Transport, s.Endpoint, s.Auth = Stdio, "x", remote.Auth{Kind: remote.AuthBearer, Value: "x"}
+		}, "as variables"},
+		"a token that breaks":      {func(s *Server) { s.Auth = remote.Auth{Kind: remote.AuthBearer, Value: "a\r\nHost: b"} }, "breaks its line"},
+		"a header without a name":  {func(s *Server) { s.Auth = remote.Auth{Kind: remote.AuthHeader, Value: "a"} }, "the header's name"},
+		"basic without a password": {func(s *Server) { s.Auth = remote.Auth{Kind: remote.AuthBasic, Value: "me"} }, "user:password"},
+		"an unknown kind":          {func(s *Server) { s.Auth = remote.Auth{Kind: "magic", Value: "x"} }, "none of none"},
 		"an hour":                  {func(s *Server) { s.Timeout = time.Hour }, "timeout"},
 	}
 	for name, c := range cases {
@@ -96,10 +99,10 @@ func FuzzSchema(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if strings.Contains(string(s.raw), `"$ref":"`) && !strings.Contains(text, `enum`) && !strings.Contains(text, `default`) {
-			t.Logf("a reference is left in a value: %s", s.raw)
+		if strings.Contains(string(s.Raw), `"$ref":"`) && !strings.Contains(text, `enum`) && !strings.Contains(text, `default`) {
+			t.Logf("a reference is left in a value: %s", s.Raw)
 		}
-		_ = s.fits(parsed(value))
+		_ = s.Fits(parsed(value))
 	})
 }
 

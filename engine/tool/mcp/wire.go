@@ -13,6 +13,7 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/engine/tool"
+	"flametree/engine/tool/remote"
 )
 
 const (
@@ -30,7 +31,7 @@ var errMessage = errors.New("a message of the server is larger than 4 MiB")
 type wire struct {
 	base   http.RoundTripper
 	origin string
-	auth   Auth
+	auth   remote.Auth
 	life   context.Context // requests of the SDK outlive its callers; none outlives the session
 }
 
@@ -46,7 +47,9 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	detach := context.AfterFunc(w.life, cancel)
 	end := func() { detach(); cancel() }
 	r = r.Clone(ctx)
-	w.auth.put(r.Header)
+	if name, value := w.auth.Field(); name != "" {
+		r.Header.Set(name, value)
+	}
 	late := time.AfterFunc(headerWait, cancel)
 	res, err := w.base.RoundTrip(r)
 	late.Stop()
@@ -122,7 +125,7 @@ func (p pipe) Close() (err error) {
 
 // reason tells a stranger's or the SDK's error in words of ours: what kind it
 // is, without a URL's query or a secret in it.
-func reason(err error, a Auth) error {
+func reason(err error, a remote.Auth) error {
 	var (
 		kind = fault.Unavailable
 		k    fault.Kind
@@ -140,5 +143,5 @@ func reason(err error, a Auth) error {
 		text = u.Err.Error()
 	}
 	text = strings.TrimSuffix(text, ": "+string(kind))
-	return fmt.Errorf("%s: %w", printable(a.hide(text), 300), kind)
+	return fmt.Errorf("%s: %w", remote.Printable(a.Hide(text), 300), kind)
 }

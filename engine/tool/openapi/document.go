@@ -25,6 +25,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"flametree/engine/fault"
+	"flametree/engine/tool/remote"
 )
 
 // MaxDocument bounds a document, in bytes.
@@ -54,7 +55,7 @@ func parse(ctx context.Context, data []byte) (*document, []string, error) {
 		var syntax *json.SyntaxError
 		if err := json.Unmarshal(data, &map[string]any{}); errors.As(err, &syntax) {
 			line, column := place(data, syntax.Offset)
-			return nil, nil, bad("line %d, column %d: %s", line, column, printable(syntax.Error(), 200))
+			return nil, nil, bad("line %d, column %d: %s", line, column, remote.Printable(syntax.Error(), 200))
 		}
 	}
 	loader := openapi3.NewLoader()
@@ -65,13 +66,13 @@ func parse(ctx context.Context, data []byte) (*document, []string, error) {
 	}
 	doc, err := load(loader, data)
 	if err != nil {
-		return nil, nil, bad("%s", printable(plain(err), 400))
+		return nil, nil, bad("%s", remote.Printable(plain(err), 400))
 	}
 	switch {
 	case doc.OpenAPI == "" && doc.Extensions["swagger"] != nil:
 		return nil, nil, bad("this is a Swagger 2 document; convert it to OpenAPI 3")
 	case !strings.HasPrefix(doc.OpenAPI, "3."):
-		return nil, nil, bad("the field openapi is %q, it must be 3.0.x or 3.1.x", printable(doc.OpenAPI, 20))
+		return nil, nil, bad("the field openapi is %q, it must be 3.0.x or 3.1.x", remote.Printable(doc.OpenAPI, 20))
 	case doc.Paths.Len() == 0:
 		return nil, nil, bad("the document has no paths")
 	}
@@ -81,7 +82,7 @@ func parse(ctx context.Context, data []byte) (*document, []string, error) {
 		err = json.Unmarshal(raw, &d.root)
 	}
 	if err != nil {
-		return nil, nil, bad("%s", printable(err.Error(), 400))
+		return nil, nil, bad("%s", remote.Printable(err.Error(), 400))
 	}
 	return d, d.remarks(ctx), nil
 }
@@ -104,7 +105,7 @@ func (d *document) remarks(ctx context.Context) (said []string) {
 		}
 	}()
 	if err := d.doc.Validate(ctx, openapi3.DisableExamplesValidation(), openapi3.DisableSchemaPatternValidation()); err != nil {
-		return []string{"the document does not keep all rules: " + printable(err.Error(), 300)}
+		return []string{"the document does not keep all rules: " + remote.Printable(err.Error(), 300)}
 	}
 	return nil
 }
@@ -165,7 +166,7 @@ func (d *document) base(override string) (*url.URL, error) {
 func absolute(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("openapi: the server %q is no http or https URL with host and path alone; give a base URL: %w", printable(text, 100), fault.Invalid)
+		return nil, fmt.Errorf("openapi: the server %q is no http or https URL with host and path alone; give a base URL: %w", remote.Printable(text, 100), fault.Invalid)
 	}
 	return u, nil
 }

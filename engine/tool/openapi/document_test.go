@@ -19,6 +19,7 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/engine/tool/openapi"
+	"flametree/engine/tool/remote"
 )
 
 func made(t testing.TB, doc string, change ...func(*openapi.Options)) ([]string, []string, error) {
@@ -93,7 +94,7 @@ func TestWhatTheOptionsGetWrong(t *testing.T) {
 		"an operation not there":     {func(o *openapi.Options) { o.Operations = []string{"a", "b"} }, fault.NotFound, `no operation "b"`},
 		"51 operations":              {func(o *openapi.Options) { o.Operations = make([]string, 51) }, fault.Invalid, "at most 50"},
 		"a minute":                   {func(o *openapi.Options) { o.Timeout = time.Minute }, fault.Invalid, "timeout"},
-		"a token that breaks a line": {func(o *openapi.Options) { o.Auth = openapi.Auth{Kind: openapi.AuthBearer, Value: "a\nb"} }, fault.Invalid, "breaks its line"},
+		"a token that breaks a line": {func(o *openapi.Options) { o.Auth = remote.Auth{Kind: remote.AuthBearer, Value: "a\nb"} }, fault.Invalid, "breaks its line"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -182,7 +183,7 @@ func TestASchemaThatCannotBeWrittenOutLeavesItsOperationOut(t *testing.T) {
 	all, warnings, err := made(t, body(`{"$ref":"#/components/schemas/a20"}`))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"good"}, all)
-	assert.Contains(t, strings.Join(warnings, "\n"), "POST /bad is left out: its schema is too large or too deep")
+	assert.Contains(t, strings.Join(warnings, "\n"), "POST /bad is left out: the schema is too large or too deep")
 	all, _, err = made(t, body(`{"$ref":"#/components/schemas/c1"}`))
 	if err == nil { // a circle of nothing but references allows anything
 		assert.Contains(t, all, "good")

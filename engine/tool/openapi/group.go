@@ -17,6 +17,7 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/engine/tool"
+	"flametree/engine/tool/remote"
 )
 
 // MaxOperations is the most of one document that become tools (spec D6).
@@ -29,7 +30,7 @@ type Options struct {
 	// Operations chooses by operationId, or by "GET /path" where there is none;
 	// empty = all, up to MaxOperations.
 	Operations []string
-	Auth       Auth
+	Auth       remote.Auth
 	BaseURL    string        // stands for the document's servers; "" = its first one
 	HTTP       *http.Client  // the way out, through the guard
 	Timeout    time.Duration // of a call, at most tool.MaxTimeout; 0 = tool.DefaultTimeout
@@ -38,7 +39,7 @@ type Options struct {
 // group is the tools of one document. It does not change but for its end.
 type group struct {
 	client *http.Client
-	auth   Auth
+	auth   remote.Auth
 	specs  []tool.Spec
 	ops    map[string]*operation
 	life   context.Context
@@ -76,7 +77,10 @@ func (o Options) validate() error {
 	case len(o.Operations) > MaxOperations:
 		why = fmt.Sprintf("%d operations are chosen, at most %d can be", len(o.Operations), MaxOperations)
 	default:
-		return o.Auth.validate()
+		if err := o.Auth.Validate(); err != nil {
+			return fmt.Errorf("openapi: %w", err)
+		}
+		return nil
 	}
 	return fmt.Errorf("openapi: %s: %w", why, fault.Invalid)
 }
@@ -106,12 +110,12 @@ func (g *group) fill(o Options) ([]string, error) {
 		}
 		op, err := d.operation(m, base, o.BaseURL != "", timeout, o.Auth)
 		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s %s is left out: %s", m.verb, printable(m.path, 200), printable(err.Error(), 300)))
+			warnings = append(warnings, fmt.Sprintf("%s %s is left out: %s", m.verb, remote.Printable(m.path, 200), remote.Printable(err.Error(), 300)))
 			continue
 		}
 		name := g.unique(toolName(m))
 		if m.op.OperationID != "" && name != m.op.OperationID {
-			warnings = append(warnings, fmt.Sprintf("%s %s is called %s", m.verb, printable(m.path, 200), name))
+			warnings = append(warnings, fmt.Sprintf("%s %s is called %s", m.verb, remote.Printable(m.path, 200), name))
 		}
 		op.spec.Name, op.spec.Group = name, o.Name
 		g.ops[name] = op
@@ -146,7 +150,7 @@ func choose(all []method, names []string) ([]method, error) {
 	}
 	for _, n := range names {
 		if !found[n] {
-			return nil, fmt.Errorf("openapi: the document has no operation %q: %w", printable(n, 100), fault.NotFound)
+			return nil, fmt.Errorf("openapi: the document has no operation %q: %w", remote.Printable(n, 100), fault.NotFound)
 		}
 	}
 	return chosen, nil
@@ -165,7 +169,8 @@ func (g *group) unique(name string) string {
 
 // within is the client with our rules of redirects: only reads follow one, and
 // our secret stays with the origin it is for.
-func within(given *http.Client, auth Auth) *http.Client {
+func within(given *http.Client, auth remote.Auth) *http.Client {
+	secret, _ := auth.Field()
 	c := *given
 	c.Jar = nil
 	next := given.CheckRedirect
@@ -174,7 +179,7 @@ func within(given *http.Client, auth Auth) *http.Client {
 			return http.ErrUseLastResponse
 		}
 		if origin(r.URL) != origin(via[0].URL) {
-			for _, h := range []string{"Authorization", "Cookie", "Referer", auth.header()} {
+			for _, h := range []string{"Authorization", "Cookie", "Referer", secret} {
 				r.Header.Del(h)
 			}
 		}
@@ -218,7 +223,7 @@ func (g *group) Run(ctx context.Context, c tool.Call) (tool.Outcome, error) {
 	began := time.Now()
 	value, err := g.run(ctx, c)
 	if err != nil {
-		return tool.Outcome{Took: time.Since(began)}, fmt.Errorf("openapi: %s: %w", printable(c.Name, tool.MaxName), err)
+		return tool.Outcome{Took: time.Since(began)}, fmt.Errorf("openapi: %s: %w", remote.Printable(c.Name, tool.MaxName), err)
 	}
 	return tool.Outcome{Value: value, Took: time.Since(began)}, nil
 }
@@ -264,7 +269,7 @@ func (g *group) run(ctx context.Context, c tool.Call) (json.RawMessage, error) {
 }
 
 // prepare checks the arguments and fills the request, before anything leaves.
-func (o *operation) prepare(ctx context.Context, c tool.Call, auth Auth) (*http.Request, error) {
+func (o *operation) prepare(ctx context.Context, c tool.Call, auth remote.Auth) (*http.Request, error) {
 	args, err := decoded(c.Args)
 	if err != nil {
 		return nil, err
@@ -273,7 +278,7 @@ func (o *operation) prepare(ctx context.Context, c tool.Call, auth Auth) (*http.
 	if err := json.Unmarshal(orEmpty(c.Args), &loose); err != nil {
 		return nil, err
 	}
-	if err := fits(o.check, loose); err != nil {
+	if err := o.schema.Fits(loose); err != nil {
 		return nil, err
 	}
 	return o.request(ctx, args, c.Key, auth)
@@ -296,7 +301,7 @@ func (g *group) answer(res *http.Response, body []byte) (json.RawMessage, error)
 	if !whole {
 		return nil, fmt.Errorf("the answer is larger than %d bytes; ask for less: %w", tool.MaxResult, fault.Invalid)
 	}
-	text := g.auth.hide(string(body))
+	text := g.auth.Hide(string(body))
 	switch {
 	case len(strings.TrimSpace(text)) == 0:
 		return json.RawMessage(`{"status":` + strconv.Itoa(res.StatusCode) + `}`), nil
@@ -305,7 +310,7 @@ func (g *group) answer(res *http.Response, body []byte) (json.RawMessage, error)
 	case isJSON(res.Header.Get("Content-Type")):
 		return nil, fmt.Errorf("the answer is broken JSON: %w", fault.Unavailable)
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
-		return nil, fmt.Errorf("the answer, of type %q, is no text: %w", printable(res.Header.Get("Content-Type"), 80), fault.Invalid)
+		return nil, fmt.Errorf("the answer, of type %q, is no text: %w", remote.Printable(res.Header.Get("Content-Type"), 80), fault.Invalid)
 	}
 	raw, err := encode(text)
 	if err == nil && len(raw) > tool.MaxResult {
@@ -344,7 +349,7 @@ func (g *group) detail(body []byte) string {
 	if text == "" && utf8.Valid(body) && !strings.HasPrefix(strings.TrimSpace(string(body)), "<") {
 		text = string(body)
 	}
-	if text = printable(g.auth.hide(text), 500); text != "" {
+	if text = remote.Printable(g.auth.Hide(text), 500); text != "" {
 		return ": " + text
 	}
 	return ""

@@ -22,6 +22,7 @@ import (
 	"flametree/engine/fault"
 	"flametree/engine/tool"
 	"flametree/engine/tool/openapi"
+	"flametree/engine/tool/remote"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -242,12 +243,12 @@ func TestAuthentication(t *testing.T) {
 		fmt.Fprintf(w, "you sent %v %v", r.Header.Get("Authorization"), r.Header.Get("X-Key"))
 	})
 	for name, c := range map[string]struct {
-		auth         openapi.Auth
+		auth         remote.Auth
 		header, want string
 	}{
-		"a bearer token":    {openapi.Auth{Kind: openapi.AuthBearer, Value: "s3cret"}, "Authorization", "Bearer s3cret"},
-		"user and password": {openapi.Auth{Kind: openapi.AuthBasic, Value: "me:s3cret"}, "Authorization", "Basic bWU6czNjcmV0"},
-		"a header":          {openapi.Auth{Kind: openapi.AuthHeader, Header: "x-key", Value: "s3cret"}, "X-Key", "s3cret"},
+		"a bearer token":    {remote.Auth{Kind: remote.AuthBearer, Value: "s3cret"}, "Authorization", "Bearer s3cret"},
+		"user and password": {remote.Auth{Kind: remote.AuthBasic, Value: "me:s3cret"}, "Authorization", "Basic bWU6czNjcmV0"},
+		"a header":          {remote.Auth{Kind: remote.AuthHeader, Header: "x-key", Value: "s3cret"}, "X-Key", "s3cret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := kennel(t, srv.URL, func(o *openapi.Options) { o.Auth = c.auth })
@@ -269,7 +270,7 @@ func TestRedirects(t *testing.T) {
 		http.Redirect(w, r, other.URL+"/there", http.StatusTemporaryRedirect)
 	})
 	r, _ := kennel(t, srv.URL, func(o *openapi.Options) {
-		o.Auth = openapi.Auth{Kind: openapi.AuthHeader, Header: "X-Key", Value: "s3cret"}
+		o.Auth = remote.Auth{Kind: remote.AuthHeader, Header: "X-Key", Value: "s3cret"}
 	})
 	_, err := run(r, "removeDog", `{"dogId":"1"}`)
 	require.ErrorIs(t, err, fault.Invalid)

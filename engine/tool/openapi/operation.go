@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/google/jsonschema-go/jsonschema"
 
 	"flametree/engine/tool"
+	"flametree/engine/tool/remote"
 )
 
 const maxDescription = 2000 // characters
@@ -20,7 +20,7 @@ const maxDescription = 2000 // characters
 // operation is one tool and how its request is filled.
 type operation struct {
 	spec   tool.Spec
-	check  *jsonschema.Resolved
+	schema *remote.Schema
 	verb   string
 	base   *url.URL
 	path   []piece
@@ -48,7 +48,7 @@ type param struct {
 const bodyArg = "body"
 
 // operation makes a tool of a method; the error says why it cannot be one.
-func (d *document) operation(m method, base *url.URL, owned bool, timeout time.Duration, auth Auth) (*operation, error) {
+func (d *document) operation(m method, base *url.URL, owned bool, timeout time.Duration, auth remote.Auth) (*operation, error) {
 	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, m.verb) {
 		return nil, errors.New("its method cannot be called")
 	}
@@ -56,7 +56,7 @@ func (d *document) operation(m method, base *url.URL, owned bool, timeout time.D
 		return nil, err
 	}
 	o := &operation{verb: m.verb, base: base}
-	w := &writer{root: d.root, v30: d.v30, left: maxNodes}
+	w := remote.NewWriter(d.root, dialect(d.v30))
 	in := inputs{props: map[string]any{}, path: map[string]*param{}}
 	if err := o.takeParameters(w, m, &in, auth); err != nil {
 		return nil, err
@@ -73,8 +73,11 @@ func (d *document) operation(m method, base *url.URL, owned bool, timeout time.D
 	}
 	var err error
 	o.spec = tool.Spec{Description: describe(m), Timeout: timeout, SideEffect: m.verb != "GET" && m.verb != "HEAD"}
-	o.spec.Schema, o.check, err = compile(schema)
-	return o, err
+	if o.schema, err = remote.Compile(schema); err != nil {
+		return nil, err
+	}
+	o.spec.Schema = o.schema.Raw
+	return o, nil
 }
 
 // inputs are the arguments as they are gathered.
@@ -84,12 +87,12 @@ type inputs struct {
 	path  map[string]*param
 }
 
-func (o *operation) takeParameters(w *writer, m method, in *inputs, auth Auth) error {
+func (o *operation) takeParameters(w *remote.Writer, m method, in *inputs, auth remote.Auth) error {
 	for _, p := range parameters(m) {
 		if ignored(p, auth) {
 			continue
 		}
-		built, s, err := w.param(p)
+		built, s, err := readParam(w, p)
 		if err != nil && !p.Required {
 			continue // one that nobody must give may be missing
 		}
@@ -151,21 +154,22 @@ func parameters(m method) []*openapi3.Parameter {
 
 // ignored are headers that no argument may set: those the specification leaves
 // out (3.0.3, Parameter Object), ours, and those that steer the connection.
-func ignored(p *openapi3.Parameter, auth Auth) bool {
-	return p.In == openapi3.ParameterInHeader && (strings.EqualFold(p.Name, auth.header()) || slices.Contains([]string{
+func ignored(p *openapi3.Parameter, auth remote.Auth) bool {
+	secret, _ := auth.Field()
+	return p.In == openapi3.ParameterInHeader && (strings.EqualFold(p.Name, secret) || slices.Contains([]string{
 		"accept", "authorization", "connection", "content-length", "content-type", "cookie", "expect", "host",
 		"idempotency-key", "keep-alive", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",
 	}, strings.ToLower(p.Name)))
 }
 
-// param reads one parameter and its schema.
-func (w *writer) param(p *openapi3.Parameter) (*param, any, error) {
-	say := func(why string) error { return fmt.Errorf("its parameter %q %s", printable(p.Name, 80), why) }
+// readParam reads one parameter and its schema.
+func readParam(w *remote.Writer, p *openapi3.Parameter) (*param, any, error) {
+	say := func(why string) error { return fmt.Errorf("its parameter %q %s", remote.Printable(p.Name, 80), why) }
 	built := &param{arg: argument(p.Name), name: p.Name, in: p.In}
 	if p.Name == "" || built.arg == "" {
 		return nil, nil, say("has no name that an argument can have")
 	}
-	if p.In == openapi3.ParameterInHeader && strings.Trim(p.Name, alphanumeric+"!#$%&'*+-.^_`|~") != "" {
+	if p.In == openapi3.ParameterInHeader && strings.Trim(p.Name, remote.Alphanumeric+"!#$%&'*+-.^_`|~") != "" {
 		return nil, nil, say("is no name of a header")
 	}
 	how, err := p.SerializationMethod()
@@ -174,7 +178,7 @@ func (w *writer) param(p *openapi3.Parameter) (*param, any, error) {
 	}
 	built.style, built.explode = how.Style, how.Explode
 	if !slices.Contains([]string{"form", "simple", "spaceDelimited", "pipeDelimited", "deepObject"}, how.Style) {
-		return nil, nil, say("is written in a style that is not supported, " + printable(how.Style, 20))
+		return nil, nil, say("is written in a style that is not supported, " + remote.Printable(how.Style, 20))
 	}
 	ref := p.Schema
 	if ref == nil && len(p.Content) > 0 {
@@ -190,12 +194,12 @@ func (w *writer) param(p *openapi3.Parameter) (*param, any, error) {
 			return nil, nil, err
 		}
 	}
-	s, err := w.schema(declared, 1)
+	s, err := w.Write(declared)
 	if err != nil {
 		return nil, nil, say("has no usable schema: " + err.Error())
 	}
 	if m, ok := s.(map[string]any); ok && p.Description != "" {
-		m["description"] = printable(p.Description, 500)
+		m["description"] = remote.Printable(p.Description, 500)
 	}
 	return built, s, nil
 }
@@ -217,7 +221,7 @@ func (o *operation) template(path string, declared map[string]*param) error {
 		name, tail, closed := strings.Cut(after, "}")
 		p := declared[name]
 		if !closed || p == nil {
-			return fmt.Errorf("its path has the parameter %q, which is not declared", printable(name, 80))
+			return fmt.Errorf("its path has the parameter %q, which is not declared", remote.Printable(name, 80))
 		}
 		o.path = append(o.path, piece{param: p})
 		used++
@@ -230,7 +234,7 @@ func (o *operation) template(path string, declared map[string]*param) error {
 }
 
 // takeBody adds the JSON body. An optional body of another type is left out.
-func (o *operation) takeBody(w *writer, ref *openapi3.RequestBodyRef, in *inputs) error {
+func (o *operation) takeBody(w *remote.Writer, ref *openapi3.RequestBodyRef, in *inputs) error {
 	if ref == nil || ref.Value == nil || o.verb == "GET" || o.verb == "HEAD" {
 		return nil
 	}
@@ -253,12 +257,12 @@ func (o *operation) takeBody(w *writer, ref *openapi3.RequestBodyRef, in *inputs
 			return err
 		}
 	}
-	s, err := w.schema(declared, 1)
+	s, err := w.Write(declared)
 	if err != nil {
 		return err
 	}
 	if m, ok := s.(map[string]any); ok && ref.Value.Description != "" && m["description"] == nil {
-		m["description"] = printable(ref.Value.Description, 500)
+		m["description"] = remote.Printable(ref.Value.Description, 500)
 	}
 	in.props[bodyArg] = s
 	if ref.Value.Required {
@@ -281,7 +285,7 @@ func describe(m method) string {
 	if text == "" {
 		text = m.verb + " " + m.path
 	}
-	return printable(text, maxDescription)
+	return remote.Printable(text, maxDescription)
 }
 
 // argument is a parameter's name as an argument can have it: models refuse
@@ -299,7 +303,7 @@ func valid(name string) string {
 	var b strings.Builder
 	gap := false
 	for _, r := range name {
-		if r < 0x80 && strings.ContainsRune(alphanumeric+"-_", r) {
+		if r < 0x80 && strings.ContainsRune(remote.Alphanumeric+"-_", r) {
 			if gap && b.Len() > 0 {
 				b.WriteByte('_')
 			}

@@ -14,10 +14,11 @@ import (
 	"unicode"
 
 	"flametree/engine/fault"
+	"flametree/engine/tool/remote"
 )
 
 // request fills the operation with arguments that fit its schema.
-func (o *operation) request(ctx context.Context, args map[string]any, key string, auth Auth) (*http.Request, error) {
+func (o *operation) request(ctx context.Context, args map[string]any, key string, auth remote.Auth) (*http.Request, error) {
 	u, err := o.address(args)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,9 @@ func (o *operation) request(ctx context.Context, args map[string]any, key string
 	if o.spec.SideEffect && key != "" && !strings.ContainsFunc(key, unicode.IsControl) {
 		r.Header.Set("Idempotency-Key", key)
 	}
-	auth.put(r.Header)
+	if name, value := auth.Field(); name != "" {
+		r.Header.Set(name, value)
+	}
 	return r, nil
 }
 
@@ -97,7 +100,7 @@ func (o *operation) apart(args map[string]any) error {
 		}
 		for k := range object {
 			if slices.ContainsFunc(o.params, func(other param) bool { return other.in == "query" && other.name == k }) {
-				return fmt.Errorf("/%s/%s: another parameter has this name", p.arg, printable(k, 80))
+				return fmt.Errorf("/%s/%s: another parameter has this name", p.arg, remote.Printable(k, 80))
 			}
 		}
 	}
@@ -249,5 +252,5 @@ func unsent(ctx context.Context, err error) error {
 	case errors.As(err, &k):
 		return err
 	}
-	return fmt.Errorf("%s: %w", printable(err.Error(), 200), fault.Unavailable)
+	return fmt.Errorf("%s: %w", remote.Printable(err.Error(), 200), fault.Unavailable)
 }
