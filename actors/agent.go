@@ -212,7 +212,9 @@ func (a *Agent) revise(m *Configure) error {
 	}
 	if err != nil {
 		if draft, no := a.state.Drafted(m.File); no == nil && m.File != "" && a.state.Seq > 0 {
-			_ = a.commit(draft, nil)
+			if lost := a.commit(draft, nil); lost != nil {
+				return fmt.Errorf("%w; its text could not be kept either: %w", err, lost)
+			}
 		}
 		return err
 	}

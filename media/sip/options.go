@@ -16,9 +16,13 @@ import (
 
 // MediaParams is what both sides of a call agreed on, seen from ours.
 type MediaParams struct {
-	Codec       string // PCMU or PCMA
+	Codec       string // PCMU PCMA G722 opus, as RTP names them (RFC 3551, RFC 7587)
 	PayloadType uint8
-	DTMFType    uint8 // of telephone-event, 255: none
+	Format      string // the peer's a=fmtp of the codec, "" when not said
+	DTMFType    uint8  // of telephone-event, 255: none
+	DTMFHz      int    // the clock of telephone-event: 8000, or 48000 beside Opus
+	NoiseType   uint8  // of comfort noise (RFC 3389), 255: none
+	Security    Security
 	// Remote is where the peer wants RTP, the source address of its SIP with the
 	// port of its SDP when c= named a host. It is not valid before a late answer
 	// came; its address is unspecified when the peer wants no packets at all.
@@ -26,6 +30,20 @@ type MediaParams struct {
 	Local     netip.Addr // our address as the peer is told it
 	Direction string     // sendrecv sendonly recvonly inactive, ours
 	PtimeMS   int        // the peer's wish, 10 to 60; 20 without one
+}
+
+// Security is how the packets of a call are sealed. The zero value is plain RTP.
+type Security struct {
+	Kind string // "" plain, "sdes" (RFC 4568), "dtls" (RFC 5764)
+	// Suite names the profile of sdes, such as AES_CM_128_HMAC_SHA1_80.
+	Suite string
+	// OurKey and PeerKey are master key and salt of sdes, 30 bytes for the suite
+	// above. PeerKey is empty before a late answer came. They never reach a log.
+	OurKey, PeerKey []byte
+	// PeerFingerprint is that of the peer's certificate for dtls, "sha-256 AB:…".
+	PeerFingerprint string
+	// Active says that we send the ClientHello.
+	Active bool
 }
 
 // Media is the media of one call. The endpoint closes it exactly once, at the
