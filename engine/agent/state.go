@@ -69,7 +69,12 @@ func (s *State) Apply(e event.Envelope) {
 		event.QuestionUnanswered, event.CustomerVerified, event.GuardHit, event.HistorySummarised,
 		event.SuggestionMade, event.SourceCreated, event.SourceSaved, event.SourceIndexing, event.SourceIndexed,
 		event.SourceFailed, event.SourceStopped, event.SourceConnected, event.SourceDisconnected, event.SourceRemoved,
-		event.QuestionResolved:
+		event.QuestionResolved,
+		event.CallProgressed, event.CallScreened, event.VoicemailLeft, event.TransferBegun, event.TransferFailed,
+		event.TransferCompleted, event.RecordingPaused, event.RecordingResumed, event.CallObserved,
+		event.CallTraced, event.ConnectionCreated, event.ConnectionSaved, event.ConnectionStarted,
+		event.ConnectionStopped, event.ConnectionReported, event.ConnectionAttached, event.ConnectionDetached,
+		event.ConnectionRemoved:
 		// Of other streams.
 	}
 }

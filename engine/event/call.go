@@ -45,6 +45,7 @@ type CallEnded struct {
 	Sent     uint64
 	Jitter   time.Duration
 	Talked   time.Duration // from answer to end
+	Quality  float64       `json:",omitzero"` // estimated mean opinion score of what we received, 1 to 4.5; 0 = nothing to judge by
 }
 
 // CallInputs are inputs of the turn machine, in order, with what it answered.
@@ -74,6 +75,8 @@ type RecordingClosed struct {
 	Length time.Duration
 	Bytes  uint64
 	Cut    bool
+	Peaks  string        `json:",omitzero"` // sha256 of the sealed peaks for a waveform, "" = none
+	Paused time.Duration `json:",omitzero"` // of Length: silent because nothing was to be recorded
 }
 
 // Kind implements Event.

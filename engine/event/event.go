@@ -34,11 +34,12 @@ type StreamKind string
 
 // The kinds of stream.
 const (
-	TenantStream  StreamKind = "tenant"
-	AgentStream   StreamKind = "agent"
-	SessionStream StreamKind = "session"
-	CallStream    StreamKind = "call"
-	SourceStream  StreamKind = "source"
+	TenantStream     StreamKind = "tenant"
+	AgentStream      StreamKind = "agent"
+	SessionStream    StreamKind = "session"
+	CallStream       StreamKind = "call"
+	SourceStream     StreamKind = "source"
+	ConnectionStream StreamKind = "connection"
 )
 
 // Stream names one history. Tenant all zero is the installation itself.

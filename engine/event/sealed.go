@@ -97,3 +97,39 @@ func (SourceDisconnected) event() {}
 func (SourceRemoved) event() {}
 
 func (QuestionResolved) event() {}
+
+func (CallProgressed) event() {}
+
+func (CallScreened) event() {}
+
+func (VoicemailLeft) event() {}
+
+func (TransferBegun) event() {}
+
+func (TransferFailed) event() {}
+
+func (TransferCompleted) event() {}
+
+func (RecordingPaused) event() {}
+
+func (RecordingResumed) event() {}
+
+func (CallObserved) event() {}
+
+func (CallTraced) event() {}
+
+func (ConnectionCreated) event() {}
+
+func (ConnectionSaved) event() {}
+
+func (ConnectionStarted) event() {}
+
+func (ConnectionStopped) event() {}
+
+func (ConnectionReported) event() {}
+
+func (ConnectionAttached) event() {}
+
+func (ConnectionDetached) event() {}
+
+func (ConnectionRemoved) event() {}

@@ -25,12 +25,15 @@ func callBody(e event.Event, s *sealing) message {
 	case event.CallEnded:
 		return &pb.CallEnded{
 			Reason: e.Reason, By: e.By, Received: e.Received, Lost: e.Lost, Sent: e.Sent,
-			JitterNs: int64(e.Jitter), TalkedNs: int64(e.Talked),
+			JitterNs: int64(e.Jitter), TalkedNs: int64(e.Talked), Quality: e.Quality,
 		}
 	case event.CallInputs:
 		return &pb.CallInputs{Inputs: inputs(e.Inputs, s)}
 	case event.RecordingClosed:
-		return &pb.RecordingClosed{Blob: e.Blob, RateHz: e.RateHz, LengthNs: int64(e.Length), Bytes: e.Bytes, Cut: e.Cut}
+		return &pb.RecordingClosed{
+			Blob: e.Blob, RateHz: e.RateHz, LengthNs: int64(e.Length), Bytes: e.Bytes, Cut: e.Cut,
+			Peaks: e.Peaks, PausedNs: int64(e.Paused),
+		}
 	default: // of another file
 	}
 	return nil
@@ -61,7 +64,7 @@ func callEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 		return read(b, func(m *pb.CallEnded) event.Event {
 			return event.CallEnded{
 				Reason: m.Reason, By: m.By, Received: m.Received, Lost: m.Lost, Sent: m.Sent,
-				Jitter: time.Duration(m.JitterNs), Talked: time.Duration(m.TalkedNs),
+				Jitter: time.Duration(m.JitterNs), Talked: time.Duration(m.TalkedNs), Quality: m.Quality,
 			}
 		})
 	case event.CallInputs{}.Kind():
@@ -70,6 +73,7 @@ func callEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 		return read(b, func(m *pb.RecordingClosed) event.Event {
 			return event.RecordingClosed{
 				Blob: m.Blob, RateHz: m.RateHz, Length: time.Duration(m.LengthNs), Bytes: m.Bytes, Cut: m.Cut,
+				Peaks: m.Peaks, Paused: time.Duration(m.PausedNs),
 			}
 		})
 	}

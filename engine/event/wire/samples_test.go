@@ -27,7 +27,7 @@ func samples() []event.Event {
 		event.CallHeld{Offset: 1500 * ms},
 		event.CallResumed{Offset: 2500 * ms},
 		event.CallDigit{Digit: p("5"), Offset: 3210 * ms},
-		event.CallEnded{Reason: "hangup", By: "peer", Received: 500, Lost: 2, Sent: 498, Jitter: 3 * ms, Talked: 10 * time.Second},
+		event.CallEnded{Reason: "hangup", By: "peer", Received: 500, Lost: 2, Sent: 498, Jitter: 3 * ms, Talked: 10 * time.Second, Quality: 4.1},
 		event.CallInputs{Inputs: []event.TurnInput{
 			{
 				Offset: 700 * ms, Kind: "final", Gen: 2, Turn: 1, Text: p("how much does it cost"), Words: 5, Final: true,
@@ -35,7 +35,7 @@ func samples() []event.Event {
 			},
 			{Offset: 720 * ms, Kind: "tick", Decisions: []string{"none"}},
 		}},
-		event.RecordingClosed{Blob: "ab12", RateHz: 8000, Length: 11 * time.Second, Bytes: 352044, Cut: true},
+		event.RecordingClosed{Blob: "ab12", RateHz: 8000, Length: 11 * time.Second, Bytes: 352044, Cut: true, Peaks: "ef56", Paused: 2 * time.Second},
 		event.SessionCreated{
 			Agent: "a1", Revision: 3, Conversation: "conv", Channel: "web", Call: "call1", UserID: p("u-1"),
 			Name: name, Email: email, Phone: phone, Language: "ru", Args: []event.Private{p("first"), p("second")},
@@ -90,5 +90,26 @@ func samples() []event.Event {
 		event.SourceDisconnected{Agent: "a1"},
 		event.SourceRemoved{},
 		event.QuestionResolved{Question: p("do you sell boats"), How: "answered", Source: "src1"},
+		event.CallProgressed{Stage: "ringing", Code: 180, Offset: 700 * ms},
+		event.CallScreened{Verdict: "machine", Why: "words", Heard: p("leave a message"), Took: 2400 * ms, Beep: 5 * time.Second},
+		event.VoicemailLeft{Text: p("please call us back"), Beep: true, Whole: true, Offset: 9 * time.Second},
+		event.TransferBegun{Mode: "warm", Name: "desk", Target: p("sip:desk@127.0.0.1"), Summary: p("wants a new card"), Offset: 40 * time.Second},
+		event.TransferFailed{Reason: "busy", Code: 486, Offset: 41 * time.Second},
+		event.TransferCompleted{Mode: "warm", Name: "desk", Joined: true, Offset: 60 * time.Second},
+		event.RecordingPaused{Reason: "sensitive", Offset: 12 * time.Second},
+		event.RecordingResumed{Offset: 20 * time.Second},
+		event.CallObserved{By: "anna", What: "capture", On: true, Offset: 3 * time.Second, Kept: time.Hour},
+		event.CallTraced{Blob: "0a1b", Messages: 9},
+		event.ConnectionCreated{Type: "sip", Name: "Head office"},
+		event.ConnectionSaved{
+			Revision: 2, Name: "Head office", Description: "the PBX of the branch", Settings: []event.Pair{{Key: "domain", Value: "pbx.example.org"}},
+			Secrets: []event.PrivatePair{{Key: "password", Value: p("wonder")}},
+		},
+		event.ConnectionStarted{},
+		event.ConnectionStopped{Reason: "maintenance"},
+		event.ConnectionReported{State: "failed", Detail: "the registrar refuses the password", Code: 403},
+		event.ConnectionAttached{Agent: "a1", Inbound: true},
+		event.ConnectionDetached{Agent: "a1"},
+		event.ConnectionRemoved{},
 	}
 }

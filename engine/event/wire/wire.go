@@ -116,6 +116,12 @@ func Kinds() []event.Kind {
 		event.SourceCreated{}.Kind(), event.SourceSaved{}.Kind(), event.SourceIndexing{}.Kind(), event.SourceIndexed{}.Kind(),
 		event.SourceFailed{}.Kind(), event.SourceStopped{}.Kind(), event.SourceConnected{}.Kind(),
 		event.SourceDisconnected{}.Kind(), event.SourceRemoved{}.Kind(), event.QuestionResolved{}.Kind(),
+		event.CallProgressed{}.Kind(), event.CallScreened{}.Kind(), event.VoicemailLeft{}.Kind(),
+		event.TransferBegun{}.Kind(), event.TransferFailed{}.Kind(), event.TransferCompleted{}.Kind(),
+		event.RecordingPaused{}.Kind(), event.RecordingResumed{}.Kind(), event.CallObserved{}.Kind(),
+		event.CallTraced{}.Kind(), event.ConnectionCreated{}.Kind(), event.ConnectionSaved{}.Kind(),
+		event.ConnectionStarted{}.Kind(), event.ConnectionStopped{}.Kind(), event.ConnectionReported{}.Kind(),
+		event.ConnectionAttached{}.Kind(), event.ConnectionDetached{}.Kind(), event.ConnectionRemoved{}.Kind(),
 	}
 }
 
@@ -124,7 +130,9 @@ func bodyOf(e event.Event, s *sealing) (message, error) {
 	if e == nil {
 		return nil, fmt.Errorf("encode: an envelope without an event: %w", fault.Invalid)
 	}
-	for _, family := range []func(event.Event, *sealing) message{talkBody, sessionBody, callBody, deedBody, agentBody, sourceBody} {
+	for _, family := range []func(event.Event, *sealing) message{
+		talkBody, sessionBody, callBody, deedBody, agentBody, sourceBody, lineBody, connectionBody,
+	} {
 		if m := family(e, s); m != nil {
 			return m, nil
 		}
@@ -134,7 +142,9 @@ func bodyOf(e event.Event, s *sealing) (message, error) {
 
 // eventOf reads the body of a known kind.
 func eventOf(k event.Kind, b []byte, o *opening) (event.Event, error) {
-	for _, family := range []func(event.Kind, []byte, *opening) (event.Event, error){talkEvent, sessionEvent, callEvent, deedEvent, agentEvent, sourceEvent} {
+	for _, family := range []func(event.Kind, []byte, *opening) (event.Event, error){
+		talkEvent, sessionEvent, callEvent, deedEvent, agentEvent, sourceEvent, lineEvent, connectionEvent,
+	} {
 		e, err := family(k, b, o)
 		if err != nil {
 			return nil, fmt.Errorf("decode %s: %w: %w", k, err, fault.Invalid)

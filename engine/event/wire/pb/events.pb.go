@@ -990,6 +990,7 @@ type CallEnded struct {
 	Sent          uint64                 `protobuf:"varint,5,opt,name=sent,proto3" json:"sent,omitempty"`
 	JitterNs      int64                  `protobuf:"varint,6,opt,name=jitter_ns,json=jitterNs,proto3" json:"jitter_ns,omitempty"`
 	TalkedNs      int64                  `protobuf:"varint,7,opt,name=talked_ns,json=talkedNs,proto3" json:"talked_ns,omitempty"`
+	Quality       float64                `protobuf:"fixed64,8,opt,name=quality,proto3" json:"quality,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1069,6 +1070,13 @@ func (x *CallEnded) GetJitterNs() int64 {
 func (x *CallEnded) GetTalkedNs() int64 {
 	if x != nil {
 		return x.TalkedNs
+	}
+	return 0
+}
+
+func (x *CallEnded) GetQuality() float64 {
+	if x != nil {
+		return x.Quality
 	}
 	return 0
 }
@@ -1240,6 +1248,8 @@ type RecordingClosed struct {
 	LengthNs      int64                  `protobuf:"varint,3,opt,name=length_ns,json=lengthNs,proto3" json:"length_ns,omitempty"`
 	Bytes         uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Cut           bool                   `protobuf:"varint,5,opt,name=cut,proto3" json:"cut,omitempty"`
+	Peaks         string                 `protobuf:"bytes,6,opt,name=peaks,proto3" json:"peaks,omitempty"`
+	PausedNs      int64                  `protobuf:"varint,7,opt,name=paused_ns,json=pausedNs,proto3" json:"paused_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1307,6 +1317,20 @@ func (x *RecordingClosed) GetCut() bool {
 		return x.Cut
 	}
 	return false
+}
+
+func (x *RecordingClosed) GetPeaks() string {
+	if x != nil {
+		return x.Peaks
+	}
+	return ""
+}
+
+func (x *RecordingClosed) GetPausedNs() int64 {
+	if x != nil {
+		return x.PausedNs
+	}
+	return 0
 }
 
 type SessionCreated struct {
@@ -3925,6 +3949,1038 @@ func (x *QuestionResolved) GetSource() string {
 	return ""
 }
 
+type CallProgressed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Stage         string                 `protobuf:"bytes,1,opt,name=stage,proto3" json:"stage,omitempty"`
+	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`
+	OffsetNs      int64                  `protobuf:"varint,3,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallProgressed) Reset() {
+	*x = CallProgressed{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallProgressed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallProgressed) ProtoMessage() {}
+
+func (x *CallProgressed) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallProgressed.ProtoReflect.Descriptor instead.
+func (*CallProgressed) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *CallProgressed) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *CallProgressed) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *CallProgressed) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
+type CallScreened struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Verdict       string                 `protobuf:"bytes,1,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Why           string                 `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	Heard         *Sealed                `protobuf:"bytes,3,opt,name=heard,proto3" json:"heard,omitempty"`
+	TookNs        int64                  `protobuf:"varint,4,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	BeepNs        int64                  `protobuf:"varint,5,opt,name=beep_ns,json=beepNs,proto3" json:"beep_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallScreened) Reset() {
+	*x = CallScreened{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallScreened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallScreened) ProtoMessage() {}
+
+func (x *CallScreened) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallScreened.ProtoReflect.Descriptor instead.
+func (*CallScreened) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *CallScreened) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *CallScreened) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *CallScreened) GetHeard() *Sealed {
+	if x != nil {
+		return x.Heard
+	}
+	return nil
+}
+
+func (x *CallScreened) GetTookNs() int64 {
+	if x != nil {
+		return x.TookNs
+	}
+	return 0
+}
+
+func (x *CallScreened) GetBeepNs() int64 {
+	if x != nil {
+		return x.BeepNs
+	}
+	return 0
+}
+
+type VoicemailLeft struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          *Sealed                `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Beep          bool                   `protobuf:"varint,2,opt,name=beep,proto3" json:"beep,omitempty"`
+	Whole         bool                   `protobuf:"varint,3,opt,name=whole,proto3" json:"whole,omitempty"`
+	OffsetNs      int64                  `protobuf:"varint,4,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoicemailLeft) Reset() {
+	*x = VoicemailLeft{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoicemailLeft) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoicemailLeft) ProtoMessage() {}
+
+func (x *VoicemailLeft) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoicemailLeft.ProtoReflect.Descriptor instead.
+func (*VoicemailLeft) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *VoicemailLeft) GetText() *Sealed {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *VoicemailLeft) GetBeep() bool {
+	if x != nil {
+		return x.Beep
+	}
+	return false
+}
+
+func (x *VoicemailLeft) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+func (x *VoicemailLeft) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
+type TransferBegun struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mode          string                 `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Target        *Sealed                `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	Summary       *Sealed                `protobuf:"bytes,4,opt,name=summary,proto3" json:"summary,omitempty"`
+	OffsetNs      int64                  `protobuf:"varint,5,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferBegun) Reset() {
+	*x = TransferBegun{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferBegun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferBegun) ProtoMessage() {}
+
+func (x *TransferBegun) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferBegun.ProtoReflect.Descriptor instead.
+func (*TransferBegun) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *TransferBegun) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *TransferBegun) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TransferBegun) GetTarget() *Sealed {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *TransferBegun) GetSummary() *Sealed {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *TransferBegun) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
+type TransferFailed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`
+	OffsetNs      int64                  `protobuf:"varint,3,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferFailed) Reset() {
+	*x = TransferFailed{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferFailed) ProtoMessage() {}
+
+func (x *TransferFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferFailed.ProtoReflect.Descriptor instead.
+func (*TransferFailed) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *TransferFailed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *TransferFailed) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *TransferFailed) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
+type TransferCompleted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mode          string                 `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Joined        bool                   `protobuf:"varint,3,opt,name=joined,proto3" json:"joined,omitempty"`
+	OffsetNs      int64                  `protobuf:"varint,4,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferCompleted) Reset() {
+	*x = TransferCompleted{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferCompleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferCompleted) ProtoMessage() {}
+
+func (x *TransferCompleted) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferCompleted.ProtoReflect.Descriptor instead.
+func (*TransferCompleted) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *TransferCompleted) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *TransferCompleted) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TransferCompleted) GetJoined() bool {
+	if x != nil {
+		return x.Joined
+	}
+	return false
+}
+
+func (x *TransferCompleted) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
+type RecordingPaused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	OffsetNs      int64                  `protobuf:"varint,2,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordingPaused) Reset() {
+	*x = RecordingPaused{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordingPaused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordingPaused) ProtoMessage() {}
+
+func (x *RecordingPaused) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordingPaused.ProtoReflect.Descriptor instead.
+func (*RecordingPaused) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *RecordingPaused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RecordingPaused) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
+type RecordingResumed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OffsetNs      int64                  `protobuf:"varint,1,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordingResumed) Reset() {
+	*x = RecordingResumed{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordingResumed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordingResumed) ProtoMessage() {}
+
+func (x *RecordingResumed) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordingResumed.ProtoReflect.Descriptor instead.
+func (*RecordingResumed) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *RecordingResumed) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
+type CallObserved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            string                 `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	What          string                 `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
+	On            bool                   `protobuf:"varint,3,opt,name=on,proto3" json:"on,omitempty"`
+	OffsetNs      int64                  `protobuf:"varint,4,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	KeptNs        int64                  `protobuf:"varint,5,opt,name=kept_ns,json=keptNs,proto3" json:"kept_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallObserved) Reset() {
+	*x = CallObserved{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallObserved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallObserved) ProtoMessage() {}
+
+func (x *CallObserved) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallObserved.ProtoReflect.Descriptor instead.
+func (*CallObserved) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *CallObserved) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *CallObserved) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *CallObserved) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *CallObserved) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
+func (x *CallObserved) GetKeptNs() int64 {
+	if x != nil {
+		return x.KeptNs
+	}
+	return 0
+}
+
+type CallTraced struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Blob          string                 `protobuf:"bytes,1,opt,name=blob,proto3" json:"blob,omitempty"`
+	Messages      uint32                 `protobuf:"varint,2,opt,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallTraced) Reset() {
+	*x = CallTraced{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallTraced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallTraced) ProtoMessage() {}
+
+func (x *CallTraced) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallTraced.ProtoReflect.Descriptor instead.
+func (*CallTraced) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *CallTraced) GetBlob() string {
+	if x != nil {
+		return x.Blob
+	}
+	return ""
+}
+
+func (x *CallTraced) GetMessages() uint32 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+type ConnectionCreated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionCreated) Reset() {
+	*x = ConnectionCreated{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionCreated) ProtoMessage() {}
+
+func (x *ConnectionCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionCreated.ProtoReflect.Descriptor instead.
+func (*ConnectionCreated) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *ConnectionCreated) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ConnectionCreated) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type ConnectionSaved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	Settings      []*Pair                `protobuf:"bytes,4,rep,name=settings,proto3" json:"settings,omitempty"`
+	Secrets       []*SealedPair          `protobuf:"bytes,5,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionSaved) Reset() {
+	*x = ConnectionSaved{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionSaved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionSaved) ProtoMessage() {}
+
+func (x *ConnectionSaved) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionSaved.ProtoReflect.Descriptor instead.
+func (*ConnectionSaved) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *ConnectionSaved) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *ConnectionSaved) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ConnectionSaved) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *ConnectionSaved) GetSettings() []*Pair {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *ConnectionSaved) GetSecrets() []*SealedPair {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+type ConnectionStarted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionStarted) Reset() {
+	*x = ConnectionStarted{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionStarted) ProtoMessage() {}
+
+func (x *ConnectionStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionStarted.ProtoReflect.Descriptor instead.
+func (*ConnectionStarted) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{70}
+}
+
+type ConnectionStopped struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionStopped) Reset() {
+	*x = ConnectionStopped{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionStopped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionStopped) ProtoMessage() {}
+
+func (x *ConnectionStopped) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionStopped.ProtoReflect.Descriptor instead.
+func (*ConnectionStopped) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *ConnectionStopped) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ConnectionReported struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         string                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	Detail        string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	Code          uint32                 `protobuf:"varint,3,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionReported) Reset() {
+	*x = ConnectionReported{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionReported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionReported) ProtoMessage() {}
+
+func (x *ConnectionReported) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionReported.ProtoReflect.Descriptor instead.
+func (*ConnectionReported) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *ConnectionReported) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ConnectionReported) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *ConnectionReported) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+type ConnectionAttached struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	Inbound       bool                   `protobuf:"varint,2,opt,name=inbound,proto3" json:"inbound,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionAttached) Reset() {
+	*x = ConnectionAttached{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionAttached) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionAttached) ProtoMessage() {}
+
+func (x *ConnectionAttached) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionAttached.ProtoReflect.Descriptor instead.
+func (*ConnectionAttached) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *ConnectionAttached) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *ConnectionAttached) GetInbound() bool {
+	if x != nil {
+		return x.Inbound
+	}
+	return false
+}
+
+type ConnectionDetached struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionDetached) Reset() {
+	*x = ConnectionDetached{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionDetached) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionDetached) ProtoMessage() {}
+
+func (x *ConnectionDetached) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionDetached.ProtoReflect.Descriptor instead.
+func (*ConnectionDetached) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *ConnectionDetached) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+type ConnectionRemoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionRemoved) Reset() {
+	*x = ConnectionRemoved{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionRemoved) ProtoMessage() {}
+
+func (x *ConnectionRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionRemoved.ProtoReflect.Descriptor instead.
+func (*ConnectionRemoved) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{75}
+}
+
 var File_engine_event_wire_events_proto protoreflect.FileDescriptor
 
 const file_engine_event_wire_events_proto_rawDesc = "" +
@@ -3997,7 +5053,7 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\toffset_ns\x18\x01 \x01(\x03R\boffsetNs\"Z\n" +
 	"\tCallDigit\x120\n" +
 	"\x05digit\x18\x01 \x01(\v2\x1a.flametree.event.v1.SealedR\x05digit\x12\x1b\n" +
-	"\toffset_ns\x18\x02 \x01(\x03R\boffsetNs\"\xb1\x01\n" +
+	"\toffset_ns\x18\x02 \x01(\x03R\boffsetNs\"\xcb\x01\n" +
 	"\tCallEnded\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x1a\n" +
@@ -4005,7 +5061,8 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x04lost\x18\x04 \x01(\x04R\x04lost\x12\x12\n" +
 	"\x04sent\x18\x05 \x01(\x04R\x04sent\x12\x1b\n" +
 	"\tjitter_ns\x18\x06 \x01(\x03R\bjitterNs\x12\x1b\n" +
-	"\ttalked_ns\x18\a \x01(\x03R\btalkedNs\"C\n" +
+	"\ttalked_ns\x18\a \x01(\x03R\btalkedNs\x12\x18\n" +
+	"\aquality\x18\b \x01(\x01R\aquality\"C\n" +
 	"\n" +
 	"CallInputs\x125\n" +
 	"\x06inputs\x18\x01 \x03(\v2\x1d.flametree.event.v1.TurnInputR\x06inputs\"\x8f\x02\n" +
@@ -4020,13 +5077,15 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\tplayed_ns\x18\b \x01(\x03R\bplayedNs\x12\x14\n" +
 	"\x05extra\x18\t \x01(\tR\x05extra\x12\x1c\n" +
 	"\tdecisions\x18\n" +
-	" \x03(\tR\tdecisions\"\x83\x01\n" +
+	" \x03(\tR\tdecisions\"\xb6\x01\n" +
 	"\x0fRecordingClosed\x12\x12\n" +
 	"\x04blob\x18\x01 \x01(\tR\x04blob\x12\x17\n" +
 	"\arate_hz\x18\x02 \x01(\rR\x06rateHz\x12\x1b\n" +
 	"\tlength_ns\x18\x03 \x01(\x03R\blengthNs\x12\x14\n" +
 	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12\x10\n" +
-	"\x03cut\x18\x05 \x01(\bR\x03cut\"\xc4\x05\n" +
+	"\x03cut\x18\x05 \x01(\bR\x03cut\x12\x14\n" +
+	"\x05peaks\x18\x06 \x01(\tR\x05peaks\x12\x1b\n" +
+	"\tpaused_ns\x18\a \x01(\x03R\bpausedNs\"\xc4\x05\n" +
 	"\x0eSessionCreated\x12\x14\n" +
 	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x12\"\n" +
@@ -4227,7 +5286,74 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x10QuestionResolved\x126\n" +
 	"\bquestion\x18\x01 \x01(\v2\x1a.flametree.event.v1.SealedR\bquestion\x12\x10\n" +
 	"\x03how\x18\x02 \x01(\tR\x03how\x12\x16\n" +
-	"\x06source\x18\x03 \x01(\tR\x06sourceB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
+	"\x06source\x18\x03 \x01(\tR\x06source\"W\n" +
+	"\x0eCallProgressed\x12\x14\n" +
+	"\x05stage\x18\x01 \x01(\tR\x05stage\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\rR\x04code\x12\x1b\n" +
+	"\toffset_ns\x18\x03 \x01(\x03R\boffsetNs\"\x9e\x01\n" +
+	"\fCallScreened\x12\x18\n" +
+	"\averdict\x18\x01 \x01(\tR\averdict\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\x120\n" +
+	"\x05heard\x18\x03 \x01(\v2\x1a.flametree.event.v1.SealedR\x05heard\x12\x17\n" +
+	"\atook_ns\x18\x04 \x01(\x03R\x06tookNs\x12\x17\n" +
+	"\abeep_ns\x18\x05 \x01(\x03R\x06beepNs\"\x86\x01\n" +
+	"\rVoicemailLeft\x12.\n" +
+	"\x04text\x18\x01 \x01(\v2\x1a.flametree.event.v1.SealedR\x04text\x12\x12\n" +
+	"\x04beep\x18\x02 \x01(\bR\x04beep\x12\x14\n" +
+	"\x05whole\x18\x03 \x01(\bR\x05whole\x12\x1b\n" +
+	"\toffset_ns\x18\x04 \x01(\x03R\boffsetNs\"\xbe\x01\n" +
+	"\rTransferBegun\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x122\n" +
+	"\x06target\x18\x03 \x01(\v2\x1a.flametree.event.v1.SealedR\x06target\x124\n" +
+	"\asummary\x18\x04 \x01(\v2\x1a.flametree.event.v1.SealedR\asummary\x12\x1b\n" +
+	"\toffset_ns\x18\x05 \x01(\x03R\boffsetNs\"Y\n" +
+	"\x0eTransferFailed\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\rR\x04code\x12\x1b\n" +
+	"\toffset_ns\x18\x03 \x01(\x03R\boffsetNs\"p\n" +
+	"\x11TransferCompleted\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06joined\x18\x03 \x01(\bR\x06joined\x12\x1b\n" +
+	"\toffset_ns\x18\x04 \x01(\x03R\boffsetNs\"F\n" +
+	"\x0fRecordingPaused\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x1b\n" +
+	"\toffset_ns\x18\x02 \x01(\x03R\boffsetNs\"/\n" +
+	"\x10RecordingResumed\x12\x1b\n" +
+	"\toffset_ns\x18\x01 \x01(\x03R\boffsetNs\"x\n" +
+	"\fCallObserved\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\tR\x02by\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\tR\x04what\x12\x0e\n" +
+	"\x02on\x18\x03 \x01(\bR\x02on\x12\x1b\n" +
+	"\toffset_ns\x18\x04 \x01(\x03R\boffsetNs\x12\x17\n" +
+	"\akept_ns\x18\x05 \x01(\x03R\x06keptNs\"<\n" +
+	"\n" +
+	"CallTraced\x12\x12\n" +
+	"\x04blob\x18\x01 \x01(\tR\x04blob\x12\x1a\n" +
+	"\bmessages\x18\x02 \x01(\rR\bmessages\";\n" +
+	"\x11ConnectionCreated\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\xd3\x01\n" +
+	"\x0fConnectionSaved\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x124\n" +
+	"\bsettings\x18\x04 \x03(\v2\x18.flametree.event.v1.PairR\bsettings\x128\n" +
+	"\asecrets\x18\x05 \x03(\v2\x1e.flametree.event.v1.SealedPairR\asecrets\"\x13\n" +
+	"\x11ConnectionStarted\"+\n" +
+	"\x11ConnectionStopped\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"V\n" +
+	"\x12ConnectionReported\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\rR\x04code\"D\n" +
+	"\x12ConnectionAttached\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x18\n" +
+	"\ainbound\x18\x02 \x01(\bR\ainbound\"*\n" +
+	"\x12ConnectionDetached\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\"\x13\n" +
+	"\x11ConnectionRemovedB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
 
 var (
 	file_engine_event_wire_events_proto_rawDescOnce sync.Once
@@ -4241,7 +5367,7 @@ func file_engine_event_wire_events_proto_rawDescGZIP() []byte {
 	return file_engine_event_wire_events_proto_rawDescData
 }
 
-var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
+var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
 var file_engine_event_wire_events_proto_goTypes = []any{
 	(*Envelope)(nil),           // 0: flametree.event.v1.Envelope
 	(*Sealed)(nil),             // 1: flametree.event.v1.Sealed
@@ -4301,6 +5427,24 @@ var file_engine_event_wire_events_proto_goTypes = []any{
 	(*SourceDisconnected)(nil), // 55: flametree.event.v1.SourceDisconnected
 	(*SourceRemoved)(nil),      // 56: flametree.event.v1.SourceRemoved
 	(*QuestionResolved)(nil),   // 57: flametree.event.v1.QuestionResolved
+	(*CallProgressed)(nil),     // 58: flametree.event.v1.CallProgressed
+	(*CallScreened)(nil),       // 59: flametree.event.v1.CallScreened
+	(*VoicemailLeft)(nil),      // 60: flametree.event.v1.VoicemailLeft
+	(*TransferBegun)(nil),      // 61: flametree.event.v1.TransferBegun
+	(*TransferFailed)(nil),     // 62: flametree.event.v1.TransferFailed
+	(*TransferCompleted)(nil),  // 63: flametree.event.v1.TransferCompleted
+	(*RecordingPaused)(nil),    // 64: flametree.event.v1.RecordingPaused
+	(*RecordingResumed)(nil),   // 65: flametree.event.v1.RecordingResumed
+	(*CallObserved)(nil),       // 66: flametree.event.v1.CallObserved
+	(*CallTraced)(nil),         // 67: flametree.event.v1.CallTraced
+	(*ConnectionCreated)(nil),  // 68: flametree.event.v1.ConnectionCreated
+	(*ConnectionSaved)(nil),    // 69: flametree.event.v1.ConnectionSaved
+	(*ConnectionStarted)(nil),  // 70: flametree.event.v1.ConnectionStarted
+	(*ConnectionStopped)(nil),  // 71: flametree.event.v1.ConnectionStopped
+	(*ConnectionReported)(nil), // 72: flametree.event.v1.ConnectionReported
+	(*ConnectionAttached)(nil), // 73: flametree.event.v1.ConnectionAttached
+	(*ConnectionDetached)(nil), // 74: flametree.event.v1.ConnectionDetached
+	(*ConnectionRemoved)(nil),  // 75: flametree.event.v1.ConnectionRemoved
 }
 var file_engine_event_wire_events_proto_depIdxs = []int32{
 	1,  // 0: flametree.event.v1.SealedPair.value:type_name -> flametree.event.v1.Sealed
@@ -4349,11 +5493,17 @@ var file_engine_event_wire_events_proto_depIdxs = []int32{
 	1,  // 43: flametree.event.v1.HistorySummarised.text:type_name -> flametree.event.v1.Sealed
 	1,  // 44: flametree.event.v1.SuggestionMade.text:type_name -> flametree.event.v1.Sealed
 	1,  // 45: flametree.event.v1.QuestionResolved.question:type_name -> flametree.event.v1.Sealed
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	1,  // 46: flametree.event.v1.CallScreened.heard:type_name -> flametree.event.v1.Sealed
+	1,  // 47: flametree.event.v1.VoicemailLeft.text:type_name -> flametree.event.v1.Sealed
+	1,  // 48: flametree.event.v1.TransferBegun.target:type_name -> flametree.event.v1.Sealed
+	1,  // 49: flametree.event.v1.TransferBegun.summary:type_name -> flametree.event.v1.Sealed
+	2,  // 50: flametree.event.v1.ConnectionSaved.settings:type_name -> flametree.event.v1.Pair
+	3,  // 51: flametree.event.v1.ConnectionSaved.secrets:type_name -> flametree.event.v1.SealedPair
+	52, // [52:52] is the sub-list for method output_type
+	52, // [52:52] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_engine_event_wire_events_proto_init() }
@@ -4368,7 +5518,7 @@ func file_engine_event_wire_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_engine_event_wire_events_proto_rawDesc), len(file_engine_event_wire_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   58,
+			NumMessages:   76,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
