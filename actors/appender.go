@@ -13,8 +13,14 @@ import (
 // must not stand still for a disk. It has one goroutine, which the owner ends
 // by close and awaits by done.
 type appender struct {
-	in   chan []event.Event
+	in   chan entry
 	done chan struct{}
+}
+
+// entry is what is written at once, and who is told when it is durable.
+type entry struct {
+	events []event.Event
+	then   func()
 }
 
 // appendQueue is how many batches may wait; at one a second and a decision now
@@ -24,7 +30,7 @@ const appendQueue = 256
 // newAppender starts writing to a stream that nobody else writes. failed is
 // told once, from the appender's goroutine, when a write fails; later ones are dropped.
 func newAppender(ctx context.Context, j journal.Journal, s event.Stream, subject string, failed func(error)) *appender {
-	a := &appender{in: make(chan []event.Event, appendQueue), done: make(chan struct{})}
+	a := &appender{in: make(chan entry, appendQueue), done: make(chan struct{})}
 	go a.run(ctx, j, s, subject, failed)
 	return a
 }
@@ -35,27 +41,34 @@ func (a *appender) run(ctx context.Context, j journal.Journal, s event.Stream, s
 	if err != nil {
 		failed(fmt.Errorf("claim %s: %w", s.Kind, err))
 	}
-	for events := range a.in {
+	for e := range a.in {
 		if err != nil {
 			continue
 		}
 		var written []event.Envelope
 		written, err = j.Append(ctx, journal.Batch{
-			Stream: s, Expected: head.Version, Epoch: head.Epoch, Subject: subject, At: time.Now(), Events: events,
+			Stream: s, Expected: head.Version, Epoch: head.Epoch, Subject: subject, At: time.Now(), Events: e.events,
 		})
 		if err != nil {
 			failed(fmt.Errorf("append to %s: %w", s.Kind, err))
 			continue
 		}
 		head.Version += uint64(len(written))
+		if e.then != nil {
+			e.then()
+		}
 	}
 }
 
 // append queues events. It reports false when the queue is full: the disk has
 // been silent for minutes.
-func (a *appender) append(events ...event.Event) bool {
+func (a *appender) append(events ...event.Event) bool { return a.after(nil, events...) }
+
+// after is append with somebody who is told, from the appender's goroutine, when
+// the events are durable.
+func (a *appender) after(then func(), events ...event.Event) bool {
 	select {
-	case a.in <- events:
+	case a.in <- entry{events, then}:
 		return true
 	default:
 		return false
@@ -63,7 +76,10 @@ func (a *appender) append(events ...event.Event) bool {
 }
 
 // wait queues events and waits for room. It is not for actors.
-func (a *appender) wait(events ...event.Event) { a.in <- events }
+func (a *appender) wait(events ...event.Event) { a.in <- entry{events: events} }
+
+// waitAfter is wait with somebody who is told, as in after.
+func (a *appender) waitAfter(then func(), events ...event.Event) { a.in <- entry{events, then} }
 
 // close ends the appender after what is queued. It is called once.
 func (a *appender) close() { close(a.in) }

@@ -36,15 +36,12 @@ type Accepted struct{ Session string }
 // CallDeps is what calls are given besides Deps.
 type CallDeps struct {
 	Deps
-	Recorders Recorders // nil: nothing is recorded
-}
-
-// Recorders opens recordings and keeps finished ones.
-type Recorders interface {
-	// Open starts a recording at the wire's rate.
-	Open(call string, rateHz int) (Recorder, error)
-	// Keep seals a finished recording for its owner and names it.
-	Keep(ctx context.Context, of ID, subject string, r Recording) (blob string, err error)
+	Recorders Recorders              // nil: nothing is recorded
+	Dialler   Dialler                // nil: no calls are placed, and none are passed on by dialling
+	Studio    Studio                 // nil: no music, and nobody is joined
+	Screen    Screening              // nil: whoever answers is taken for a person
+	Archive   Archive                // nil: the signalling of a call is forgotten with it
+	Judge     func(LegStats) float64 // estimates the mean opinion score; nil: nobody does
 }
 
 // Call is one telephone or browser call. It owns the turn machine and the
@@ -77,16 +74,23 @@ type Call struct {
 	timers  uint64        // how often it was set
 	beat    *time.Timer
 
-	ears  ears
-	mouth mouth
-	reply *reply // the one that has or will have the voice
-	dead  uint64 // generations up to this one have yielded
-	up    bool   // the line is: the caller hears what is sent
-	early []any  // what the session said before that
-	clock stopwatch
-	taken bool // the offer was accepted: call.answered is written
-	over  bool
-	rec   Recorder
+	ears   ears
+	mouth  mouth
+	reply  *reply // the one that has or will have the voice
+	dead   uint64 // generations up to this one have yielded
+	up     bool   // the line is: the caller hears what is sent
+	early  []any  // what the session said before that
+	clock  stopwatch
+	taken  bool // the offer was accepted: call.answered is written
+	over   bool
+	rec    Recorder
+	masked masks  // why nothing is recorded now; 0 = it is
+	talked uint64 // generation that was last begun to be sent
+
+	dial   *dial      // nil for a call that came in
+	screen *screening // not nil while it is found out who answered
+	pass   *passing   // not nil from the wish for a transfer on
+	watch  watch      // those who see the call from outside
 }
 
 type ears struct {
@@ -150,8 +154,21 @@ func (c *Call) Receive(ctx actor.Context) {
 }
 
 func (c *Call) handle(m any, reply func(any)) {
-	if o, ok := m.(*Offer); ok {
-		c.take(o, reply)
+	switch m := m.(type) {
+	case *Offer:
+		c.take(m, reply)
+		return
+	case *Place:
+		c.callOut(m, reply)
+		return
+	case *dialled: // also when the call is over: somebody has to hang up
+		c.reached(m)
+		return
+	case *passed:
+		c.passedOn(m)
+		return
+	case *summoned:
+		c.came(m)
 		return
 	}
 	if b, ok := m.(*begun); ok {
@@ -172,7 +189,7 @@ func (c *Call) handle(m any, reply func(any)) {
 		c.heard(m)
 	case *rendered, *placed, *mouthOpen, *mouthGone, *resaid:
 		c.spoken(m)
-	case *Opened, *Say, *Said, *Over:
+	case *Opened, *Say, *Said, *Filled, *Over:
 		c.told(m)
 	case *ticked:
 		if m.timer == c.timers { // another one was set since, or none is wanted
@@ -182,6 +199,32 @@ func (c *Call) handle(m any, reply func(any)) {
 	case *beaten:
 		c.flush()
 		c.beatOn()
+	case *progressed:
+		c.progress(m.DialProgress)
+	case *screened:
+		c.judged(m.Screened)
+	case *recited:
+		c.messageLeft(m)
+	case *outwaited:
+		if c.screen != nil {
+			c.finish(event.NoAnswer, "machine", "agent")
+		}
+	case *Transfer:
+		c.passOn(m)
+	case *durable:
+		c.transfer(m)
+	case *picked: // the person is told now: the time to ring no longer counts
+		if c.pass == m.of {
+			c.step(c.now(time.Now()), turn.Input{Kind: turn.LineTransferring})
+		}
+	case *secondGone:
+		c.left(m)
+	case *Press:
+		c.press(m)
+	case *Sensitive:
+		c.sensitive(m)
+	case *Listen, *ListenIn, *Unlisten, *Barge, *Capture, *LookCall, *onlookerGone:
+		c.watched(m, reply)
 	case *HangUp:
 		c.finish(m.Status, string(m.Status), "agent")
 		reply(nil)
@@ -201,6 +244,12 @@ func (c *Call) take(o *Offer, reply func(any)) {
 		return
 	}
 	c.offer, c.leg, c.line = o, o.Leg, o.Line
+	c.begin("inbound", reply)
+}
+
+// begin makes the session of a call.
+func (c *Call) begin(direction string, reply func(any)) {
+	o := c.offer
 	c.session = ID{Kind: event.SessionStream, Tenant: c.id.Tenant, Name: o.Session}
 	cast, err := c.Casting.Cast(c.life, c.id.Tenant, o.Born.Agent, o.Born.Revision)
 	if err == nil {
@@ -218,7 +267,7 @@ func (c *Call) take(o *Offer, reply func(any)) {
 	tell := teller(c.root, c.self)
 	c.log = newAppender(context.WithoutCancel(c.life), c.Journal, c.id.Stream(), o.Session, func(err error) { tell(&written{err: err}) })
 	c.log.append(event.CallOffered{
-		Session: o.Session, Agent: o.Born.Agent, Direction: "inbound", From: event.P(o.From), To: event.P(o.To),
+		Session: o.Session, Agent: o.Born.Agent, Direction: direction, From: event.P(o.From), To: event.P(o.To),
 		SIPCallID: o.SIPCallID, Transport: o.Transport,
 	})
 	begin := &Asked{Msg: &Begin{Born: o.Born}, Reply: func(a any) { tell(&begun{answer: a, reply: reply}) }}
@@ -251,6 +300,21 @@ func (c *Call) accepted(b *begun) {
 		b.reply(fmt.Errorf("call is over: %w", fault.Cancelled))
 		return
 	}
+	if c.dial != nil {
+		b.reply(&Accepted{Session: c.session.Name})
+		c.ring()
+		return
+	}
+	if err := c.answer(); err != nil {
+		c.toSession(&LegGone{Status: event.Failed}) // it has begun already
+		c.refuse(err, b.reply)
+		return
+	}
+	b.reply(&Accepted{Session: c.session.Name})
+}
+
+// answer begins the conversation on a leg.
+func (c *Call) answer() error {
 	c.taken = true
 	stats := c.leg.Stats()
 	c.log.append(event.CallAnswered{
@@ -259,24 +323,20 @@ func (c *Call) accepted(b *begun) {
 	tell := teller(c.root, c.self)
 	c.openEars(c.machine.Stream(), 0)
 	c.openMouth()
-	if c.cast.Revision.Settings.Record && c.Recorders != nil {
-		rec, err := c.Recorders.Open(c.id.Name, stats.RateHz)
-		if err != nil {
-			c.toSession(&LegGone{Status: event.Failed}) // it has begun already
-			c.refuse(fmt.Errorf("record call: %w", err), b.reply)
-			return
-		}
-		c.rec = rec
-		c.leg.Record(rec)
+	c.watch.tee = new(tee)
+	c.watch.veil(c.masked&secret != 0)
+	if err := c.record(stats.RateHz); err != nil {
+		return err
 	}
 	sink := func(f Fact) { tell(&facted{f}) }
 	c.leg.Tune(c.cfg.VADStart, c.cfg.VADStop)
+	c.screens()
 	c.line.Start(sink)
 	c.leg.Hear(c.ears.gate.frame, 0)
 	c.leg.Start(sink)
 	c.beatOn()
 	c.arm()
-	b.reply(&Accepted{Session: c.session.Name})
+	return nil
 }
 
 // refuse ends a call that was not answered; the line tells the caller why.
@@ -287,7 +347,9 @@ func (c *Call) refuse(err error, reply func(any)) {
 		c.log.append(event.CallEnded{Reason: "refused", By: "system"})
 		c.log.close()
 	}
-	_ = c.leg.Close()
+	if c.leg != nil {
+		_ = c.leg.Close()
+	}
 	c.stay.Leave(c.id, c.self)
 }
 

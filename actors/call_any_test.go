@@ -42,7 +42,7 @@ func (c *call) anything(chance *rand.Rand) {
 	case 4, 5:
 		c.Noise(time.Duration(20+chance.IntN(1500)) * time.Millisecond)
 	case 6:
-		c.Press("12#"[:1+chance.IntN(3)])
+		c.Keys("12#"[:1+chance.IntN(3)])
 	case 7:
 		c.Line.Hold()
 		time.Sleep(time.Duration(chance.IntN(5000)) * time.Millisecond)

@@ -13,6 +13,9 @@ import (
 
 // fact turns what leg and line noticed into inputs of the machine.
 func (c *Call) fact(f Fact) {
+	if c.hushed(f) {
+		return
+	}
 	at := c.now(f.At)
 	switch f.Kind {
 	case FactRawOn:
@@ -32,6 +35,7 @@ func (c *Call) fact(f Fact) {
 		c.step(at, turn.Input{Kind: turn.Digit, Digit: f.Digit})
 	case FactTalking:
 		c.clock.talking(f.At, f.Wait)
+		c.talking(f.Gen)
 		c.step(at, turn.Input{Kind: turn.AudioStarted, Gen: f.Gen})
 	case FactMark:
 		c.step(at, turn.Input{Kind: turn.PlayoutReached, Gen: f.Gen, Clause: f.Mark >> 1, Whole: f.Mark&1 == 1, Played: f.Played})
@@ -50,7 +54,7 @@ func (c *Call) fact(f Fact) {
 	case FactLineEnded:
 		c.step(at, turn.Input{Kind: turn.LineEnded, Reason: f.Reason})
 		c.finish(ended(f.Reason), f.Reason, "peer")
-	case FactNone:
+	case FactNone, FactLineEarly, FactLineReplaced: // what the line does with itself
 	}
 }
 
@@ -95,6 +99,8 @@ func (c *Call) do(o turn.Output) {
 		c.prompt(o)
 	case turn.RestartSTT:
 		c.openEars(o.Gen, o.Replay)
+	case turn.PromptTransfer:
+		c.giveBack(o)
 	case turn.HangUp:
 		c.flush()
 		c.finish(o.Status, o.Why, "agent")
@@ -125,6 +131,9 @@ func (c *Call) yield(o turn.Output) {
 	c.dropWaiting(o.Gen)
 	if r := c.reply; r != nil && r.gen <= o.Gen {
 		c.interrupted(r, played)
+	}
+	if c.pass != nil && !c.pass.begun { // the caller has something else to say
+		c.pass = nil
 	}
 	c.flush()
 }
@@ -173,6 +182,10 @@ func (c *Call) heard(m any) {
 			return
 		}
 		c.ears.tries = 0
+		if c.screen != nil {
+			c.understood(m.Text, m.Final)
+			return
+		}
 		kind := turn.Partial
 		if m.Final {
 			kind = turn.Final
@@ -213,14 +226,26 @@ func (c *Call) finish(status event.Status, reason, by string) {
 	if c.beat != nil {
 		c.beat.Stop()
 	}
-	c.line.Hangup(string(status))
-	stats := c.leg.Stats()
+	captures := c.unwatched()
+	c.dropPass()
+	if s := c.screen; s != nil && s.patient != nil {
+		s.patient.Stop()
+	}
+	if c.dial != nil && c.dial.cancel != nil {
+		c.dial.cancel()
+	}
+	var stats LegStats
+	if c.leg != nil {
+		c.line.Hangup(string(status))
+		stats = c.leg.Stats()
+	}
 	for _, cancel := range []context.CancelFunc{c.ears.cancel, c.mouth.cancel} {
 		if cancel != nil {
 			cancel()
 		}
 	}
-	if err := c.leg.Close(); err != nil && fault.KindOf(err) != fault.Cancelled {
+	if c.leg == nil { // it never was answered
+	} else if err := c.leg.Close(); err != nil && fault.KindOf(err) != fault.Cancelled {
 		c.Log.Warn("leg not closed", "err", err, "call", c.id.Name)
 	}
 	if len(c.inputs) > 0 && c.taken { // without call.answered nobody could replay them
@@ -229,41 +254,6 @@ func (c *Call) finish(status event.Status, reason, by string) {
 	c.toSession(&LegGone{Status: status})
 	c.keep(event.CallEnded{
 		Reason: reason, By: by, Received: stats.Received, Lost: stats.Lost, Sent: stats.Sent, Jitter: stats.Jitter,
-		Talked: time.Since(c.born),
-	})
-}
-
-// keep closes the recording and the journal of the call, outside of the actor,
-// which then may leave. The end of the call is its last event.
-func (c *Call) keep(end event.CallEnded) {
-	ctx := context.WithoutCancel(c.life)
-	rec, log, recs, id, subject, out := c.rec, c.log, c.Recorders, c.id, c.session.Name, c.Log
-	stay, self := c.stay, c.self
-	go func() {
-		if rec != nil {
-			if e, err := archive(ctx, rec, recs, id, subject); err != nil {
-				out.Error("recording not kept", "err", err, "call", id.Name)
-			} else {
-				log.wait(e)
-			}
-		}
-		log.wait(end)
-		log.close()
-		<-log.done
-		stay.Leave(id, self)
-	}()
-}
-
-func archive(ctx context.Context, rec Recorder, recs Recorders, id ID, subject string) (event.RecordingClosed, error) {
-	r, err := rec.Close()
-	if err != nil {
-		return event.RecordingClosed{}, err
-	}
-	blob, err := recs.Keep(ctx, id, subject, r)
-	if err != nil {
-		return event.RecordingClosed{}, err
-	}
-	return event.RecordingClosed{
-		Blob: blob, RateHz: uint32(r.RateHz), Length: r.Length, Bytes: uint64(r.Bytes), Cut: r.Cut,
-	}, nil
+		Talked: time.Since(c.born), Quality: c.judge(stats),
+	}, captures)
 }

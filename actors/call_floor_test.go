@@ -163,7 +163,7 @@ func TestDigitsAreAnUtterance(t *testing.T) {
 		c.Say("tell me something")
 		c.talking(time.Second)
 		c.h.Model.Set(func(m *actorstest.Model) { m.Reply = says("Thank you.") })
-		c.Press("407#")
+		c.Keys("407#")
 		c.quiet()
 		v := c.look()
 		require.Equal(t, "HUMAN: 407", c.lines()[3])

@@ -28,6 +28,7 @@ type reply struct {
 	failed  bool
 	closed  bool // leg.End was called
 	done    bool // the session knows what was heard
+	notice  bool // it tells that the call is recorded
 	clock   stopwatch
 }
 
@@ -45,7 +46,9 @@ type clause struct {
 // told handles what the session says. Before the line is up nothing of it is
 // begun: the machine would miss a sign of life while the peer's ACK is awaited.
 func (c *Call) told(m any) {
-	if _, over := m.(*Over); !over && !c.up {
+	if _, over := m.(*Over); over && c.pass != nil && c.pass.joined {
+		return // the session is over, and the caller speaks with a person
+	} else if !over && !c.up {
 		if _, newer := m.(*Opened); newer {
 			c.early = nil // the caller spoke first: the session dropped its greeting
 		}
@@ -58,10 +61,15 @@ func (c *Call) told(m any) {
 		c.flush() // now, not beside the session's own commit of the turn
 	case *Say:
 		if r := c.reply; r != nil && r.turn == m.Turn && !r.done {
+			if m.Notice {
+				c.notice(r)
+			}
 			c.say(r, m.Clause, m.Text)
 		}
 	case *Said:
 		c.said(m)
+	case *Filled:
+		c.filled(m)
 	case *Over:
 		c.flush()
 		c.finish(m.Status, string(m.Status), "agent")
@@ -280,6 +288,7 @@ func (c *Call) heardAll(r *reply, played time.Duration) {
 	r.done = true
 	full := r.text()
 	c.toSession(&Played{Turn: r.turn, Text: full, Full: full, Played: played, Timed: r.timed(c.clock)})
+	c.maybePass()
 }
 
 // interrupted closes a reply with what the caller heard of it.
@@ -385,11 +394,4 @@ func (c *Call) voiced(r *reply, l clause) utter {
 func (c *Call) prompt(o turn.Output) {
 	c.clock = stopwatch{} // it answers nothing
 	c.toSession(&Nudge{Gen: o.Gen, Text: c.cast.Revision.Settings.NoInputText})
-}
-
-func (c *Call) filler(o turn.Output) {
-	phrases := []string{"One moment please.", "Let me look that up.", "Just a second.", "Let me check."}
-	if r := c.reply; r != nil && r.gen == o.Gen && !r.done {
-		c.say(r, 0, phrases[int(o.Pick)%len(phrases)])
-	}
 }

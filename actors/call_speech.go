@@ -135,7 +135,8 @@ func markOf(clause uint64, whole bool) uint64 {
 
 // gate is where a leg's frames go: to the recogniser that is open now.
 type gate struct {
-	to atomic.Pointer[provider.Transcription]
+	to   atomic.Pointer[provider.Transcription]
+	also atomic.Pointer[func(frame []int16)] // who listens besides
 }
 
 func (g *gate) open(t provider.Transcription) { g.to.Store(&t) }
@@ -143,6 +144,9 @@ func (g *gate) shut()                         { g.to.Store(nil) }
 
 // frame implements the sink of Leg.Hear.
 func (g *gate) frame(pcm []int16) {
+	if also := g.also.Load(); also != nil {
+		(*also)(pcm)
+	}
 	if t := g.to.Load(); t != nil {
 		// A recogniser that fails says so in Heard; here is nobody to tell.
 		_ = (*t).Write(pcm)

@@ -52,6 +52,13 @@
 // 2026-11-22 Timers of the workflow and of a hand-over are Due rows: they outlive
 // the process and wake the session.
 //
+// 2026-11-22 A session mails its own results. That they are to be mailed is a Due
+// row in the batch of its end; each attempt first sets that row to a time after
+// itself, so a crash repeats the letter, under the same name, and one slow mail
+// server keeps no other timer from being seen. How it ended is an event. Cost: one
+// more commit for each letter, and a letter twice where the process ends between
+// the server's yes and ours.
+//
 // Never used of protoactor, each for a fault found by measuring:
 // SetReceiveTimeout (data race), Stash (a stack), ReenterAfter (overtakes),
 // futures inside Receive, its persistence and passivation plugins.

@@ -20,3 +20,15 @@ func WithSources(kinds map[event.StreamKind]Maker, d Deps, x Indexer) map[event.
 	kinds[event.SourceStream] = func(id ID, s Stay) actor.Actor { return NewSource(d, x, id, s) }
 	return kinds
 }
+
+// WithCatalogs adds the catalogues of tenants to kinds.
+func WithCatalogs(kinds map[event.StreamKind]Maker, d Deps) map[event.StreamKind]Maker {
+	kinds[event.CatalogStream] = func(id ID, s Stay) actor.Actor { return NewCatalog(d, id, s) }
+	return kinds
+}
+
+// WithChannels adds the connections to channels; u keeps them up.
+func WithChannels(kinds map[event.StreamKind]Maker, d Deps, u Uplink) map[event.StreamKind]Maker {
+	kinds[event.ConnectionStream] = func(id ID, s Stay) actor.Actor { return NewChannel(d, u, id, s) }
+	return kinds
+}

@@ -92,6 +92,7 @@ type (
 		Turn   uint64
 		Clause uint64 // from 1
 		Text   string
+		Notice bool // it tells that the call is recorded
 	}
 	// Said ends the reply to Turn: no further clause. Close says that the call
 	// is to be ended once it was heard; Timing is what the session knows of the stages.

@@ -17,21 +17,23 @@ type FactKind uint8
 
 // What a leg or a line can notice.
 const (
-	FactNone        FactKind = iota
-	FactRawOn                // the undebounced VAD says speech (first voiced frame after unvoiced)
-	FactRawOff               // the undebounced VAD says no speech
-	FactVoiceOn              // debounced: speech for VAD_START_MS
-	FactVoiceOff             // debounced: no speech for VAD_STOP_MS
-	FactPackets              // packets arrive: the first ever, or again after FactNoPackets
-	FactNoPackets            // none arrived for 400 ms
-	FactDigit                // Digit was pressed (RFC 4733 or SIP INFO); Length is how long
-	FactTalking              // the first packet of generation Gen went out; Wait is what it waited for the pacer's slot
-	FactMark                 // playout reached Mark of generation Gen; Played is the position in Gen
-	FactDrained              // all that was queued for Gen has been sent; Played is its length
-	FactLineUp               // the dialog is confirmed (ACK)
-	FactLineHeld             // the peer put us on hold
-	FactLineResumed          // the peer took us off hold
-	FactLineEnded            // the peer or the network ended the call; Reason says how
+	FactNone         FactKind = iota
+	FactRawOn                 // the undebounced VAD says speech (first voiced frame after unvoiced)
+	FactRawOff                // the undebounced VAD says no speech
+	FactVoiceOn               // debounced: speech for VAD_START_MS
+	FactVoiceOff              // debounced: no speech for VAD_STOP_MS
+	FactPackets               // packets arrive: the first ever, or again after FactNoPackets
+	FactNoPackets             // none arrived for 400 ms
+	FactDigit                 // Digit was pressed (RFC 4733 or SIP INFO); Length is how long
+	FactTalking               // the first packet of generation Gen went out; Wait is what it waited for the pacer's slot
+	FactMark                  // playout reached Mark of generation Gen; Played is the position in Gen
+	FactDrained               // all that was queued for Gen has been sent; Played is its length
+	FactLineUp                // the dialog is confirmed (ACK)
+	FactLineHeld              // the peer put us on hold
+	FactLineResumed           // the peer took us off hold
+	FactLineEnded             // the peer or the network ended the call; Reason says how
+	FactLineEarly             // the callee sends sound before it answers (183 with SDP): it can be heard
+	FactLineReplaced          // another call takes the place of this one (RFC 3891); FactLineEnded follows
 )
 
 // Fact is something a leg or a line noticed. Facts of one source keep their order.
@@ -97,6 +99,7 @@ type LegStats struct {
 	Concealed            uint64 // frames invented for lost packets
 	Refused              uint64 // packets that were not RTP, not of this call, or from a stranger
 	Jitter               time.Duration
+	RoundTrip            time.Duration // by RTCP; 0 while unknown
 	Late99               time.Duration // pacing error of this leg's packets, p99
 }
 
@@ -104,19 +107,31 @@ type LegStats struct {
 // pacer and must not block or keep the slices; either may be nil for silence.
 type Recorder interface {
 	Frame(left, right []int16)
+	// Pause records silence on both sides from the next Frame on, until it is
+	// called with false: time goes on. It may be called from any goroutine.
+	Pause(on bool)
 	// Close finishes the file and reports what it holds.
 	Close() (Recording, error)
 }
 
 // Recording describes a finished recording.
 type Recording struct {
-	Path    string // of the spooled file
-	SHA256  [32]byte
-	Bytes   int64
+	Path    string   // of the spooled file
+	SHA256  [32]byte // of that file
+	Bytes   int64    // of the WAV file it stands for
 	RateHz  int
 	Length  time.Duration
-	Cut     bool // the process ended before the call did
-	Dropped int  // frames lost because the disk was too slow
+	Cut     bool          // the process ended before the call did
+	Dropped int           // frames lost because the disk was too slow
+	Paused  time.Duration // of Length: silent because nothing was to be recorded
+	Peaks   *Peaks        // nil: none
+}
+
+// Peaks is the outline of a recording, for drawing it: the loudest sample of
+// each side in every Step, from 0 to 255 for full scale. It is not changed once made.
+type Peaks struct {
+	Step        time.Duration
+	Left, Right []byte
 }
 
 // Line is the signalling of one party of a call.

@@ -27,6 +27,7 @@ type Deps struct {
 	Dir     Directory
 	NewID   func(time.Time) event.ID
 	Idle    time.Duration // after which a session with nothing to do sleeps; default 60 s
+	Mail    Mailing
 	Log     *slog.Logger
 }
 
@@ -37,27 +38,34 @@ type Session struct {
 	id   ID
 	stay Stay
 
-	self    *actor.PID
-	root    *actor.RootContext
-	state   session.State
-	epoch   uint64
-	broken  error // the actor may not act any more
-	cast    *Cast
-	life    context.Context    // ends with the actor
-	end     context.CancelFunc // ends life
-	thought thought
-	gens    uint64 // of thoughts and guesses: no two have the same
-	queue   []*pending
-	asking  *pending // whose reply is being made
-	guess   *guess
-	labour  labour
-	watch   map[uint64]func(Frame) bool
-	watched uint64
-	callOn  bool      // a call holds the session awake
-	last    time.Time // of the last message
-	nap     *time.Timer
-	leaving bool  // asleep but for what is in the mailbox
-	late    []any // what came in between
+	self     *actor.PID
+	root     *actor.RootContext
+	state    session.State
+	epoch    uint64
+	broken   error // the actor may not act any more
+	cast     *Cast
+	lease    Lease              // of cast; nil where casts are not lent
+	life     context.Context    // ends with the actor
+	end      context.CancelFunc // ends life
+	thought  thought
+	gens     uint64 // of thoughts and guesses: no two have the same
+	queue    []*pending
+	asking   *pending // whose reply is being made
+	guess    *guess
+	labour   labour
+	watch    map[uint64]func(Frame) bool
+	watched  uint64
+	callOn   bool      // a call holds the session awake
+	attended bool      // an operator speaks with the caller
+	preface  string    // is said before the next reply
+	noticed  bool      // the call's greeting, and with it the notice that it is recorded, was begun to be heard
+	last     time.Time // of the last message
+	nap      *time.Timer
+	leaving  bool // asleep but for what is in the mailbox
+
+	mailing  bool  // an attempt to mail the results is under way
+	ordering order // the newest that was kept
+	late     []any // what came in between
 }
 
 // pending is a written message whose sender waits.
@@ -88,6 +96,7 @@ func (s *Session) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		s.stop()
 	case *actor.Stopped:
+		s.dismiss()
 		s.stay.Gone(s.id, ctx.Self())
 		for _, m := range s.late { // for the next one that wakes here
 			s.send(s.id, m)
@@ -164,8 +173,14 @@ func (s *Session) handle(m any, reply func(any)) {
 		reply(s.observe(m))
 	case *Unwatch:
 		delete(s.watch, m.ID)
+	case *Whisper:
+		reply(s.whisper(m))
+	case *HandOver:
+		s.handOver(m)
 	case *TimerDue:
 		s.timer(m)
+	case *mailTried:
+		s.mailWas(m)
 	case *Recover:
 		s.recover()
 	default:
@@ -184,11 +199,10 @@ func (s *Session) begin(m *Begin) any {
 		}
 		return fmt.Errorf("session exists: %w", fault.Conflict)
 	}
-	cast, err := s.Casting.Cast(s.life, s.id.Tenant, m.Born.Agent, m.Born.Revision)
-	if err != nil {
+	if err := s.engage(m.Born.Agent, m.Born.Revision); err != nil {
 		return err
 	}
-	s.cast = cast
+	cast := s.cast
 	born := m.Born
 	born.Revision = cast.Revision.Number
 	var due []journal.Due
@@ -270,6 +284,9 @@ func (s *Session) timer(m *TimerDue) {
 	case "handoff_resume":
 		s.resumeAI()
 		return
+	case mailDue:
+		s.mail(m)
+		return
 	default:
 		return
 	}
@@ -320,6 +337,7 @@ func (s *Session) commit(events []event.Event, due []journal.Due, seen []journal
 	}
 	if s.cast != nil {
 		s.exercise(dialog.Skills(s.cast.Revision, from, events))
+		s.onCall(from, events)
 	}
 	if s.state.Ended && !ended {
 		s.over()
@@ -422,7 +440,7 @@ func (s *Session) rest() {
 
 func (s *Session) maybeSleep() {
 	quiet := time.Since(s.last)
-	busy := s.callOn && !s.state.Ended || s.thought.busy() || s.labour.busy() || len(s.queue) > 0 || s.asking != nil || len(s.watch) > 0
+	busy := s.callOn && !s.state.Ended || s.thought.busy() || s.labour.busy() || len(s.queue) > 0 || s.asking != nil || len(s.watch) > 0 || s.mailing
 	switch {
 	case s.broken != nil:
 	case busy || quiet < s.Idle:
@@ -437,10 +455,5 @@ func (s *Session) casting() error {
 	if s.cast != nil {
 		return nil
 	}
-	cast, err := s.Casting.Cast(s.life, s.id.Tenant, s.state.Born.Agent, s.state.Born.Revision)
-	if err != nil {
-		return err
-	}
-	s.cast = cast
-	return nil
+	return s.engage(s.state.Born.Agent, s.state.Born.Revision)
 }

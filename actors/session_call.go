@@ -3,7 +3,9 @@ package actors
 import (
 	"time"
 
+	"flametree/engine/dialog"
 	"flametree/engine/event"
+	"flametree/engine/spoken"
 )
 
 // call handles what the session's call tells, and reports whether m was such a thing.
@@ -18,6 +20,8 @@ func (s *Session) call(m any) bool {
 		s.nudge(m)
 	case *Played:
 		s.played(m)
+	case *PassFailed:
+		s.passFailed(m)
 	case *LegGone:
 		s.legGone(m.Status)
 	default:
@@ -29,6 +33,7 @@ func (s *Session) call(m any) bool {
 // greet speaks the greeting: a reply that needs no model.
 func (s *Session) greet() {
 	s.anew(time.Now())
+	s.thought.greeting = true
 	s.toCall(&Opened{})
 	for _, clause := range s.thought.cutter.Push(s.state.Born.Greeting) {
 		s.say(clause)
@@ -59,8 +64,9 @@ func (s *Session) heard(m *Spoke) {
 	case m.Unheard:
 		s.unguess()
 		s.repeat()
-	case m.Digits || !s.adopt(m.Text, seq, now):
+	case m.Digits || s.preface != "" || !s.adopt(m.Text, seq, now):
 		s.compose(now)
+		s.sayPreface()
 	}
 }
 
@@ -90,11 +96,30 @@ func (s *Session) say(clause string) {
 	if s.state.Open == nil {
 		return
 	}
-	s.thought.clauses++
-	if s.thought.clauses == 1 {
+	first := s.thought.clauses == 0
+	if first {
 		s.thought.stages = append(s.thought.stages, event.Stage{Name: "llm_first_clause", Took: time.Since(s.thought.asked)})
 	}
-	s.toCall(&Say{Turn: s.state.Open.Turn, Clause: s.thought.clauses, Text: clause})
+	notice := s.notice()
+	if notice != "" && first && !s.thought.greeting {
+		s.clause(notice, true)
+	}
+	s.clause(clause, notice != "" && s.thought.greeting) // which begins with it
+}
+
+func (s *Session) clause(text string, notice bool) {
+	s.thought.clauses++
+	s.toCall(&Say{Turn: s.state.Open.Turn, Clause: s.thought.clauses, Text: text, Notice: notice})
+}
+
+// notice is what tells the caller that the call is recorded, "" when nothing
+// does or the caller knows already. A greeting that nobody heard leaves it to
+// the next reply that has words.
+func (s *Session) notice() string {
+	if s.noticed || s.cast == nil || !s.cast.Revision.Settings.Record {
+		return ""
+	}
+	return s.cast.Revision.Settings.RecordNotice
 }
 
 // sayRest says what the cutter still holds, and what only the tools said.
@@ -113,6 +138,9 @@ func (s *Session) endSaying(farewell bool) {
 	}
 	if s.state.Open != nil {
 		s.toCall(&Said{Turn: s.state.Open.Turn, Close: farewell, Stages: s.thought.stages})
+		if to, summary, ok := dialog.Passing(&s.state, s.cast.Revision); ok {
+			s.toCall(&Transfer{Name: to.Key, Target: to.Value, Mode: s.cast.Revision.Settings.TransferMode, Summary: summary})
+		}
 	}
 }
 
@@ -120,6 +148,9 @@ func (s *Session) endSaying(farewell bool) {
 func (s *Session) played(m *Played) {
 	if m.Interrupted {
 		s.hushReply()
+	}
+	if m.Played > 0 { // the first that is heard begins with the notice
+		s.noticed = true
 	}
 	events := s.state.Spoke(event.ReplySpoken{
 		Turn: m.Turn, Text: event.P(m.Text), Full: event.P(m.Full), Interrupted: m.Interrupted, Played: m.Played,
@@ -143,6 +174,56 @@ func (s *Session) hushReply() {
 		}
 		s.thought.open = false
 	}
+}
+
+// onCall tells the call what else follows from events: keys to press, and
+// whether what is said now may be recorded.
+func (s *Session) onCall(from string, events []event.Event) {
+	if !s.state.Voice() {
+		return
+	}
+	if keys := dialog.Keys(events); keys != "" {
+		s.toCall(&Press{Digits: keys})
+	}
+	if on, ok := dialog.Masking(events); ok {
+		s.toCall(&Sensitive{On: on, Asked: true})
+	}
+	if s.state.Flow == from {
+		return
+	}
+	secret := func(state string) bool {
+		st, ok := s.cast.Revision.Flow.State(state)
+		return ok && st.Sensitive
+	}
+	if on := secret(s.state.Flow); on != secret(from) {
+		s.toCall(&Sensitive{On: on})
+	}
+}
+
+// passFailed has the agent say that nobody took the call, which needs no model.
+func (s *Session) passFailed(m *PassFailed) {
+	if s.state.Ended || s.state.Seq == 0 || s.casting() != nil {
+		return
+	}
+	phrase := spoken.NotReached
+	if m.Reason == "busy" {
+		phrase = spoken.TargetBusy
+	}
+	text := phrase.Of(s.cast.Revision.Settings.Language)
+	if m.Gen == 0 {
+		s.preface = text
+		return
+	}
+	s.nudge(&Nudge{Gen: m.Gen, Text: text})
+}
+
+func (s *Session) sayPreface() {
+	if s.preface == "" {
+		return
+	}
+	text := s.preface
+	s.preface = ""
+	s.say(text)
 }
 
 // legGone ends the session with its call.

@@ -29,6 +29,7 @@ func (s *Session) clocks(events []event.Event, b *journal.Batch) {
 		switch e := e.(type) {
 		case event.SessionEnded:
 			b.Done = append(b.Done, s.timeoutID(), s.flowID(), s.resumeID())
+			b.Due = append(b.Due, s.ordered()...)
 			return
 		case event.StateEntered:
 			state, moved = e.State, true
@@ -86,6 +87,10 @@ func (s *Session) flowTimer() {
 // resumeAI lets the agent go on when no person came.
 func (s *Session) resumeAI() {
 	if s.state.Mode != session.ModeOperator || s.state.Ended {
+		_ = s.append(journal.Batch{Done: []journal.DueID{s.resumeID()}})
+		return
+	}
+	if s.attended { // he speaks with the caller: the call says when he leaves
 		_ = s.append(journal.Batch{Done: []journal.DueID{s.resumeID()}})
 		return
 	}

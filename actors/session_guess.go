@@ -27,18 +27,27 @@ func (s *Session) prepare(text string) {
 	if text == "" || s.state.Seq == 0 || s.state.Ended || s.state.Open != nil || s.thought.open || s.labour.skills > 0 || s.casting() != nil {
 		return
 	}
+	s.renew()
 	now := time.Now()
 	ahead := s.ahead(text, now)
 	if ahead.Open == nil {
 		return
 	}
-	hits := s.cast.Knowledge.Find(dialog.Ask(&ahead, s.cast.Revision))
-	req := dialog.Compose(&ahead, s.cast.Revision, hits, now)
+	q := dialog.Ask(&ahead, s.cast.Revision)
 	ctx, cancel := context.WithTimeout(s.life, s.patience())
-	s.guess = &guess{text: text, seq: s.state.Seq, gen: s.gen(), cancel: cancel}
-	t := s.thinker(&ahead, s.guess.gen, hits)
-	answer := s.answerTo(&ahead, req)
-	go func() { t.run(ctx, req, answer) }()
+	gen := s.gen()
+	s.guess = &guess{text: text, seq: s.state.Seq, gen: gen, cancel: cancel}
+	s.seek(ctx, q, func() {
+		guessed := s.guess != nil && s.guess.gen == gen
+		if !guessed && (s.thought.gen != gen || !s.thought.open) {
+			return // given up before it was begun
+		}
+		hits := s.cast.Knowledge.Find(q)
+		req := dialog.Compose(&ahead, s.cast.Revision, hits, now)
+		t := s.thinker(&ahead, gen, hits)
+		answer := s.answerTo(&ahead, req)
+		go func() { t.run(ctx, req, answer) }()
+	})
 }
 
 // ahead is the state as it would be if the caller had said text.

@@ -9,22 +9,26 @@ import (
 	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
+	"flametree/engine/knowledge"
 	"flametree/engine/provider"
 	"flametree/engine/session"
 )
 
 // thought is the reply that is being made, as far as it is not in the journal.
 type thought struct {
-	gen     uint64
-	cancel  context.CancelFunc // of all of it
-	quiet   context.CancelFunc // of the model alone
-	open    bool               // the model is at work
-	reading bool               // results are being read out of the conversation
-	cutter  *dialog.Cutter     // voice: text → clauses
-	clauses uint64             // sent to the call
-	asked   time.Time          // when the turn was opened
-	stages  []event.Stage
-	held    *Answered // text: the final answer, until results were read too
+	gen      uint64
+	cancel   context.CancelFunc // of all of it
+	quiet    context.CancelFunc // of the model alone
+	open     bool               // the model is at work
+	reading  bool               // results are being read out of the conversation
+	cutter   *dialog.Cutter     // voice: text → clauses
+	clauses  uint64             // sent to the call
+	asked    time.Time          // when the turn was opened
+	stages   []event.Stage
+	greeting bool        // voice: the agent's first words
+	held     *Answered   // text: the final answer, until results were read too
+	late     *time.Timer // text: the reply is awaited for a while then
+	seen     bool        // text: some of it was shown
 }
 
 func (t *thought) busy() bool { return t.open || t.reading }
@@ -131,9 +135,11 @@ func (s *Session) next() {
 // compose starts the thought about the open turn: the reply, and beside it the
 // reading of results.
 func (s *Session) compose(now time.Time) {
+	s.renew()
 	s.anew(now)
 	ctx, cancel := context.WithTimeout(s.life, s.patience())
 	s.thought.cancel = cancel
+	s.await()
 	s.read(ctx)
 	s.step(ctx)
 }
@@ -185,7 +191,17 @@ func (s *Session) step(ctx context.Context) {
 		return
 	}
 	ctx, s.thought.quiet = context.WithCancel(ctx)
-	hits := s.cast.Knowledge.Find(dialog.Ask(&s.state, s.cast.Revision))
+	gen, q := s.thought.gen, dialog.Ask(&s.state, s.cast.Revision)
+	s.seek(ctx, q, func() {
+		if gen == s.thought.gen && s.thought.open {
+			s.ask(ctx, q)
+		}
+	})
+}
+
+// ask searches what the agent knows and asks the model.
+func (s *Session) ask(ctx context.Context, q knowledge.Query) {
+	hits := s.cast.Knowledge.Find(q)
 	req := dialog.Compose(&s.state, s.cast.Revision, hits, time.Now())
 	answer := s.answerTo(&s.state, req)
 	t := s.thinker(&s.state, s.thought.gen, hits)
@@ -242,7 +258,7 @@ func readResults(ctx context.Context, model provider.Completer, req provider.Req
 
 // think handles what comes back from a thought, and reports whether m was such a thing.
 func (s *Session) think(m any) bool {
-	if s.guessed(m) || s.worked(m) {
+	if s.guessed(m) || s.worked(m) || s.seeks(m) || s.fills(m) {
 		return true
 	}
 	switch m := m.(type) {
@@ -277,6 +293,7 @@ func (s *Session) stream(text string) {
 		}
 		return
 	}
+	s.thought.seen = true
 	if s.state.Open != nil {
 		s.frame(Frame{Type: "chunk", Role: session.RoleAI, Message: s.state.Open.Message, Text: text, Mode: s.state.Mode})
 	}
@@ -349,6 +366,9 @@ func (s *Session) interrupt() {
 func (s *Session) hush() {
 	if s.thought.cancel != nil {
 		s.thought.cancel()
+	}
+	if s.thought.late != nil {
+		s.thought.late.Stop()
 	}
 	s.unguess()
 	s.thought.gen = s.gen()

@@ -13,11 +13,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"flametree/bench/amd"
 	"flametree/bench/chat"
 	benchingest "flametree/bench/ingest"
 	"flametree/bench/journal"
@@ -25,17 +27,20 @@ import (
 	"flametree/bench/report"
 	"flametree/bench/retrieval"
 	"flametree/bench/rig"
+	benchsip "flametree/bench/sip"
 	"flametree/bench/voice"
 	"flametree/engine/knowledge/ingest"
 )
 
 type program struct {
 	Voice     voiceCmd     `cmd:"" help:"Calls over SIP and RTP, with callers in another process."`
+	SIP       sipCmd       `cmd:"" name:"sip" help:"Calls set up and ended, beside bare sipgo and Kamailio."`
 	Journal   journalCmd   `cmd:"" help:"Durable appends, beside bare Pebble and plain fsync."`
 	Chat      chatCmd      `cmd:"" help:"Text turns over HTTP, and the memory of idle sessions."`
 	Engine    engineCmd    `cmd:"" help:"Text turns with a model in another process, one client and many sessions."`
 	Retrieval retrievalCmd `cmd:"" help:"Passages found in a library of 100,000."`
 	Ingest    ingestCmd    `cmd:"" help:"Files read in a limited child: memory and speed by format."`
+	AMD       amdCmd       `cmd:"" name:"amd" help:"People and answering machines told apart."`
 	Python    pythonCmd    `cmd:"" help:"Customers' Python: warm calls, cold starts, runaways, memory."`
 	All       allCmd       `cmd:"" help:"Every bench."`
 
@@ -49,6 +54,15 @@ type voiceCmd struct {
 	Period    time.Duration `help:"From one turn of a caller to the next, 3s to 14s." default:"10s"`
 	Interrupt int           `help:"Every how many turns the caller interrupts." default:"5"`
 	Profile   string        `help:"File for a CPU profile of the server." type:"path"`
+}
+
+type sipCmd struct {
+	Rate    float64       `help:"Calls a second." default:"500"`
+	Seconds float64       `help:"How long they are placed." default:"60"`
+	Hold    time.Duration `help:"From the ACK of a call to its BYE." default:"100ms"`
+	Sockets int           `help:"Of the callers." default:"4"`
+	Peers   time.Duration `help:"How long each of sipp, bare sipgo and Kamailio is measured; less than 0 = not." default:"15s"`
+	Profile string        `help:"File for a CPU profile of the server." type:"path"`
 }
 
 type journalCmd struct {
@@ -70,7 +84,8 @@ type engineCmd struct {
 }
 
 type retrievalCmd struct {
-	Passages int `help:"Of the library." default:"100000"`
+	Passages int    `help:"Of the library." default:"100000"`
+	Seed     uint64 `help:"Writes other libraries of both vocabularies than those of the stated figures."`
 }
 
 type ingestCmd struct {
@@ -79,6 +94,12 @@ type ingestCmd struct {
 
 type pythonCmd struct {
 	Workers int `help:"Interpreters that are weighed; 0 = 64."`
+}
+
+type amdCmd struct {
+	Dir  string `help:"Folder of WAV files named human-… and machine-…; without it, some are rendered." type:"existingdir"`
+	Seed uint64 `help:"Draws what is rendered." default:"1"`
+	N    int    `help:"Recordings of each kind that are rendered." default:"140"`
 }
 
 type allCmd struct {
@@ -92,6 +113,14 @@ func (v voiceCmd) bench() bench {
 	return func(ctx context.Context) (report.Report, error) {
 		return voice.Run(ctx, voice.Options{
 			Calls: v.Calls, Length: seconds(v.Seconds), Period: v.Period, Interrupt: v.Interrupt, Profile: v.Profile,
+		})
+	}
+}
+
+func (s sipCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return benchsip.Run(ctx, benchsip.Options{
+			Rate: s.Rate, Length: seconds(s.Seconds), Hold: s.Hold, Sockets: s.Sockets, Peers: s.Peers, Profile: s.Profile,
 		})
 	}
 }
@@ -116,7 +145,7 @@ func (c engineCmd) bench() bench {
 
 func (c retrievalCmd) bench() bench {
 	return func(ctx context.Context) (report.Report, error) {
-		return retrieval.Run(ctx, retrieval.Options{Passages: c.Passages})
+		return retrieval.Run(ctx, retrieval.Options{Passages: c.Passages, Seed: c.Seed})
 	}
 }
 
@@ -132,10 +161,17 @@ func (c pythonCmd) bench() bench {
 	}
 }
 
+func (c amdCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return amd.Run(ctx, amd.Options{Dir: c.Dir, Seed: c.Seed, N: c.N})
+	}
+}
+
 func (a allCmd) benches() []bench {
 	const hundred = 100
 	return []bench{
 		voiceCmd{Calls: 1, Seconds: a.Seconds}.bench(), voiceCmd{Calls: hundred, Seconds: a.Seconds}.bench(),
+		sipCmd{Rate: 500, Seconds: a.Seconds}.bench(),
 		journalCmd{}.bench(), chatCmd{Seconds: 10, Sessions: 20000}.bench(),
 		engineCmd{Seconds: 10, Paced: 200}.bench(), retrievalCmd{Passages: 100_000}.bench(), pythonCmd{}.bench(), ingestCmd{PDF: 100}.bench(),
 	}
@@ -159,7 +195,14 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	if len(args) == 1 { // our own children
 		switch args[0] {
 		case rig.ServerName:
+			runtime.GOMAXPROCS(2 * runtime.NumCPU()) // as `flametree serve` does
 			return rig.Serve(ctx, in, out)
+		case benchsip.ServerName:
+			return benchsip.Serve(ctx, in, out)
+		case benchsip.CallersName:
+			return benchsip.Callers(ctx, in, out)
+		case benchsip.BareName:
+			return benchsip.Bare(ctx, in, out)
 		case voice.CallersName:
 			return voice.Callers(ctx, in, out)
 		}
@@ -177,6 +220,8 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	switch k.Command() {
 	case "voice":
 		chosen = []bench{p.Voice.bench()}
+	case "sip":
+		chosen = []bench{p.SIP.bench()}
 	case "journal":
 		chosen = []bench{p.Journal.bench()}
 	case "chat":
@@ -189,6 +234,8 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		chosen = []bench{p.Ingest.bench()}
 	case "python":
 		chosen = []bench{p.Python.bench()}
+	case "amd":
+		chosen = []bench{p.AMD.bench()}
 	case "all":
 		chosen = p.All.benches()
 	}

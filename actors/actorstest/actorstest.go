@@ -30,17 +30,21 @@ import (
 // House is a set of live actors. Its exported fields may be changed before the
 // first message.
 type House struct {
-	Dir     *actors.Registry
-	Journal journal.Journal
-	Cast    *actors.Cast
-	Model   *Model
-	Ears    *Ears
-	Voice   *Voice
-	Tapes   *Tapes
-	Trace   *Trace
-	Tenant  tenant.ID
-	sys     *actor.ActorSystem
-	deps    actors.Deps
+	Dir      *actors.Registry
+	Journal  journal.Journal
+	Cast     *actors.Cast
+	Model    *Model
+	Ears     *Ears
+	Voice    *Voice
+	Tapes    *Tapes
+	Exchange *Exchange        // what dials, plays music and joins
+	Screen   actors.Screening // nil: nobody is screened
+	Office   *Office
+	Archive  *Archive
+	Trace    *Trace
+	Tenant   tenant.ID
+	sys      *actor.ActorSystem
+	deps     actors.Deps
 }
 
 // Model is a scripted completer. Reply is asked for each request; the zero
@@ -173,7 +177,8 @@ func On(t testing.TB, j journal.Journal, idle time.Duration) *House {
 	trace := &Trace{}
 	h := &House{
 		Journal: j, Trace: trace, Model: &Model{Trace: trace}, Ears: &Ears{Trace: trace},
-		Voice: &Voice{Trace: trace, Chunk: 200 * time.Millisecond}, Tapes: &Tapes{Trace: trace}, Tenant: tenant.ID{1},
+		Voice: &Voice{Trace: trace, Chunk: 200 * time.Millisecond}, Tapes: &Tapes{Trace: trace}, Exchange: &Exchange{Trace: trace}, Tenant: tenant.ID{1},
+		Office: new(Office), Archive: new(Archive),
 	}
 	h.Cast = &actors.Cast{
 		Revision: rev, Knowledge: knowledge.Build(rev.Spec.Sources()), Thinks: h.Model, Hears: h.Ears, Speaks: h.Voice,
@@ -184,7 +189,7 @@ func On(t testing.TB, j journal.Journal, idle time.Duration) *House {
 		actor.WithDeadLetterThrottleInterval(time.Millisecond),
 	))
 	h.deps = actors.Deps{
-		Journal: j, Casting: stage{h}, Census: nobody{}, NewID: newID, Idle: idle, Log: quiet,
+		Journal: j, Casting: stage{h}, Census: nobody{}, NewID: newID, Idle: idle, Mail: actors.Mailing{Post: h.Office}, Log: quiet,
 	}
 	late := &later{}
 	h.Dir = actors.NewLocal(h.sys, h.Kinds(late), quiet)
@@ -198,7 +203,10 @@ func On(t testing.TB, j journal.Journal, idle time.Duration) *House {
 func (h *House) Kinds(dir actors.Directory) map[event.StreamKind]actors.Maker {
 	deps := h.deps
 	deps.Dir = dir
-	return actors.Kinds(deps, actors.CallDeps{Deps: deps, Recorders: h.Tapes})
+	return actors.Kinds(deps, actors.CallDeps{
+		Deps: deps, Recorders: h.Tapes, Dialler: h.Exchange, Studio: h.Exchange, Screen: h.screener,
+		Archive: h.Archive, Judge: func(actors.LegStats) float64 { return 4.2 },
+	})
 }
 
 type later struct{ actors.Directory }
@@ -258,4 +266,12 @@ func (h *House) read(t testing.TB, of actors.ID) []event.Envelope {
 		out = append(out, e)
 	}
 	return out
+}
+
+// screener asks Screen at the time of the call: tests set it after the house is made.
+func (h *House) screener(human, limit time.Duration, language string) actors.Screener {
+	if h.Screen == nil {
+		return nil
+	}
+	return h.Screen(human, limit, language)
 }

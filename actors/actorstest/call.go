@@ -71,28 +71,43 @@ type Tapes struct {
 	mu   sync.Mutex
 	open int
 	kept []string
+	last *tape
 }
 
 // Open implements actors.Recorders.
-func (t *Tapes) Open(_ string, rateHz int) (actors.Recorder, error) {
+func (t *Tapes) Open(_ context.Context, _ actors.ID, _ string, rateHz int) (actors.Recorder, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.Refuse != nil {
 		return nil, t.Refuse
 	}
 	t.open++
-	return &tape{t: t, rateHz: rateHz}, nil
+	t.last = &tape{t: t, rateHz: rateHz}
+	return t.last, nil
+}
+
+// Paused reports whether the recording that was opened last is paused.
+func (t *Tapes) Paused() bool {
+	t.mu.Lock()
+	r := t.last
+	t.mu.Unlock()
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.paused
 }
 
 // Keep implements actors.Recorders.
-func (t *Tapes) Keep(_ context.Context, _ actors.ID, subject string, r actors.Recording) (string, error) {
+func (t *Tapes) Keep(_ context.Context, _ actors.ID, subject string, r actors.Recording) (actors.Kept, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.open > 0 {
-		return "", fmt.Errorf("kept before it was closed: %w", fault.Bug)
+		return actors.Kept{}, fmt.Errorf("kept before it was closed: %w", fault.Bug)
 	}
 	t.kept = append(t.kept, subject)
-	return fmt.Sprintf("%064x", len(t.kept)), nil
+	return actors.Kept{Blob: fmt.Sprintf("%064x", len(t.kept))}, nil
 }
 
 // Kept are the subjects of the recordings that were kept.
@@ -107,6 +122,8 @@ type tape struct {
 	rateHz int
 	mu     sync.Mutex
 	frames int
+	paused bool
+	silent int // frames while it was
 }
 
 // Frame implements actors.Recorder.
@@ -114,6 +131,16 @@ func (r *tape) Frame(_, _ []int16) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.frames++
+	if r.paused {
+		r.silent++
+	}
+}
+
+// Pause implements actors.Recorder.
+func (r *tape) Pause(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.paused = on
 }
 
 // Close implements actors.Recorder.
@@ -125,5 +152,6 @@ func (r *tape) Close() (actors.Recording, error) {
 	defer r.mu.Unlock()
 	return actors.Recording{
 		Path: "memory", RateHz: r.rateHz, Length: time.Duration(r.frames) * FrameTime, Bytes: int64(r.frames) * frameSize * 4,
+		Paused: time.Duration(r.silent) * FrameTime,
 	}, nil
 }

@@ -13,7 +13,11 @@ type Line struct {
 	trace *Trace
 	mu    sync.Mutex
 	sink  func(actors.Fact)
+	early []actors.Fact
 	ended []string
+
+	referral *Referral
+	signals  []actors.Signal
 }
 
 var _ actors.Line = (*Line)(nil)
@@ -23,6 +27,11 @@ func (l *Line) Start(sink func(actors.Fact)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sink = sink
+	for _, f := range l.early { // what happened before is told first
+		f.At = time.Now()
+		sink(f)
+	}
+	l.early = nil
 }
 
 // Hangup implements actors.Line.
@@ -43,9 +52,14 @@ func (l *Line) Ended() []string {
 func (l *Line) tell(f actors.Fact) {
 	l.mu.Lock()
 	sink := l.sink
+	if sink == nil {
+		l.early = append(l.early, f)
+	}
 	l.mu.Unlock()
 	f.At = time.Now()
-	sink(f)
+	if sink != nil {
+		sink(f)
+	}
 }
 
 // Up confirms the dialog: the peer's ACK came.

@@ -29,19 +29,22 @@ type Phone struct {
 	rec   actors.Recorder
 	stats actors.LegStats
 
-	words  []sound // what the caller still says
-	silent chan struct{}
-	ring   []sound // the last 6 s of what came in
-	dst    func([]int16)
-	cut    bool // no packets come
-	gap    int  // ticks since the last packet
-	flows  bool
-	loud   int // voiced frames in a row
-	quiet  int // unvoiced ones
-	raw    bool
-	voice  bool
-	start  int // voiced frames that make a voice
-	stop   int // unvoiced ones that end it
+	tap       func(actors.Packet)
+	overheard Overheard
+	keys      []byte  // pressed by our side
+	words     []sound // what the caller still says
+	silent    chan struct{}
+	ring      []sound // the last 6 s of what came in
+	dst       func([]int16)
+	cut       bool // no packets come
+	gap       int  // ticks since the last packet
+	flows     bool
+	loud      int // voiced frames in a row
+	quiet     int // unvoiced ones
+	raw       bool
+	voice     bool
+	start     int // voiced frames that make a voice
+	stop      int // unvoiced ones that end it
 }
 
 var _ actors.Leg = (*Phone)(nil)
@@ -90,6 +93,7 @@ func (p *Phone) tick(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	in := p.listen(now)
+	p.tapped(now)
 	out, facts := p.play.tick(now)
 	p.tell(facts...)
 	p.stats.Sent++
@@ -342,6 +346,21 @@ func (p *Phone) Close() error {
 // Closed reports whether the leg was closed.
 func (p *Phone) Closed() bool { return p.closed() }
 
+// Press notes a key that our side presses on this phone's line.
+func (p *Phone) Press(digit byte, _ time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys = append(p.keys, digit)
+	return nil
+}
+
+// Pressed are the keys that our side pressed.
+func (p *Phone) Pressed() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return string(p.keys)
+}
+
 // Sent is all speech that went out.
 func (p *Phone) Sent() []Sent {
 	p.mu.Lock()
@@ -392,8 +411,8 @@ func (p *Phone) Say(text string) { <-p.speak(uttered(text)) }
 // Noise has the caller make a noise without words: a cough.
 func (p *Phone) Noise(d time.Duration) { <-p.speak(noise(d)) }
 
-// Press has the caller press keys, a quarter of a second apart.
-func (p *Phone) Press(keys string) {
+// Keys has the caller press keys, a quarter of a second apart.
+func (p *Phone) Keys(keys string) {
 	for _, k := range []byte(keys) {
 		p.mu.Lock()
 		p.tell(actors.Fact{Kind: actors.FactDigit, At: time.Now(), Digit: k, Length: 100 * time.Millisecond})

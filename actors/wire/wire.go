@@ -53,10 +53,13 @@ func table() []row {
 		typed[actors.Amend]("amend"),
 		typed[actors.End]("end"),
 		typed[actors.Write]("write"),
+		typed[actors.Whisper]("whisper"),
+		typed[actors.HandOver]("hand_over"),
 		typed[actors.StopReply]("stop_reply"),
 		typed[actors.Spoke]("spoke"),
 		typed[actors.Guess]("guess"),
 		typed[actors.Nudge]("nudge"),
+		typed[actors.Fill]("fill"),
 		typed[actors.Played]("played"),
 		typed[actors.LegGone]("leg_gone"),
 		typed[actors.TimerDue]("timer_due"),
@@ -64,6 +67,7 @@ func table() []row {
 		typed[actors.Opened]("opened"),
 		typed[actors.Say]("say"),
 		typed[actors.Said]("said"),
+		typed[actors.Filled]("filled"),
 		typed[actors.Over]("over"),
 		typed[actors.Admit]("admit"),
 		typed[actors.Release]("release"),
@@ -78,12 +82,32 @@ func table() []row {
 		typed[actors.DisconnectSource]("disconnect_source"),
 		typed[actors.RemoveSource]("remove_source"),
 		typed[actors.LookSource]("look_source"),
+		typed[actors.CreateCatalog]("create_catalog"),
+		typed[actors.ChangeCatalog]("change_catalog"),
+		typed[actors.StockCatalog]("stock_catalog"),
+		typed[actors.DropProducts]("drop_products"),
+		typed[actors.ConnectCatalog]("connect_catalog"),
+		typed[actors.DisconnectCatalog]("disconnect_catalog"),
+		typed[actors.InviteEditor]("invite_editor"),
+		typed[actors.ResetInvitations]("reset_invitations"),
+		typed[actors.RemoveCatalog]("remove_catalog"),
+		typed[actors.LookCatalog]("look_catalog"),
+		typed[actors.CreateChannel]("create_channel"),
+		typed[actors.SaveChannel]("save_channel"),
+		typed[actors.StartChannel]("start_channel"),
+		typed[actors.StopChannel]("stop_channel"),
+		typed[actors.AttachChannel]("attach_channel"),
+		typed[actors.DetachChannel]("detach_channel"),
+		typed[actors.RemoveChannel]("remove_channel"),
+		typed[actors.LookChannel]("look_channel"),
 		// Answers.
 		typed[actors.View]("view"),
 		typed[actors.Answered]("answered"),
 		typed[actors.Admitted]("admitted"),
 		typed[agent.State]("agent_state"),
 		typed[actors.SourceView]("source_view"),
+		typed[actors.CatalogView]("catalog_view"),
+		typed[actors.ChannelView]("channel_view"),
 	}
 }
 
@@ -121,7 +145,7 @@ func Decode(e *Envelope) (to actors.ID, msg any, err error) {
 
 func checked(to actors.ID) error {
 	switch to.Kind {
-	case event.SessionStream, event.CallStream, event.AgentStream, event.TenantStream:
+	case event.SessionStream, event.CallStream, event.AgentStream, event.TenantStream, event.CatalogStream, event.SourceStream, event.ConnectionStream:
 	default:
 		return fmt.Errorf("envelope to an actor of kind %.32q: %w", to.Kind, fault.Invalid)
 	}

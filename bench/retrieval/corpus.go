@@ -14,9 +14,23 @@ import (
 )
 
 //go:embed grammar.yaml
-var grammarFile []byte
+var tunedFile []byte
 
-// grammar is what grammar.yaml says.
+//go:embed heldout.yaml
+var heldOutFile []byte
+
+// vocabulary is a grammar with the seed that is used unless another is given.
+type vocabulary struct {
+	file []byte
+	seed uint64
+}
+
+// The vocabularies. The search was tuned on the first, at its own seed, and
+// never on the second.
+func tuned() vocabulary   { return vocabulary{tunedFile, 2026} }
+func heldOut() vocabulary { return vocabulary{heldOutFile, 1974} }
+
+// grammar is what the file of a vocabulary says.
 type grammar struct {
 	Names, Places struct{ First, Second, Last []string }
 	People        []string
@@ -63,12 +77,12 @@ type author struct {
 // write makes a library of about so many passages and so many questions of each
 // sort. Each source is one product of a domain; each of its passages tells one
 // aspect of it, about 80 words long.
-func write(passages, pairs, unanswerable int) (corpus, error) {
+func (v vocabulary) write(passages, pairs, unanswerable int) (corpus, error) {
 	var a author
-	if err := yaml.Unmarshal(grammarFile, &a.grammar); err != nil {
+	if err := yaml.Unmarshal(v.file, &a.grammar); err != nil {
 		return corpus{}, fmt.Errorf("bench retrieval: the grammar cannot be read: %w: %w", err, fault.Bug)
 	}
-	a.rng = rand.New(rand.NewPCG(2026, 11))
+	a.rng = rand.New(rand.NewPCG(v.seed, 11))
 	var c corpus
 	var things []string
 	var can []pair

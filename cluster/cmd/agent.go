@@ -416,6 +416,7 @@ func (a *agentWizardCmd) Run(ctx context.Context, e *Env) error {
 func (a *agentWizardCmd) wait(ctx context.Context, e *Env, id string) error {
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
+	last := ""
 	for {
 		var card node.AgentCard
 		if err := e.ask(ctx, agentPath(id, ""), &card); err != nil {
@@ -423,6 +424,10 @@ func (a *agentWizardCmd) wait(ctx context.Context, e *Env, id string) error {
 		}
 		switch card.Status {
 		case "Creating":
+			if card.Reason != last {
+				last = card.Reason
+				e.printf("%s\n", last)
+			}
 		case "Error":
 			return fmt.Errorf("%s: %w", card.Reason, fault.Invalid)
 		default:

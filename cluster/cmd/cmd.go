@@ -43,19 +43,23 @@ type cli struct {
 	Data       *string `help:"Folder of everything that is kept (default ./data)."`
 	LogLevel   *string `name:"log" help:"Least level that is logged: debug info warn error."`
 
-	Serve     serveCmd     `cmd:"" help:"Answer calls and chats."`
-	Demo      demoCmd      `cmd:"" help:"Call the demo agent over real SIP and RTP and show what was said and how long each part took."`
-	Agent     agentCmd     `cmd:"" help:"Agents: check, try, save, publish, export, import."`
-	Tool      toolCmd      `cmd:"" help:"Tool groups: look at one, try its tools."`
-	Knowledge knowledgeCmd `cmd:"" help:"What agents know: add sources, index, connect, search, unanswered questions."`
-	Replay    replayCmd    `cmd:"" help:"Decide a recorded conversation again from its inputs and compare."`
-	Sessions  sessionsCmd  `cmd:"" help:"Conversations."`
-	Calls     callsCmd     `cmd:"" help:"Running calls."`
-	Journal   journalCmd   `cmd:"" help:"The journal."`
-	Doctor    doctorCmd    `cmd:"" help:"Check what this machine has of what flametree needs."`
-	Config    configCmd    `cmd:"" help:"Settings."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
-	Caller    callerCmd    `cmd:"" hidden:"" help:"The caller of demo and bench, in a process of its own."`
+	Serve      serveCmd      `cmd:"" help:"Answer calls and chats."`
+	Demo       demoCmd       `cmd:"" help:"Call the demo agent over real SIP and RTP and show what was said and how long each part took."`
+	Agent      agentCmd      `cmd:"" help:"Agents: check, try, save, publish, export, import."`
+	Tool       toolCmd       `cmd:"" help:"Tool groups: look at one, try its tools."`
+	Knowledge  knowledgeCmd  `cmd:"" help:"What agents know: add sources, index, connect, search, unanswered questions."`
+	Catalog    catalogCmd    `cmd:"" help:"What agents sell: catalogues, products, import, export, connect, invitations."`
+	Connection connectionCmd `cmd:"" help:"Telephone connections: PBX accounts, providers, trunks."`
+	Call       callCmd       `cmd:"" help:"Have an agent call somebody."`
+	Recording  recordingCmd  `cmd:"" help:"Recordings of calls: list, get, peaks, delete."`
+	Replay     replayCmd     `cmd:"" help:"Decide a recorded conversation again from its inputs and compare."`
+	Sessions   sessionsCmd   `cmd:"" help:"Conversations."`
+	Calls      callsCmd      `cmd:"" help:"Running calls."`
+	Journal    journalCmd    `cmd:"" help:"The journal."`
+	Doctor     doctorCmd     `cmd:"" help:"Check what this machine has of what flametree needs."`
+	Config     configCmd     `cmd:"" help:"Settings."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Caller     callerCmd     `cmd:"" hidden:"" help:"The caller of demo and bench, in a process of its own."`
 }
 
 // Main runs one command and returns the exit code.

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"flametree/actors"
 	"flametree/cluster/config"
 	"flametree/cluster/node"
 	"flametree/engine/agent/demo"
@@ -183,7 +182,7 @@ func (d *demoCmd) read(ctx context.Context, n *node.Node, heard callerReport) (d
 		return out, err
 	}
 	out.Silence = silence(call, heard.Voice)
-	if out.Recording, err = d.keep(ctx, n, actors.ID{Kind: event.CallStream, Tenant: s.Tenant, Name: s.Call}, s.ID, call); err != nil {
+	if out.Recording, err = d.keep(ctx, n, s.ID, call); err != nil {
 		return out, err
 	}
 	report, err := again(ctx, j, s.ID, nil)
@@ -261,23 +260,22 @@ func yielded(in event.TurnInput) (time.Duration, bool) {
 }
 
 // keep opens the sealed recording and copies it to where the user wants it.
-func (d *demoCmd) keep(ctx context.Context, n *node.Node, call actors.ID, session string, events []event.Envelope) (string, error) {
+func (d *demoCmd) keep(ctx context.Context, n *node.Node, session string, events []event.Envelope) (string, error) {
 	for _, e := range events {
-		b, ok := e.Body.(event.RecordingClosed)
-		if !ok {
+		if _, ok := e.Body.(event.RecordingClosed); !ok {
 			continue
 		}
-		r, c, err := n.Recording(ctx, call, session, b.Blob)
+		r, err := n.Recording(ctx, session)
 		if err != nil {
 			return "", err
 		}
 		f, err := os.Create(filepath.Clean(d.Out))
 		if err != nil {
-			return "", errors.Join(err, c.Close())
+			return "", errors.Join(err, r.Close())
 		}
 		_, err = io.Copy(f, r)
 		path, err2 := filepath.Abs(d.Out)
-		return path, errors.Join(err, err2, f.Close(), c.Close())
+		return path, errors.Join(err, err2, f.Close(), r.Close())
 	}
 	return "", fmt.Errorf("the call has no recording: %w", fault.NotFound)
 }

@@ -28,6 +28,7 @@ type knowledgeCmd struct {
 	Connect    knowledgeConnectCmd    `cmd:"" help:"Let an agent search a source."`
 	Disconnect knowledgeDisconnectCmd `cmd:"" help:"Take a source away from an agent."`
 	Remove     knowledgeRemoveCmd     `cmd:"" help:"Take a source away from all agents and out of the library."`
+	FAQ        knowledgeFAQCmd        `cmd:"" name:"faq" help:"Print the questions with answers of a source as YAML, or take an edited list in their place."`
 	Search     knowledgeSearchCmd     `cmd:"" help:"Show the passages that are found for a question, with scores."`
 	Unanswered unansweredCmd          `cmd:"" help:"Questions that agents could not answer."`
 }
@@ -41,17 +42,31 @@ type knowledgeAddCmd struct {
 	Agent string `help:"Agent that is to search it (id, alias or name)."`
 	Depth int    `help:"Of a website: links from its first page (default 5)."`
 	Pages int    `help:"Of a website: at most that many pages (default 200)."`
+	AsFAQ bool   `name:"as-faq" help:"Have the model of --agent write questions with answers from the file, each supported by a passage of it, and add those in place of the file."`
+	Count int    `help:"With --as-faq: at most that many questions (default 100)."`
+	Draft string `help:"With --as-faq: write them to this YAML file, to be looked at and added with --faq, and add nothing yet."`
 	Wait  bool   `help:"Wait until it is indexed." default:"true" negatable:""`
 }
 
 // Run implements the command.
 func (k *knowledgeAddCmd) Run(ctx context.Context, e *Env) error {
+	if k.AsFAQ {
+		return k.write(ctx, e)
+	}
+	if k.Count != 0 || k.Draft != "" {
+		return fmt.Errorf("--count and --draft belong to --as-faq: %w", fault.Invalid)
+	}
 	q := url.Values{}
 	content, err := k.content(e, q)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = content.Close() }()
+	return k.add(ctx, e, q, content)
+}
+
+// add sends a source to the server and waits for it.
+func (k *knowledgeAddCmd) add(ctx context.Context, e *Env, q url.Values, content io.Reader) error {
 	for name, v := range map[string]string{"title": k.Title, "mode": k.Mode, "agent": k.Agent} {
 		if v != "" {
 			q.Set(name, v)

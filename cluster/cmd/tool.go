@@ -26,15 +26,18 @@ import (
 type toolCmd struct {
 	List toolListCmd `cmd:"" help:"List the tools and skills of a plugin; nothing of it runs."`
 	Test toolTestCmd `cmd:"" help:"Run one tool or skill of a plugin in the sandbox and show what it gave; no server is needed."`
+
+	Resource resourceCmd `cmd:"" help:"Files that several tool groups share: dependencies that no plugin needs to have beside it."`
 }
 
 type toolListCmd struct {
-	File string `arg:"" help:"YAML file of the plugin." type:"existingfile"`
+	File      string `arg:"" help:"YAML file of the plugin." type:"existingfile"`
+	Resources string `help:"Folder that stands for the server's shared resources." type:"existingdir"`
 }
 
 // Run implements the command.
 func (t *toolListCmd) Run(e *Env) error {
-	_, g, err := plugin(e, t.File)
+	g, err := plugin(e, t.File, t.Resources)
 	if err != nil {
 		return err
 	}
@@ -53,20 +56,27 @@ func (t *toolListCmd) Run(e *Env) error {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// plugin reads a plugin with what stands beside it.
-func plugin(e *Env, name string) (python.Bundle, *python.Group, error) {
+// plugin reads a plugin with what stands beside it, and in a folder of shared
+// resources.
+func plugin(e *Env, name, resources string) (*python.Group, error) {
 	b, err := python.ReadDir(name)
 	if err != nil {
-		return b, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := borrowed(&b, resources); err != nil {
+		return nil, err
+	}
+	if m := b.Missing(); len(m) > 0 && resources == "" {
+		e.printf("note: %s: not beside the plugin; --resources names a folder with shared resources\n", strings.Join(m, ", "))
 	}
 	g, notes, err := python.Parse(b)
 	for _, n := range notes {
 		e.printf("warning: %s\n", n)
 	}
 	if err != nil {
-		return b, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return b, g, nil
+	return g, nil
 }
 
 type toolTestCmd struct {
@@ -75,11 +85,13 @@ type toolTestCmd struct {
 	Args  string   `help:"Arguments, one JSON object." default:"{}"`
 	Env   []string `help:"A variable for the code; may be given several times." placeholder:"KEY=VALUE" sep:"none"`
 	Agent string   `help:"Agent file whose variables the code gets too." type:"existingfile"`
+
+	Resources string `help:"Folder that stands for the server's shared resources." type:"existingdir"`
 }
 
 // Run implements the command.
 func (t *toolTestCmd) Run(ctx context.Context, e *Env) error {
-	_, g, err := plugin(e, t.File)
+	g, err := plugin(e, t.File, t.Resources)
 	if err != nil {
 		return err
 	}

@@ -32,12 +32,23 @@ func (s Setting) Env() string {
 	return "FLAMETREE_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.Key))
 }
 
+// Secret reports whether the setting's value is never shown.
+func (s Setting) Secret() bool { return s.Key == "mail.password" }
+
 // Table lists every setting there is.
 func Table() []Setting {
 	return []Setting{
 		{"data", "./data", "folder of the journal, keys, recordings and everything else that is kept"},
 		{"http", "127.0.0.1:8080", "address of the front door: API, sockets, pages"},
 		{"sip", "127.0.0.1:5060", "address of SIP over UDP and TCP; off = no telephony"},
+		{"sip.listen", "", "further addresses of SIP, comma-separated: tls://IP:PORT, ws://…, wss://…, udp://…, tcp://…"},
+		{"sip.tls-cert", "", "certificate (PEM) of tls:// and wss://; read again when it changes"},
+		{"sip.tls-key", "", "its key (PEM)"},
+		{"sip.tls-clients", "", "file of authorities (PEM): who connects by tls:// must show a certificate of theirs"},
+		{"sip.tls-roots", "", "file of authorities (PEM) that sign the servers we connect to; empty = the system's"},
+		{"sip.srtp", "optional", "whether sound of calls is encrypted: off, optional (where the other end asks) or required"},
+		{"sip.codecs", "opus,G722,PCMU,PCMA", "codecs, the preferred first"},
+		{"sip.admit", "open", "who may call besides trunks and registrars of connections: open (everybody) or trunks (nobody)"},
 		{"rtp", "10000-20000", "ports for RTP, LOW-HIGH; 0-0 = any free ones"},
 		{"metrics", "127.0.0.1:9090", "address of metrics and profiles; off = none"},
 		{"public-url", "", "how browsers reach the front door, when behind a proxy"},
@@ -55,6 +66,15 @@ func Table() []Setting {
 		{"python.workers", "64", "interpreters at once"},
 		{"python.wheels", "", "folder of wheels that requirements.txt is installed from"},
 		{"python.index", "", "package index that requirements.txt is installed from, where python.wheels is empty"},
+		{"mail.smtp", "", "mail server, HOST:PORT, that conversation results go through; none = they are not mailed"},
+		{"mail.tls", "starttls", "how the way to mail.smtp is encrypted: starttls, tls (from the first byte) or none"},
+		{"mail.ca", "", "file of certificates (PEM) that may vouch for mail.smtp besides those the system trusts"},
+		{"mail.user", "", "user at mail.smtp; none = without logging in"},
+		{"mail.password", "", "password at mail.smtp; never shown, best given in the environment"},
+		{"mail.from", "", "sender of mail, name@example.com or Name <name@example.com>"},
+		{"mail.timeout", "90s", "how long one attempt to send a mail may take"},
+		{"mail.retry", "1m", "a mail that could not be sent is tried again after this, then after twice as long"},
+		{"retention.recordings", "90", "days that recordings of calls are kept; 0 = until somebody deletes them"},
 		{"mcp.commands", "", "folder with programs that agents may start as MCP servers, in the sandbox; those below /usr always may"},
 	}
 }
@@ -64,6 +84,7 @@ type Config struct {
 	Data           string
 	HTTP           string
 	SIP            string // "" = off
+	Phone          Phone
 	RTPLow         uint16
 	RTPHigh        uint16
 	Metrics        string // "" = off
@@ -80,6 +101,8 @@ type Config struct {
 	Egress         []string
 	Python         Python
 	Commands       string
+	Mail           Mail
+	Retention      Retention
 	Secret         func(name string) string // a variable of the process's environment that an agent's key_env names
 	Values         []Value                  // every setting, where it came from
 }
@@ -92,10 +115,38 @@ type Python struct {
 	Index   string
 }
 
+// Phone is how SIP is spoken besides SIP's own address.
+type Phone struct {
+	Listen  []string // udp:// tcp:// tls:// ws:// wss:// with address:port
+	Cert    string
+	Key     string
+	Clients string
+	Roots   string
+	SRTP    string // off optional required
+	Codecs  []string
+	Admit   string // open trunks
+}
+
+// Retention is how long what was kept stays; 0 = until somebody deletes it.
+type Retention struct{ Recordings time.Duration }
+
+// Mail is the way out for mail, as far as one setting alone can show that it is
+// right: gateway/mail checks the whole.
+type Mail struct {
+	Server   string // "" = no mail
+	TLS      string // starttls tls none
+	CA       string
+	User     string
+	Password string
+	From     string
+	Timeout  time.Duration
+	Retry    time.Duration
+}
+
 // Value is a setting as it was found.
 type Value struct {
 	Setting
-	Text string
+	Text string // "(set)" for a secret that is set
 	From string // default file environment flag
 }
 
@@ -132,6 +183,9 @@ func Load(src Sources) (Config, error) {
 		if err := c.set(s.Key, v.Text); err != nil {
 			errs = append(errs, fmt.Errorf("setting %s (from %s): %w", s.Key, v.From, err))
 		}
+		if s.Secret() && v.Text != "" {
+			v.Text = "(set)"
+		}
 		c.Values = append(c.Values, v)
 	}
 	if len(errs) > 0 {
@@ -159,10 +213,10 @@ func readFile(src Sources) (map[string]string, []error) {
 		case nil:
 		case *ast.MappingNode:
 			for _, kv := range body.Values {
-				errs = append(errs, readPair(src.FileName, kv, known, out)...)
+				errs = append(errs, readPair(src.FileName, "", kv, known, out)...)
 			}
 		case *ast.MappingValueNode:
-			errs = append(errs, readPair(src.FileName, body, known, out)...)
+			errs = append(errs, readPair(src.FileName, "", body, known, out)...)
 		default:
 			errs = append(errs, fmt.Errorf("%s: want a mapping of settings", src.FileName))
 		}
@@ -170,9 +224,18 @@ func readFile(src Sources) (map[string]string, []error) {
 	return out, errs
 }
 
-func readPair(name string, kv *ast.MappingValueNode, known map[string]bool, out map[string]string) []error {
-	key := kv.Key.String()
+// readPair reads one setting, or several that stand below the part of their
+// keys before a dot: "mail: {smtp: …}" is "mail.smtp: …".
+func readPair(name, above string, kv *ast.MappingValueNode, known map[string]bool, out map[string]string) []error {
+	key := above + kv.Key.String()
 	at := kv.Key.GetToken().Position
+	if inner := below(key, kv.Value, known); inner != nil {
+		var errs []error
+		for _, v := range inner {
+			errs = append(errs, readPair(name, key+".", v, known, out)...)
+		}
+		return errs
+	}
 	if !known[key] {
 		return []error{fmt.Errorf("%s %d:%d: unknown setting %q (see config explain)", name, at.Line, at.Column, key)}
 	}
@@ -184,6 +247,24 @@ func readPair(name string, kv *ast.MappingValueNode, known map[string]bool, out 
 	return nil
 }
 
+// below are the settings of a group, nil when key is none.
+func below(key string, value ast.Node, known map[string]bool) []*ast.MappingValueNode {
+	group := false
+	for k := range known {
+		group = group || strings.HasPrefix(k, key+".")
+	}
+	if known[key] || !group {
+		return nil
+	}
+	switch v := value.(type) {
+	case *ast.MappingNode:
+		return v.Values
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{v}
+	}
+	return nil
+}
+
 func (c *Config) set(key, text string) (err error) {
 	switch key {
 	case "data":
@@ -192,6 +273,8 @@ func (c *Config) set(key, text string) (err error) {
 		c.HTTP, err = address(text)
 	case "sip":
 		c.SIP, err = address(text)
+	case "sip.listen", "sip.tls-cert", "sip.tls-key", "sip.tls-clients", "sip.tls-roots", "sip.srtp", "sip.codecs", "sip.admit":
+		err = c.Phone.set(key, text)
 	case "metrics":
 		c.Metrics, err = address(text)
 	case "rtp":
@@ -261,6 +344,37 @@ func (c *Config) setTools(key, text string) (err error) {
 		c.Python.Index = text
 	case "mcp.commands":
 		c.Commands = text
+	case "retention.recordings":
+		c.Retention.Recordings, err = days(text)
+	default:
+		err = c.setMail(key, text)
+	}
+	return err
+}
+
+func (c *Config) setMail(key, text string) (err error) {
+	switch key {
+	case "mail.smtp":
+		if _, _, err := net.SplitHostPort(text); text != "" && err != nil {
+			return fmt.Errorf("%q is not HOST:PORT like smtp.example.com:587", text)
+		}
+		c.Mail.Server = text
+	case "mail.tls":
+		if c.Mail.TLS = text; text != "starttls" && text != "tls" && text != "none" {
+			err = fmt.Errorf("%q is not starttls, tls or none", text)
+		}
+	case "mail.ca":
+		c.Mail.CA = text
+	case "mail.user":
+		c.Mail.User = text
+	case "mail.password":
+		c.Mail.Password = text
+	case "mail.from":
+		c.Mail.From = text
+	case "mail.timeout":
+		c.Mail.Timeout, err = duration(text)
+	case "mail.retry":
+		c.Mail.Retry, err = duration(text)
 	default:
 		panic("a setting of the table that nobody reads: " + key)
 	}
@@ -296,6 +410,15 @@ func duration(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is not a duration like 90s or 8ms", text)
 	}
 	return d, nil
+}
+
+// days reads a number of days, up to a hundred years.
+func days(text string) (time.Duration, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 36500 {
+		return 0, fmt.Errorf("%q is not a number of days from 0 to 36500", text)
+	}
+	return time.Duration(n) * 24 * time.Hour, nil
 }
 
 func size(text string) (int64, error) {

@@ -32,14 +32,17 @@ func TestFaultsAreLocated(t *testing.T) {
 		file  string
 		want  string
 	}{
-		"unknown key":          {file: "http: off\nhtpp: off\n", want: "flametree.yaml 2:1: unknown setting \"htpp\""},
-		"nested value":         {file: "http:\n  a: b\n", want: "flametree.yaml 1:1: http: want a plain value"},
-		"bad address":          {flags: map[string]string{"sip": "here"}, want: `setting sip (from flag): "here" is not an address`},
-		"ports turned round":   {flags: map[string]string{"rtp": "20000-10000"}, want: "is not a range of ports"},
-		"size without unit":    {flags: map[string]string{"disk.ballast": "64"}, want: "is not a size like 64MB"},
-		"negative duration":    {flags: map[string]string{"session.idle": "-5s"}, want: "is not a duration"},
-		"no such level":        {flags: map[string]string{"log": "loud"}, want: "is not debug, info, warn or error"},
-		"file that is no YAML": {file: "http: [", want: "flametree.yaml"},
+		"unknown key":            {file: "http: off\nhtpp: off\n", want: "flametree.yaml 2:1: unknown setting \"htpp\""},
+		"unknown key in a group": {file: "mail:\n  smpt: a:1\n", want: "flametree.yaml 2:3: unknown setting \"mail.smpt\""},
+		"group without keys":     {file: "mail: no\n", want: "flametree.yaml 1:1: unknown setting \"mail\""},
+		"nested value":           {file: "http:\n  a: b\n", want: "flametree.yaml 1:1: http: want a plain value"},
+		"bad address":            {flags: map[string]string{"sip": "here"}, want: `setting sip (from flag): "here" is not an address`},
+		"ports turned round":     {flags: map[string]string{"rtp": "20000-10000"}, want: "is not a range of ports"},
+		"days with a unit":       {flags: map[string]string{"retention.recordings": "90d"}, want: "is not a number of days"},
+		"size without unit":      {flags: map[string]string{"disk.ballast": "64"}, want: "is not a size like 64MB"},
+		"negative duration":      {flags: map[string]string{"session.idle": "-5s"}, want: "is not a duration"},
+		"no such level":          {flags: map[string]string{"log": "loud"}, want: "is not debug, info, warn or error"},
+		"file that is no YAML":   {file: "http: [", want: "flametree.yaml"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -48,6 +51,24 @@ func TestFaultsAreLocated(t *testing.T) {
 			require.ErrorContains(t, err, tt.want)
 		})
 	}
+}
+
+// Mail may stand in a group of its own; its password is shown nowhere.
+func TestMailIsAGroupWithASecret(t *testing.T) {
+	file := "mail: {smtp: mail.example:587, user: bot, from: Results <bot@example.com>}\nmail.tls: tls\n"
+	c, err := load(nil, map[string]string{"FLAMETREE_MAIL_PASSWORD": "sesame-1234"}, file)
+	require.NoError(t, err)
+	require.Equal(t, Mail{Server: "mail.example:587", TLS: "tls", User: "bot", Password: "sesame-1234", From: "Results <bot@example.com>", Timeout: 90 * time.Second, Retry: time.Minute}, c.Mail)
+	for _, v := range c.Values {
+		require.NotContains(t, v.Text, "sesame")
+		if v.Key == "mail.password" {
+			require.Equal(t, Value{Setting: v.Setting, Text: "(set)", From: "environment"}, v)
+		}
+	}
+	_, err = load(nil, nil, "mail:\n  smtp: mail.example\n  tls: yes\n  password: sesame-1234\n")
+	require.ErrorContains(t, err, `setting mail.smtp (from file): "mail.example" is not HOST:PORT`)
+	require.ErrorContains(t, err, `setting mail.tls (from file): "yes" is not starttls, tls or none`)
+	require.NotContains(t, err.Error(), "sesame")
 }
 
 func TestEverySettingHasADefaultThatLoads(t *testing.T) {

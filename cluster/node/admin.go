@@ -48,6 +48,10 @@ func startAdmin(n *Node) (*admin, error) {
 	mux.HandleFunc("POST /checkpoint", a.checkpoint)
 	a.agentRoutes(mux)
 	a.knowledgeRoutes(mux)
+	a.toolRoutes(mux)
+	a.catalogRoutes(mux)
+	a.telephonyRoutes(mux)
+	a.recordingRoutes(mux)
 	a.srv = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		defer close(a.done)

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -29,6 +31,15 @@ type (
 		Source   string `json:"source"` // FAQ that takes it, "" = one for such answers
 		Dismiss  bool   `json:"dismiss"`
 	}
+	// WritingLine is one line of the answer while a model writes questions: how
+	// far it is, and at last what it wrote or why it did not.
+	WritingLine struct {
+		Done  int         `json:"done"`
+		Of    int         `json:"of"`
+		FAQ   *WrittenFAQ `json:"faq,omitempty"`
+		Fault string      `json:"fault,omitempty"`
+		Kind  fault.Kind  `json:"kind,omitempty"`
+	}
 )
 
 func (a *admin) knowledgeRoutes(mux *http.ServeMux) {
@@ -46,6 +57,7 @@ func (a *admin) knowledgeRoutes(mux *http.ServeMux) {
 		v, err := n.SourceAdd(r.Context(), s, http.MaxBytesReader(w, r.Body, library.MaxFileBytes+1))
 		answer(w, v, err)
 	})
+	a.questionRoutes(mux)
 	mux.HandleFunc("GET /knowledge/{source}", func(w http.ResponseWriter, r *http.Request) {
 		v, err := n.SourceShow(r.Context(), r.PathValue("source"))
 		answer(w, v, err)
@@ -79,6 +91,67 @@ func (a *admin) knowledgeRoutes(mux *http.ServeMux) {
 	}))
 }
 
+// questionRoutes are those of questions with answers as a text to be edited.
+func (a *admin) questionRoutes(mux *http.ServeMux) {
+	n := a.node
+	mux.HandleFunc("POST /questions", a.write)
+	mux.HandleFunc("GET /knowledge/{source}/questions", func(w http.ResponseWriter, r *http.Request) {
+		v, err := n.QuestionsOf(r.Context(), r.PathValue("source"))
+		answer(w, v, err)
+	})
+	mux.HandleFunc("PUT /knowledge/{source}/questions", func(w http.ResponseWriter, r *http.Request) {
+		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, library.MaxFileBytes+1))
+		if err != nil {
+			answer(w, nil, fmt.Errorf("the file cannot be taken: %w: %w", err, fault.Invalid))
+			return
+		}
+		v, err := n.QuestionsSet(r.Context(), r.PathValue("source"), r.URL.Query().Get("name"), raw)
+		answer(w, v, err)
+	})
+}
+
+// write has a model write questions, and tells line by line how far it is.
+func (a *admin) write(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, library.MaxFileBytes+1))
+	if err != nil {
+		answer(w, nil, fmt.Errorf("the file cannot be taken: %w: %w", err, fault.Invalid))
+		return
+	}
+	count, err := countOf("count", q.Get("count"))
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out, flush := json.NewEncoder(w), http.NewResponseController(w)
+	tell := func(l WritingLine) {
+		_ = out.Encode(l) // who is gone ends the request's context
+		_ = flush.Flush()
+	}
+	found, err := a.node.QuestionsWrite(r.Context(), WriteFAQ{
+		Agent: q.Get("agent"), Name: q.Get("name"), Content: raw, Count: count,
+		Told: func(done, of int) { tell(WritingLine{Done: done, Of: of}) },
+	})
+	if err != nil {
+		tell(WritingLine{Fault: err.Error(), Kind: fault.KindOf(err)})
+		return
+	}
+	tell(WritingLine{FAQ: &found})
+}
+
+// countOf reads a number of a query, "" = 0.
+func countOf(name, text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	v, err := strconv.Atoi(text)
+	if err != nil || v < 0 {
+		return 0, fmt.Errorf("%s is a number of at least 0, not %q: %w", name, text, fault.Invalid)
+	}
+	return v, nil
+}
+
 // newSource reads what is to be added from a request's query.
 func newSource(r *http.Request) (NewSource, error) {
 	q := r.URL.Query()
@@ -86,13 +159,9 @@ func newSource(r *http.Request) (NewSource, error) {
 		Type: q.Get("type"), Title: q.Get("title"), Origin: q.Get("origin"), Name: q.Get("name"), Mode: q.Get("mode"), Agent: q.Get("agent"),
 	}
 	for name, to := range map[string]*int{"depth": &s.Depth, "pages": &s.Pages} {
-		text := q.Get(name)
-		if text == "" {
-			continue
-		}
-		v, err := strconv.Atoi(text)
-		if err != nil || v < 0 {
-			return s, fmt.Errorf("%s is a number of at least 0, not %q: %w", name, text, fault.Invalid)
+		v, err := countOf(name, q.Get(name))
+		if err != nil {
+			return s, err
 		}
 		*to = v
 	}

@@ -79,7 +79,7 @@ func status(running bool, reason string) string {
 	switch {
 	case running:
 		return "Running"
-	case reason == creating:
+	case reason == creating || strings.HasPrefix(reason, creating+": "):
 		return "Creating"
 	case strings.HasPrefix(reason, failedWith):
 		return "Error"
@@ -158,6 +158,9 @@ func (n *Node) AgentSave(ctx context.Context, what string, f AgentFile) (Kept, e
 	for _, w := range warnings {
 		out.Notes = append(out.Notes, "file "+w.String())
 	}
+	if len(spec.Settings.ResultsEmailTo) > 0 && n.cfg.Mail.Server == "" {
+		out.Notes = append(out.Notes, noMail)
+	}
 	msg := &actors.Configure{File: string(f.Text)}
 	t := a.Tenant
 	if found != nil {
@@ -232,6 +235,10 @@ func (n *Node) send(ctx context.Context, t tenant.ID, out Kept, msg *actors.Conf
 	if s.Live > 0 {
 		notes, err := n.adopt(ctx, t, out.ID, s)
 		if err != nil {
+			return out, err
+		}
+		out.Notes = append(out.Notes, notes...)
+		if notes, err = n.lendCatalogs(ctx, t, out.ID, s); err != nil {
 			return out, err
 		}
 		out.Notes = append(out.Notes, notes...)

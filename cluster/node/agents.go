@@ -154,7 +154,11 @@ func (n *Node) configure(ctx context.Context, t tenant.ID, spec *agent.Spec, f A
 	if err != nil {
 		return err
 	}
-	for _, note := range notes {
+	goods, err := n.lendCatalogs(ctx, t, a.ID, s)
+	if err != nil {
+		return err
+	}
+	for _, note := range append(notes, goods...) {
 		n.log.Warn("agent file", "err", note, "agent", a.ID)
 	}
 	// The index is built before anybody writes, the vocabulary before anybody calls.
@@ -188,7 +192,7 @@ func (n *Node) prepare(ctx context.Context, msg *actors.Configure, of standing, 
 	if was, ok := old.Revision(old.Latest()); ok {
 		pinned = was.Pins
 	}
-	pins, err := n.pack(ctx, folder, spec, pinned)
+	pins, err := n.pack(ctx, t, folder, spec, pinned)
 	if err == nil {
 		msg.Pins = pins
 		err = n.casting.examine(ctx, t, msg.File, pins)

@@ -1,13 +1,12 @@
 package node
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"flametree/actors"
 	"flametree/engine/agent"
@@ -20,6 +19,7 @@ import (
 	"flametree/engine/tenant"
 	"flametree/engine/workflow/located"
 	"flametree/persist/journal"
+	"flametree/persist/readmodel"
 )
 
 // Providers are those that agents can name in their file.
@@ -37,12 +37,16 @@ type casting struct {
 	models    *connectors
 	tools     *toolbox
 	library   *librarian
-	retry     time.Duration // 0 = retryMissing
+	merchant  *merchant
+	sessions  *readmodel.Model // which are open, and what new ones take
 
 	lexicon func() *lexis.Lexicon // one for all agents
 
 	mu    sync.Mutex
 	casts map[castKey]*castEntry
+	open  map[*castEntry]bool // casts with what they hold open, also those that casts has no more
+	spent []*kit              // to be closed
+	pokes chan struct{}       // holds one
 }
 
 type castKey struct {
@@ -52,50 +56,27 @@ type castKey struct {
 }
 
 type castEntry struct {
+	key   castKey
 	once  sync.Once
+	kit   *kit // what cast works with; this and all below but err are guarded by casting.mu
+	users int  // on loan
 	cast  *actors.Cast
+	sells bool     // was connected to a catalogue; guarded as casts are
 	lacks []string // servers that were missing, and why
 	err   error
-	until time.Time // a server was missing: looked for again then; zero = never
 }
 
 // Cast implements actors.Casting.
 func (c *casting) Cast(ctx context.Context, t tenant.ID, id string, revision uint64) (*actors.Cast, error) {
-	var state agent.State
-	if revision == 0 {
-		var err error
-		if state, err = c.read(ctx, t, id); err != nil {
-			return nil, err
-		}
-		revision = state.Live
+	l, err := c.Lend(ctx, t, id, revision)
+	if err != nil {
+		return nil, err
 	}
-	k := castKey{tenant: t, agent: id, revision: revision}
+	cast, e := l.Cast(), l.(*lease).e
 	c.mu.Lock()
-	if c.casts == nil {
-		c.casts = make(map[castKey]*castEntry)
-	}
-	e := c.casts[k]
-	if e == nil || !e.until.IsZero() && time.Now().After(e.until) {
-		e = &castEntry{}
-		c.casts[k] = e
-	}
+	e.users-- // nothing to tidy up for a look
 	c.mu.Unlock()
-	e.once.Do(func() {
-		if state.Seq == 0 {
-			state, e.err = c.read(ctx, t, id)
-		}
-		if e.err == nil {
-			e.err = c.compile(ctx, k, state, e)
-		}
-	})
-	if e.err != nil { // let the next one try again
-		c.mu.Lock()
-		if c.casts[k] == e {
-			delete(c.casts, k)
-		}
-		c.mu.Unlock()
-	}
-	return e.cast, e.err
+	return cast, nil
 }
 
 func (c *casting) read(ctx context.Context, t tenant.ID, id string) (agent.State, error) {
@@ -112,29 +93,23 @@ func (c *casting) read(ctx context.Context, t tenant.ID, id string) (agent.State
 	return s, nil
 }
 
-// retryMissing is how long an agent goes without a server that did not answer,
-// where Options say nothing else.
-const retryMissing = 30 * time.Second
-
 func (c *casting) compile(ctx context.Context, of castKey, s agent.State, e *castEntry) error {
 	saved, ok := s.Revision(of.revision)
 	if !ok {
 		return fmt.Errorf("agent %q has no revision %d: %w", of.agent, of.revision, fault.NotFound)
 	}
+	sells := len(c.merchant.connected(seller{of.tenant, of.agent})) > 0
+	c.mu.Lock()
+	e.sells = sells
+	c.mu.Unlock()
 	cast, k, err := c.make(ctx, of, saved.File, saved.Pins)
 	if err != nil {
 		return fmt.Errorf("agent %q revision %d: %w", of.agent, of.revision, err)
 	}
-	e.cast = cast
 	if len(k.missing) > 0 {
 		c.tools.log.Warn("an agent goes without some of its tools", "agent", of.agent, "err", k.outlines())
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		e.until = time.Now().Add(cmp.Or(c.retry, retryMissing))
-		for _, m := range k.missing {
-			e.lacks = append(e.lacks, m.Error())
-		}
 	}
+	c.took(e, cast, k)
 	return nil
 }
 
@@ -149,25 +124,32 @@ func (c *casting) lacks(t tenant.ID, id string, revision uint64) []string {
 }
 
 // make puts together all that plays a part in conversations with a file.
-func (c *casting) make(ctx context.Context, of castKey, file string, pins []event.Pair) (*actors.Cast, kit, error) {
+func (c *casting) make(ctx context.Context, of castKey, file string, pins []event.Pair) (_ *actors.Cast, k *kit, err error) {
 	rev, _, err := agent.Compile(of.agent, of.revision, []byte(file))
 	if err != nil {
-		return nil, kit{}, err
+		return nil, nil, err
 	}
 	spec := rev.Spec
-	k, err := c.tools.open(ctx, of.tenant, spec, pins)
-	if err != nil {
-		return nil, k, err
+	if k, err = c.tools.open(ctx, of.tenant, spec, pins); err != nil {
+		return nil, nil, err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.close())
+		}
+	}()
 	rev = rev.With(k.tools, k.skills)
 	if rev, err = c.guarded(rev); err != nil {
 		return nil, k, err
 	}
-	cast := &actors.Cast{Revision: c.library.prompted(rev, of), Hints: rev.Hints(), Hands: k.hands}
-	if cast.Goods, err = c.library.goodsOf(ctx, spec, pins); err != nil {
+	sells := seller{of.tenant, of.agent}
+	cast := &actors.Cast{Revision: c.merchant.selling(c.library.prompted(rev, of), sells), Hints: rev.Hints(), Hands: k.hands}
+	if cast.Goods, err = c.merchant.goodsOf(ctx, sells, spec, pins); err != nil {
 		return nil, k, err
 	}
-	cast.Knowledge = c.library.retriever(ctx, of.tenant, of.agent, spec)
+	if cast.Knowledge, err = c.library.retriever(ctx, of, spec); err != nil {
+		return nil, k, err
+	}
 	if cast.Thinks, err = c.models.model(spec); err != nil {
 		return nil, k, err
 	}
@@ -227,14 +209,17 @@ func (c *casting) examine(ctx context.Context, t tenant.ID, file string, pins []
 		return err
 	}
 	if len(k.missing) > 0 {
+		c.later(k)
 		return nil // what a missing server offers cannot be known
 	}
 	tools, skills := k.names()
 	flow := cast.Revision.Flow
 	notes := slices.Concat(flow.Check(tools), flow.CheckSkills(append(skills, tools...)))
 	if len(notes) == 0 {
+		c.later(k)
 		return nil
 	}
+	defer func() { _ = k.close() }()
 	lines := make([]string, len(notes))
 	for i, n := range notes {
 		lines[i] = "file " + n.String()

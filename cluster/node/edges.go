@@ -54,6 +54,8 @@ func (n *Node) startEdges(opt Options) error {
 		}
 		udp, _ := n.phone.endpoint.Addrs()
 		n.sipAddr = udp.String()
+	} else {
+		n.exchange.Serve(nil)
 	}
 	for name, at := range map[string]string{"front door": n.httpAddr, "telephony": n.sipAddr} {
 		if at != "" && outside(at) {
@@ -78,8 +80,9 @@ func (n *Node) frontDoor(opt Options) error {
 	})
 	tickets := new(auth.Tickets)
 	api.Mount(n.http, api.Options{
-		Agents: people{n}, Sessions: chat{n}, Speech: desk{n}, Traces: chat{n}, Tickets: tickets, Version: opt.Version,
+		Agents: people{n}, Sessions: chat{n}, Speech: desk{n}, Traces: chat{n}, Recordings: chat{n}, Tickets: tickets, Version: opt.Version,
 	})
+	api.MountInvite(n.http, api.InviteOptions{Editors: editors{n}})
 	hub := ws.NewHub(n.http, ws.Limits{})
 	ws.Mount(n.http, hub, ws.Options{Agents: people{n}, Sockets: chat{n}, Tickets: tickets})
 	portal.Mount(n.http, portal.Options{

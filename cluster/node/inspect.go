@@ -71,6 +71,10 @@ func (i *inspector) groups() {
 			i.unsure = true
 			continue
 		}
+		for _, m := range b.Missing() {
+			i.notes = append(i.notes, g.Path+": "+m+" is not beside the plugin: the server must have it as a shared resource (flametree tool resource list)")
+		}
+		b.Elsewhere = b.Missing()
 		group, notes, err := python.Parse(b)
 		for _, n := range notes {
 			i.notes = append(i.notes, g.Path+" "+n.String())

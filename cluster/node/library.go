@@ -2,21 +2,17 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"flametree/actors"
 	"flametree/engine/agent"
 	"flametree/engine/event"
 	"flametree/engine/fault"
-	"flametree/engine/knowledge"
 	"flametree/engine/knowledge/index"
 	"flametree/engine/knowledge/lexis"
 	"flametree/engine/knowledge/library"
@@ -29,11 +25,13 @@ import (
 
 // librarian keeps what agents find: a shelf for each source that was indexed,
 // and for each agent an index of its own entries and of the sources it is
-// in running conversations without a restart.
+// connected to, with the vectors of the embedder that its file names. Both
+// change in running conversations without a restart.
 type librarian struct {
 	model   *readmodel.Model
 	blobs   *blob.Store
 	embed   *hashed.Embedder
+	vectors *embedders
 	lexicon func() *lexis.Lexicon
 	reader  reader
 	again   func(s readmodel.Source)          // has a source indexed anew
@@ -46,7 +44,8 @@ type librarian struct {
 	mu      sync.Mutex
 	shelves map[string]*index.Shelf // by blob
 	living  map[livingKey]*living
-	prompts map[livingKey]string // by agent: what its sources put into its prompt
+	newest  map[agentKey]*living // by agent: of the newest revision that plays a part
+	prompts map[agentKey]string  // what its sources put into its prompt
 	goods   map[string]*goods    // by blob
 	damaged map[string]bool      // blobs of shelves that could not be read
 
@@ -64,8 +63,8 @@ func newLibrarian(n *Node, lexicon func() *lexis.Lexicon) (*librarian, error) {
 	}
 	l := &librarian{
 		model: n.model, blobs: n.blobs, embed: e, lexicon: lexicon, log: n.log, busy: make(chan struct{}, runs),
-		shelves: make(map[string]*index.Shelf), living: make(map[livingKey]*living), goods: make(map[string]*goods),
-		damaged: make(map[string]bool), prompts: make(map[livingKey]string),
+		shelves: make(map[string]*index.Shelf), living: make(map[livingKey]*living), newest: make(map[agentKey]*living), goods: make(map[string]*goods),
+		damaged: make(map[string]bool), prompts: make(map[agentKey]string), vectors: newEmbedders(n),
 	}
 	l.moved = sync.NewCond(&l.mu)
 	return l, nil
@@ -124,162 +123,6 @@ func (l *librarian) settled(ctx context.Context, at journal.Position) error {
 		}
 		l.moved.Wait()
 	}
-	return nil
-}
-
-// local is the embedder as an index asks it.
-type local struct{ e *hashed.Embedder }
-
-// EmbedOne implements index.Local.
-func (l local) EmbedOne(text string) []float32 {
-	got, err := l.e.Embed(context.Background(), []string{text})
-	if err != nil || len(got) != 1 {
-		return nil
-	}
-	return got[0]
-}
-
-// livingKey names what an agent finds: revisions with the same own entries
-// share it.
-type livingKey struct {
-	tenant tenant.ID
-	agent  string
-	own    [sha256.Size]byte
-}
-
-// living is what an agent finds, as it is at the moment. An agent without
-// sources beside its file has the plain index and nothing else.
-type living struct {
-	key   livingKey
-	own   []knowledge.Source
-	plain *knowledge.Index
-	joint atomic.Pointer[index.Index]
-
-	mu   sync.Mutex        // one refresh at a time
-	have map[string]string // blobs in joint by source
-}
-
-var _ actors.Retriever = (*living)(nil)
-
-// ofLibrary begins the ids of what comes out of the tenant's library.
-const ofLibrary = "source/"
-
-// Find implements actors.Retriever.
-func (l *living) Find(q knowledge.Query) []knowledge.Hit {
-	x := l.joint.Load()
-	if x == nil {
-		return l.plain.Find(q)
-	}
-	hits := x.Find(q)
-	for i, h := range hits {
-		// Only the file's own questions may stand in the prompt as a whole: the
-		// library's are passages like any other.
-		if h.Kind == knowledge.FAQ && strings.HasPrefix(h.ID, ofLibrary) {
-			hits[i].Kind = knowledge.Text
-		}
-	}
-	return hits
-}
-
-// retriever gives an agent what it finds, with all that is indexed by now.
-func (l *librarian) retriever(ctx context.Context, t tenant.ID, agentID string, spec *agent.Spec) actors.Retriever {
-	own := spec.Sources()
-	text, err := json.Marshal(own)
-	if err != nil || agentID == "" { // a file that is only looked at
-		return knowledge.BuildWith(l.lexicon(), own)
-	}
-	k := livingKey{tenant: t, agent: agentID, own: sha256.Sum256(text)}
-	l.mu.Lock()
-	v := l.living[k]
-	if v == nil {
-		v = &living{key: k, own: own}
-		v.mu.Lock() // until it can answer
-		defer v.mu.Unlock()
-		l.living[k] = v
-		l.mu.Unlock()
-		l.fit(ctx, v)
-		if v.joint.Load() == nil {
-			v.plain = knowledge.BuildWith(l.lexicon(), own)
-		}
-		return v
-	}
-	l.mu.Unlock()
-	v.mu.Lock() // waits for who makes it
-	defer v.mu.Unlock()
-	return v
-}
-
-// refresh brings what an agent finds up to date, for all of its revisions.
-func (l *librarian) refresh(ctx context.Context, t tenant.ID, agentID string) {
-	l.mu.Lock()
-	var all []*living
-	for k, v := range l.living {
-		if k.tenant == t && k.agent == agentID {
-			all = append(all, v)
-		}
-	}
-	l.mu.Unlock()
-	for _, v := range all {
-		v.mu.Lock()
-		l.fit(ctx, v)
-		v.mu.Unlock()
-	}
-}
-
-// fit makes one index hold what is connected and indexed now. What cannot be
-// read is left out, and indexed anew.
-func (l *librarian) fit(ctx context.Context, v *living) {
-	want := make(map[string]string)
-	var put []*index.Shelf
-	for _, s := range l.model.Sources(func(s readmodel.Source) bool {
-		return s.Tenant == v.key.tenant && s.Born.Mode != library.Prompt && s.Found(v.key.agent) != ""
-	}) {
-		blob := s.Indexed.Blob
-		if v.have[s.ID] == blob {
-			want[s.ID] = blob
-			continue
-		}
-		shelf, err := l.shelf(blob)
-		if err != nil {
-			l.lost(s, err)
-			continue
-		}
-		want[s.ID] = blob
-		put = append(put, shelf)
-	}
-	var gone []string
-	for id := range v.have {
-		if want[id] == "" {
-			gone = append(gone, id)
-		}
-	}
-	if len(put)+len(gone) == 0 {
-		return
-	}
-	if err := l.change(ctx, v, gone, put); err != nil {
-		l.log.Error("what an agent finds was not changed", "err", err, "agent", v.key.agent)
-		return
-	}
-	v.have = want
-}
-
-func (l *librarian) change(ctx context.Context, v *living, gone []string, put []*index.Shelf) error {
-	x := v.joint.Load()
-	if x != nil {
-		return x.Change(gone, put...)
-	}
-	x = index.New(index.Options{Lexicon: l.lexicon(), Local: local{l.embed}})
-	if len(v.own) > 0 {
-		own, err := index.Fill(ctx, l.embed, index.Label{Source: "own", Model: hashed.Version}, v.own, nil)
-		if err != nil {
-			return err
-		}
-		put = append([]*index.Shelf{own}, put...)
-	}
-	if err := x.Change(nil, put...); err != nil {
-		return err
-	}
-	v.joint.Store(x)
 	return nil
 }
 
@@ -369,7 +212,7 @@ func (l *librarian) prompted(rev *agent.Revision, of castKey) *agent.Revision {
 	}
 	text := l.standing(of.tenant, of.agent)
 	l.mu.Lock()
-	l.prompts[livingKey{tenant: of.tenant, agent: of.agent}] = text
+	l.prompts[agentKey{of.tenant, of.agent}] = text
 	l.mu.Unlock()
 	if text == "" {
 		return rev
@@ -384,11 +227,12 @@ func (l *librarian) prompted(rev *agent.Revision, of castKey) *agent.Revision {
 // the last process broke off.
 func (n *Node) startLibrary() {
 	l := n.library
-	l.reader = reader{out: n.egress.Client(), self: []string{"/proc/self/exe"}}
+	l.reader = reader{out: n.egress.Client(), self: []string{"/proc/self/exe"}, ears: n.ears()}
 	l.again, l.forget = n.again, n.casting.forgetPrompts
 	at := n.journal.Position()
 	l.at = at
 	n.done.Go(func() { l.follow(n.life, n.journal, at+1) })
+	n.done.Go(func() { n.awake(n.life) })
 	for _, s := range n.model.Sources(func(s readmodel.Source) bool { return s.Running }) {
 		_ = n.dir.Send(actors.ID{Kind: event.SourceStream, Tenant: s.Tenant, Name: s.ID}, &actors.Recover{})
 	}
@@ -397,7 +241,7 @@ func (n *Node) startLibrary() {
 // forgetPrompts has the casts of an agent made anew for new sessions when its
 // sources put something else into the prompt. Running sessions keep theirs.
 func (c *casting) forgetPrompts(t tenant.ID, agentID string) {
-	k := livingKey{tenant: t, agent: agentID}
+	k := agentKey{t, agentID}
 	text := c.library.standing(t, agentID)
 	c.library.mu.Lock()
 	was := c.library.prompts[k]

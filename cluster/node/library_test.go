@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 // stacks is a librarian with a read model that a test fills.
 type stacks struct {
 	*librarian
+	node   *Node
 	t      *testing.T
 	seq    map[string]uint64
 	at     uint64
@@ -49,17 +50,41 @@ type stacks struct {
 	tenant tenant.ID
 }
 
+var lexicon = sync.OnceValue(lexis.New)
+
 func newStacks(t *testing.T) *stacks {
 	t.Helper()
 	blobs, err := blob.Open(t.TempDir())
 	require.NoError(t, err)
 	n := &Node{model: readmodel.New(), blobs: blobs, log: slog.New(slog.DiscardHandler)}
-	l, err := newLibrarian(n, sync.OnceValue(lexis.New))
-	require.NoError(t, err)
-	s := &stacks{librarian: l, t: t, seq: map[string]uint64{}, tenant: tenant.ID{1}}
+	n.cfg.Data = t.TempDir()
+	s := &stacks{t: t, seq: map[string]uint64{}, tenant: tenant.ID{1}}
+	s.open(n)
+	return s
+}
+
+// open makes the librarian of a node, whose life ends with the test.
+func (s *stacks) open(n *Node) {
+	s.t.Helper()
+	n.life, n.cancel = context.WithCancel(s.t.Context())
+	s.t.Cleanup(func() { n.cancel(); n.done.Wait() })
+	n.casting = &casting{models: &connectors{out: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}}
+	l, err := newLibrarian(n, lexicon)
+	require.NoError(s.t, err)
 	l.reader = reader{out: http.DefaultClient, self: []string{"/proc/self/exe"}}
 	l.again = func(x readmodel.Source) { s.anew = append(s.anew, x.ID) }
-	return s
+	s.librarian, s.node, n.library = l, n, l
+}
+
+// restart begins anew with what is on disk and in the journal.
+func (s *stacks) restart() {
+	s.t.Helper()
+	old := s.node
+	old.cancel()
+	old.done.Wait()
+	n := &Node{model: old.model, blobs: old.blobs, log: old.log}
+	n.cfg.Data = old.cfg.Data
+	s.open(n)
 }
 
 // tell folds events of a source.
@@ -110,6 +135,14 @@ var berths = &agent.Spec{FAQs: []agent.FAQ{
 	{Question: "When is the office open?", Answer: "The office is open from 8:00 to 18:00."},
 }}
 
+// finds is what an agent with a file finds.
+func (s *stacks) finds(id string, spec *agent.Spec) actors.Retriever {
+	s.t.Helper()
+	r, err := s.retriever(s.t.Context(), castKey{tenant: s.tenant, agent: id, revision: 1}, spec)
+	require.NoError(s.t, err)
+	return r
+}
+
 func found(r actors.Retriever, question string) string {
 	var out []string
 	for _, h := range r.Find(knowledge.Query{Text: question, K: knowledge.DefaultK, Min: knowledge.DefaultMin}) {
@@ -121,21 +154,21 @@ func found(r actors.Retriever, question string) string {
 func TestAnAgentWithNothingButItsFileFindsAsBefore(t *testing.T) {
 	s := newStacks(t)
 	s.stand("tides", "The lighthouse is 33 metres high.", "somebody else")
-	r := s.retriever(t.Context(), s.tenant, "a", berths).(*living)
+	r := s.finds("a", berths).(*living)
 	require.Nil(t, r.joint.Load())
 	plain := knowledge.Build(berths.Sources())
 	for _, q := range []string{"What does a berth cost?", "When do you open?", "How high is the lighthouse?"} {
 		q := knowledge.Query{Text: q, K: 6}
 		require.Equal(t, plain.Find(q), r.Find(q))
 	}
-	require.Same(t, r, s.retriever(t.Context(), s.tenant, "a", berths), "revisions that know the same share it")
+	require.Same(t, r, s.finds("a", berths), "revisions that know the same share it")
 	s.refresh(t.Context(), s.tenant, "a")
 	require.Nil(t, r.joint.Load())
 }
 
 func TestWhatAnAgentFindsChangesWhileItIsAsked(t *testing.T) {
 	s := newStacks(t)
-	r := s.retriever(t.Context(), s.tenant, "a", berths)
+	r := s.finds("a", berths)
 	ctx, stop := context.WithCancel(t.Context())
 	var asking sync.WaitGroup
 	for range 2 {
@@ -174,7 +207,7 @@ func TestAShelfThatIsDamagedIsIndexedAnewAndTheRestIsFound(t *testing.T) {
 	require.NoError(t, err)
 	s.tell("bad", event.SourceIndexing{Run: 2, Revision: 1}, event.SourceIndexed{Run: 2, Revision: 1, Blob: name})
 	s.shelves = make(map[string]*index.Shelf) // as after a restart
-	r := s.retriever(t.Context(), s.tenant, "a", berths)
+	r := s.finds("a", berths)
 	s.refresh(t.Context(), s.tenant, "a")
 	require.Equal(t, []string{"bad"}, s.anew, "once")
 	require.Contains(t, found(r, "How high is the lighthouse?"), "33 metres")
@@ -189,7 +222,7 @@ func TestALibrarysQuestionsArePassagesBesideThoseOfTheFile(t *testing.T) {
 	require.Equal(t, uint32(1), got.Entries)
 	got.Revision = 1
 	s.tell("fees", born, event.SourceSaved{Revision: 1, Title: "Fees", Blob: "x"}, event.SourceConnected{Agent: "a"}, got)
-	hits := s.retriever(t.Context(), s.tenant, "a", berths).Find(knowledge.Query{Text: "What does the crane cost?", K: 1})
+	hits := s.finds("a", berths).Find(knowledge.Query{Text: "What does the crane cost?", K: 1})
 	require.Equal(t, knowledge.Text, hits[0].Kind, "a prompt that holds the file's questions must not lose it")
 	require.Equal(t, "What does the crane cost?", hits[0].Question)
 	require.Equal(t, "faq:Fees", hits[0].Source)
@@ -246,7 +279,7 @@ func (s *stacks) goodsIn(name, content string) (actors.Goods, error) {
 	s.t.Helper()
 	b, _, err := s.keep(strings.NewReader(content))
 	require.NoError(s.t, err)
-	return s.goodsOf(s.t.Context(), &agent.Spec{Catalogs: []agent.Catalog{{Path: name}}}, []event.Pair{{Key: "catalog/" + name, Value: b}})
+	return s.ownGoods(s.t.Context(), agent.Catalog{Path: name}, []event.Pair{{Key: "catalog/" + name, Value: b}})
 }
 
 func TestProductsAreFoundWithTheirLinks(t *testing.T) {
@@ -279,7 +312,7 @@ func TestACatalogueThatCannotBeUsedIsToldByRow(t *testing.T) {
 	require.ErrorIs(t, err, fault.Invalid)
 	_, err = s.goodsIn("list.json", `[{"sku":"A","title":"Cup","product_url":"https://shop.example/a","price":3}]`)
 	require.NoError(t, err)
-	_, err = s.goodsOf(t.Context(), &agent.Spec{Catalogs: []agent.Catalog{{Name: "unknown"}}}, nil)
+	_, err = s.ownGoods(t.Context(), agent.Catalog{Path: "unknown"}, nil)
 	require.ErrorIs(t, err, fault.NotFound)
 }
 
@@ -314,7 +347,7 @@ func TestALargeLibraryIsThereAtOnce(t *testing.T) {
 	t.Logf("figure: %d passages of %d sources indexed in %v", chunks, sources, time.Since(begun).Round(time.Millisecond))
 	s.shelves = make(map[string]*index.Shelf) // as after a restart
 	begun = time.Now()
-	r := s.retriever(t.Context(), s.tenant, "a", berths)
+	r := s.finds("a", berths)
 	t.Logf("figure: found again after a restart in %v", time.Since(begun).Round(time.Millisecond))
 	begun = time.Now()
 	s.stand("new", "The lighthouse is 33 metres high.", "a")

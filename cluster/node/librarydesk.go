@@ -45,6 +45,7 @@ type SourceCard struct {
 	Warnings []string        `json:"warnings,omitempty"`
 	Fresh    time.Time       `json:"fresh"` // when agents began to find what they find now
 	Run      uint64          `json:"run"`
+	Vectors  []VectorCard    `json:"vectors,omitempty"` // those that agents' embedders have yet to make
 }
 
 // NewSource is a source to be added.
@@ -240,8 +241,8 @@ func listed(raw []byte, name string) ([]ingest.QA, error) {
 	return list, nil
 }
 
-// SourcesRead waits until no source is being indexed and agents find what came
-// of it, or ctx ends. It is for those who ask an agent once and leave.
+// SourcesRead waits until no source is being indexed or embedded and agents find
+// what came of it, or ctx ends. It is for those who ask an agent once and leave.
 func (n *Node) SourcesRead(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -249,7 +250,7 @@ func (n *Node) SourcesRead(ctx context.Context) error {
 		if err := n.settled(ctx); err != nil {
 			return err
 		}
-		if len(n.model.Sources(func(s readmodel.Source) bool { return s.Running })) == 0 {
+		if len(n.model.Sources(func(s readmodel.Source) bool { return s.Running })) == 0 && !n.library.vectors.busy() {
 			return nil
 		}
 		select {
@@ -336,6 +337,9 @@ func (n *Node) sourceCard(v *actors.SourceView) SourceCard {
 	}
 	for _, a := range s.Agents {
 		c.Agents = append(c.Agents, n.agentName(a))
+	}
+	if m, ok := n.model.Source(v.ID); ok {
+		c.withVectors(n.library.lacking(m.Tenant, s))
 	}
 	return c
 }

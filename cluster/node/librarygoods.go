@@ -57,33 +57,34 @@ func (g *goods) Ask(name string, args json.RawMessage) (string, error) {
 	return strings.Join(cards, "\n\n"), nil
 }
 
-// goodsOf are the products that an agent's file names, nil for none. A row that
-// cannot be used is a fault of the file.
-func (l *librarian) goodsOf(ctx context.Context, spec *agent.Spec, pins []event.Pair) (actors.Goods, error) {
-	if len(spec.Catalogs) == 0 {
-		return nil, nil
+// ownGoods are the products of a catalogue that an agent's file names by path. A
+// row that cannot be used is a fault of the file.
+func (l *librarian) ownGoods(ctx context.Context, c agent.Catalog, pins []event.Pair) (*goods, error) {
+	name, ok := pin(pins, "catalog/"+catalogName(c))
+	if !ok {
+		return nil, fmt.Errorf("catalog %s: it is not kept with this revision: save the file again: %w", catalogName(c), fault.NotFound)
 	}
-	all := make(map[string]catalog.Product)
-	for _, c := range spec.Catalogs {
-		name, ok := pin(pins, "catalog/"+catalogName(c))
-		if !ok {
-			return nil, fmt.Errorf("catalog %s: it is not kept with this revision: save the file again: %w", catalogName(c), fault.NotFound)
-		}
-		one, err := l.catalogue(ctx, name, catalogName(c))
-		if err != nil {
-			return nil, fmt.Errorf("catalog %s: %w", catalogName(c), err)
-		}
-		if len(spec.Catalogs) == 1 {
-			return one, nil
-		}
-		for sku, p := range one.products {
-			if _, twice := all[sku]; twice {
-				return nil, fmt.Errorf("catalog %s: the sku %q stands in another catalogue of this agent, too: %w", catalogName(c), sku, fault.Invalid)
+	one, err := l.catalogue(ctx, name, catalogName(c))
+	if err != nil {
+		return nil, fmt.Errorf("catalog %s: %w", catalogName(c), err)
+	}
+	return one, nil
+}
+
+// apart says that no two catalogues of a file have a product of one SKU.
+func apart(all []*goods, names []event.Pair) error {
+	seen := make(map[string]bool)
+	for i, g := range all {
+		for sku := range g.products {
+			if seen[sku] {
+				return fmt.Errorf("catalog %s: the sku %q stands in another catalogue of this agent, too: %w", names[i].Key, sku, fault.Invalid)
 			}
-			all[sku] = p
+		}
+		for sku := range g.products {
+			seen[sku] = true
 		}
 	}
-	return &goods{products: all, index: catalog.NewIndex(l.lexicon(), all)}, nil
+	return nil
 }
 
 // catalogue reads one kept catalogue, once.

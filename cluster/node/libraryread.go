@@ -23,15 +23,17 @@ import (
 	"flametree/engine/knowledge/ingest/parse"
 	"flametree/engine/knowledge/ingest/video"
 	"flametree/engine/knowledge/library"
+	"flametree/engine/provider"
 	"flametree/engine/provider/hashed"
 )
 
 // reader is what reading sources needs from outside.
 type reader struct {
-	out    *http.Client // the guarded way out
-	self   []string     // starts this program, for the child that reads files
-	dir    string       // where files lie while they are read, "" = the system's folder
-	videos string       // where the pages of videos are, "" = where they are
+	out    *http.Client         // the guarded way out
+	self   []string             // starts this program, for the child that reads files
+	dir    string               // where files lie while they are read, "" = the system's folder
+	videos string               // where the pages of videos are, "" = where they are
+	ears   provider.Transcriber // for videos without captions, nil = such have no words
 }
 
 // site is the content of a website source: how far it is read.
@@ -283,7 +285,7 @@ func (l *librarian) readVideos(ctx context.Context, r actors.Run, h *harvest) er
 	if err != nil {
 		return err
 	}
-	from, err := video.New(video.Options{Client: l.reader.out, Base: l.reader.videos})
+	from, err := video.New(video.Options{Client: l.reader.out, Base: l.reader.videos, Transcribe: l.transcriber(r)})
 	if err != nil {
 		return err
 	}
@@ -303,6 +305,9 @@ func (l *librarian) readVideos(ctx context.Context, r actors.Run, h *harvest) er
 			first = cmp.Or(first, err)
 			h.warn(cmp.Or(v.Title, v.ID) + ": " + plainly(err))
 			continue
+		}
+		for _, w := range doc.Warnings {
+			h.warn(cmp.Or(doc.Title, v.Title, v.ID) + ": " + w)
 		}
 		h.entries++
 		h.document(cmp.Or(doc.Title, v.Title, v.ID), doc.Sections)

@@ -36,12 +36,22 @@ type EventLine struct {
 type Lines struct {
 	Journal journal.Journal // where a session's parameters are looked up
 	hidden  map[string][]string
+	pauses  map[string]*hushed // by call
+	calls   map[string]string  // of sessions
 }
 
 // Of makes the line of an event. What a session's hidden parameters hold is
-// masked in all that follows from them.
+// masked in all that follows from them, and so is what callers pressed while
+// nothing was to be recorded.
 func (l *Lines) Of(ctx context.Context, e event.Envelope) EventLine {
+	h := l.hush(ctx, e)
+	if h != nil {
+		e.Body = h.body(e.Body)
+	}
 	out := bare(e)
+	if h != nil {
+		out.Text, out.Body = h.text(out.Text), h.quoted(out.Body)
+	}
 	if e.Stream.Kind != event.SessionStream {
 		return out
 	}

@@ -23,6 +23,7 @@ import (
 
 	"flametree/actors"
 	"flametree/cluster/config"
+	"flametree/cluster/exchange"
 	"flametree/cluster/member"
 	"flametree/engine/event"
 	"flametree/engine/fault"
@@ -31,6 +32,8 @@ import (
 	"flametree/engine/tool/python"
 	"flametree/gateway/egress"
 	"flametree/gateway/httpd"
+	"flametree/media/amd"
+	"flametree/media/bridge"
 	"flametree/media/record"
 	"flametree/persist/blob"
 	"flametree/persist/journal/pebble"
@@ -46,29 +49,32 @@ type Options struct {
 	Demo      bool                                // the page at / may chat without a token
 	Version   string
 	Log       *slog.Logger
-	Retry     time.Duration // how long an agent goes without an MCP server that did not answer; 0 = 30 s
+	Retry     time.Duration // longest wait between two attempts to reach an MCP server that is away; 0 = 30 s
 	Fatal     func(error)   // the journal cannot go on; called once, from any goroutine
 }
 
 // Node is a running process. Make it with Start and end it with Stop.
 type Node struct {
-	cfg     config.Config
-	log     *slog.Logger
-	journal *pebble.Journal
-	blobs   *blob.Store
-	model   *readmodel.Model
-	casting *casting
-	library *librarian
-	egress  *egress.Guard
-	kv      *kv.Store
-	tools   *toolbox
-	dir     actors.Directory
-	member  *member.Member
-	http    *httpd.Server
-	phone   *phone
-	admin   *admin
-	metrics *http.Server
-	reg     *prometheus.Registry
+	cfg       config.Config
+	log       *slog.Logger
+	journal   *pebble.Journal
+	blobs     *blob.Store
+	model     *readmodel.Model
+	casting   *casting
+	library   *librarian
+	merchant  *merchant
+	exchange  *exchange.Exchange
+	egress    *egress.Guard
+	kv        *kv.Store
+	tools     *toolbox
+	resources *resources
+	dir       actors.Directory
+	member    *member.Member
+	http      *httpd.Server
+	phone     *phone
+	admin     *admin
+	metrics   *http.Server
+	reg       *prometheus.Registry
 
 	httpLn                         net.Listener
 	spools                         *record.Spool
@@ -133,6 +139,7 @@ func (n *Node) open(opt Options) error {
 	if n.blobs, err = openBlobs(n); err != nil {
 		return err
 	}
+	n.resources = &resources{dir: filepath.Join(n.cfg.Data, "resources")}
 	n.spools = record.New()
 	n.model = readmodel.New()
 	n.done.Go(func() {
@@ -154,24 +161,36 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	if err := n.startTools(providers); err != nil {
 		return err
 	}
-	n.casting.retry = opt.Retry
+	n.tools.retry, n.tools.changed = opt.Retry, n.casting.refreshAll
+	n.done.Go(func() { n.casting.tidy(n.life, n.caughtUp) })
+	letters, err := mailing(n.cfg)
+	if err != nil {
+		return err
+	}
 	deps := actors.Deps{
-		Journal: n.journal, Casting: n.casting, Census: n.model, NewID: n.newID, Idle: n.cfg.SessionIdle, Log: n.log,
+		Journal: n.journal, Casting: n.casting, Census: n.model, NewID: n.newID, Idle: n.cfg.SessionIdle, Mail: letters, Log: n.log,
 	}
 	// The directory is known only when the member has started; actors start later than that.
 	late := &lateDirectory{}
 	deps.Dir = late
-	calls := actors.CallDeps{Deps: deps, Recorders: recorders{n}}
-	kinds := actors.WithSources(actors.Kinds(deps, calls), deps, n.library)
+	n.exchange = exchange.New(exchange.Options{Direct: n.egress.Vet, Log: n.log})
+	calls := actors.CallDeps{
+		Deps: deps, Recorders: recorders{n}, Dialler: n.exchange, Studio: bridge.Studio{Tune: bridge.Melody()}, Screen: amd.Screens(),
+	}
+	kinds := actors.WithCatalogs(actors.WithSources(actors.Kinds(deps, calls), deps, n.library), deps)
+	kinds = actors.WithChannels(kinds, deps, n.exchange)
 	n.member = member.Start(member.Options{Kinds: kinds, Log: n.log})
 	late.Directory = n.member
-	n.dir = n.member
+	n.dir = doorkeeper{Directory: n.member, n: n}
 	if err := n.recoverSpools(ctx); err != nil {
 		return err
 	}
 	n.recoverCalls(ctx)
 	n.recoverSessions()
 	n.startLibrary()
+	n.startCatalogs()
+	n.startChannels()
+	n.done.Go(func() { n.sweep(n.life) })
 	clerk := actors.Clerk{Journal: n.journal, Dir: n.dir, Log: n.log}
 	n.done.Go(func() { clerk.Run(n.life) })
 	return nil
@@ -205,11 +224,14 @@ func (n *Node) startTools(providers Providers) error {
 	n.tools = &toolbox{pool: pool, out: client, blobs: n.blobs, secret: models.key, log: n.log, commands: n.cfg.Commands}
 	n.casting = &casting{
 		journal: n.journal, providers: providers, models: models, tools: n.tools, lexicon: sync.OnceValue(lexis.New),
+		sessions: n.model, pokes: make(chan struct{}, 1),
 	}
 	if n.library, err = newLibrarian(n, n.casting.lexicon); err != nil {
 		return err
 	}
 	n.casting.library = n.library
+	n.merchant = newMerchant(n, n.casting.lexicon)
+	n.casting.merchant = n.merchant
 	return nil
 }
 

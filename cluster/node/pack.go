@@ -12,23 +12,25 @@ import (
 	"flametree/engine/agent"
 	"flametree/engine/event"
 	"flametree/engine/fault"
+	"flametree/engine/tenant"
 	"flametree/engine/tool/openapi"
-	"flametree/engine/tool/python"
 )
 
 // pack keeps what an agent file names by path: a revision is to run with what
 // stood there when it was saved. What was kept before and is not there any more
 // stays as old pins say.
-func (n *Node) pack(ctx context.Context, dir string, s *agent.Spec, old []event.Pair) ([]event.Pair, error) {
-	p := packer{n: n, dir: dir, old: old}
+func (n *Node) pack(ctx context.Context, t tenant.ID, dir string, s *agent.Spec, old []event.Pair) ([]event.Pair, error) {
+	p := packer{n: n, tenant: t, dir: dir, old: old}
 	for _, g := range s.ToolGroups {
-		p.pin(ctx, "group/"+groupName(g), g.Path, packGroup)
+		p.group(ctx, g)
 	}
 	for _, o := range s.OpenAPI {
 		p.pin(ctx, "openapi/"+o.Document, o.Document, n.packDocument)
 	}
 	for _, c := range s.Catalogs {
-		p.pin(ctx, "catalog/"+catalogName(c), c.Path, readFile)
+		if c.Path != "" { // else one of the tenant's, as it is at the moment
+			p.pin(ctx, "catalog/"+catalogName(c), c.Path, readFile)
+		}
 	}
 	for _, f := range s.Files {
 		p.pin(ctx, "file/"+f, f, readFile)
@@ -49,11 +51,12 @@ func catalogName(c agent.Catalog) string {
 
 // packer collects pins and keeps the first error.
 type packer struct {
-	n    *Node
-	dir  string
-	old  []event.Pair
-	pins []event.Pair
-	err  error
+	n      *Node
+	tenant tenant.ID
+	dir    string
+	old    []event.Pair
+	pins   []event.Pair
+	err    error
 }
 
 func (p *packer) pin(ctx context.Context, key, path string, read func(ctx context.Context, path string) ([]byte, error)) {
@@ -100,17 +103,6 @@ func readFile(_ context.Context, path string) ([]byte, error) {
 		return nil, fmt.Errorf("%d MB are more than the %d allowed: %w", info.Size()>>20, maxKept>>20, fault.Exhausted)
 	}
 	return os.ReadFile(path)
-}
-
-func packGroup(_ context.Context, path string) ([]byte, error) {
-	b, err := python.ReadDir(path)
-	if err != nil {
-		return nil, err
-	}
-	if _, _, err := python.Parse(b); err != nil {
-		return nil, err
-	}
-	return b.Pack()
 }
 
 func (n *Node) packDocument(ctx context.Context, path string) ([]byte, error) {

@@ -7,7 +7,10 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"flametree/actors"
 	"flametree/engine/event"
@@ -16,6 +19,7 @@ import (
 	"flametree/media/pacer"
 	"flametree/media/rtp"
 	"flametree/media/sip"
+	"flametree/media/srtp"
 	"flametree/persist/readmodel"
 )
 
@@ -25,10 +29,15 @@ type phone struct {
 	endpoint *sip.Endpoint
 	wheel    *pacer.Wheel
 	ports    *rtp.Pool
+
+	mu     sync.Mutex // guards what follows
+	asking int        // calls in answer that nobody has decided about
+	ending bool       // the process is: no call is taken or placed
+	watch  pacer.Watch
 }
 
 func startPhone(n *Node) (*phone, error) {
-	p := &phone{n: n}
+	p := &phone{n: n, watch: pacer.Watch{Limit: n.cfg.PacerLate}}
 	var err error
 	if p.ports, err = rtp.NewPool(int(n.cfg.RTPLow), int(n.cfg.RTPHigh)); err != nil {
 		return nil, err
@@ -37,19 +46,57 @@ func startPhone(n *Node) (*phone, error) {
 	// it does; serve asks for as many more of them. Real-time priority is had
 	// where the system grants it.
 	p.wheel = pacer.New(pacer.Options{RealTime: true, Shards: runtime.NumCPU()})
-	p.endpoint, err = sip.Listen(n.life, sip.Options{
-		UDP: n.cfg.SIP, TCP: n.cfg.SIP, PublicIP: n.cfg.PublicIP, Answer: p.answer,
-		NewMedia: line.Maker{Ports: p.ports, Wheel: p.wheel, Log: n.log}.New, Log: n.log,
-	})
-	if err != nil {
+	if p.endpoint, err = p.listen(); err != nil {
 		return nil, errors.Join(err, p.wheel.Close())
 	}
+	n.exchange.Serve(p.endpoint)
+	p.meter()
 	return p, nil
+}
+
+// meter shows whether calls are taken, and how the pacer's threads are scheduled.
+func (p *phone) meter() {
+	yes := func(on bool) float64 {
+		if on {
+			return 1
+		}
+		return 0
+	}
+	for _, g := range []struct {
+		name, help string
+		of         func() bool
+	}{
+		{"flametree_voice_admission_open", "1 while new calls are taken, 0 while they are refused.", func() bool { return p.room() == nil }},
+		{"flametree_voice_pacer_real_time", "1 when every thread of the pacer has real-time priority.", p.wheel.RealTime},
+	} {
+		p.n.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, func() float64 { return yes(g.of()) }))
+	}
+}
+
+func (p *phone) listen() (*sip.Endpoint, error) {
+	n, set := p.n, p.n.cfg.Phone
+	id, err := srtp.NewIdentity(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	o := sip.Options{
+		UDP: n.cfg.SIP, TCP: n.cfg.SIP, Listen: set.Listen, PublicIP: n.cfg.PublicIP, Answer: p.answer, Log: n.log,
+		NewMedia: line.Maker{Ports: p.ports, Wheel: p.wheel, Identity: id, Log: n.log}.New,
+		Codecs:   set.Codecs, Mux: true, Seal: sip.Sealing(set.SRTP), Fingerprint: id.Fingerprint().String(),
+		Admit: sip.Admit(set.Admit),
+	}
+	if set.Cert+set.Roots != "" {
+		o.TLS = &sip.TLS{Cert: set.Cert, Key: set.Key, Clients: set.Clients, Roots: set.Roots}
+	}
+	return sip.Listen(n.life, o)
 }
 
 // stop refuses new calls, gives the running ones until ctx ends, hangs up what
 // is left and waits for their journals.
 func (p *phone) stop(ctx context.Context) {
+	p.mu.Lock()
+	p.ending = true
+	p.mu.Unlock()
 	p.endpoint.Drain()
 	p.n.whileCalls(ctx, func() bool { return true })
 	p.n.hangUpAll()
@@ -91,11 +138,11 @@ func (n *Node) hangUpAll() {
 // whether its session could be made. The call is answered when that is durable.
 func (p *phone) answer(ctx context.Context, inv sip.Invite) error {
 	n := p.n
-	a, ok := n.model.Dialled(inv.User)
-	if !ok {
-		return fmt.Errorf("no agent is called %q: %w", inv.User, fault.NotFound)
+	a, err := p.enter(inv)
+	if err != nil {
+		return err
 	}
-	if err := p.room(); err != nil {
+	if inv.Line, err = n.exchange.Enter(inv); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -113,6 +160,21 @@ func (p *phone) answer(ctx context.Context, inv sip.Invite) error {
 		_ = n.dir.Send(agentID, &actors.Release{Session: ids.session})
 	}
 	return err
+}
+
+// whose finds the agent a call is for: the one that receives the calls of the
+// connection it came by, else the one that was dialled.
+func (p *phone) whose(inv sip.Invite) (readmodel.Agent, error) {
+	if _, id, ok := p.n.exchange.Whose(inv); ok {
+		if a, ok := p.n.model.Agent(id); ok {
+			return a, nil
+		}
+	}
+	a, ok := p.n.model.Dialled(inv.User)
+	if !ok {
+		return a, fmt.Errorf("no agent is called %q: %w", inv.User, fault.NotFound)
+	}
+	return a, nil
 }
 
 // callIDs names a new call and its session.
@@ -149,14 +211,42 @@ func (p *phone) offer(ctx context.Context, inv sip.Invite, a readmodel.Agent, re
 // because of somebody else's work, and refusing a call would not help.
 const fewCalls = 10
 
-// room admits calls by measured lateness, not by a guess of how many fit.
+// enter finds out who is meant by a call, and whether there is room for it.
+func (p *phone) enter(inv sip.Invite) (readmodel.Agent, error) {
+	p.mu.Lock()
+	p.asking++
+	p.mu.Unlock()
+	a, err := p.whose(inv)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		err = p.full()
+	}
+	p.asking--
+	return a, err
+}
+
+// room reports why no call can be taken or placed now, nil when one can.
 func (p *phone) room() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.full()
+}
+
+// full admits calls by measured lateness, not by a guess of how many fit. It is
+// asked for every call, so it must not cost more with more calls. It is called
+// with the mutex held.
+func (p *phone) full() error {
 	n := p.n
-	running := len(n.calls())
+	if p.ending {
+		return &sip.RetryAfter{Err: fmt.Errorf("the server is ending: %w", fault.Unavailable), After: 30 * time.Second}
+	}
+	// The endpoint counts calls before anybody has decided about them.
+	running := p.endpoint.Stats().Live - p.asking
 	if most := n.cfg.MaxCalls; most > 0 && running >= most {
 		return &sip.RetryAfter{Err: fmt.Errorf("%d calls are running: %w", most, fault.Unavailable), After: 30 * time.Second}
 	}
-	if _, late := p.wheel.Late(); late > n.cfg.PacerLate && running >= fewCalls {
+	if late, tooLate := p.late(); tooLate && running >= fewCalls {
 		return &sip.RetryAfter{Err: fmt.Errorf("packets are %v late: %w", late, fault.Unavailable), After: 10 * time.Second}
 	}
 	if n.journal.LowOnSpace() {
@@ -164,6 +254,21 @@ func (p *phone) room() error {
 	}
 	return nil
 }
+
+// late reports how late packets are, and whether that is too late for more calls.
+func (p *phone) late() (late time.Duration, tooLate bool) {
+	_, late = p.wheel.Late()
+	tooLate, changed := p.watch.Look(time.Now(), late)
+	switch {
+	case changed && tooLate:
+		p.n.log.Warn("packets are late: new calls are refused", "late_ms", millisOf(late), "limit_ms", millisOf(p.watch.Limit))
+	case changed:
+		p.n.log.Info("packets are in time again: new calls are taken", "late_ms", millisOf(late))
+	}
+	return late, tooLate
+}
+
+func millisOf(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func retry(err error) error {
 	if full, ok := errors.AsType[*actors.Full](err); ok {

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"flametree/engine/agent"
 	"flametree/engine/dialog"
@@ -39,10 +39,15 @@ type toolbox struct {
 	// commands is the folder with programs that may be MCP servers, beside /usr.
 	commands string
 
-	test    sync.Once // of the sandbox, when the first group is opened
-	mu      sync.Mutex
-	opened  []io.Closer
-	servers map[[32]byte]tool.Runner // by tenant and declaration
+	// retry is the longest wait between two attempts to reach a server that is
+	// away, 0 = 30 s; changed is told when a server offers something else.
+	retry   time.Duration
+	changed func()
+
+	test   sync.Once // of the sandbox, when the first group is opened
+	mu     sync.Mutex
+	shares map[shareID]*share
+	closed bool
 }
 
 // hands run each tool where it belongs. Runners are safe for concurrent use.
@@ -154,6 +159,9 @@ func (v veiled) Unwrap() error { return v.err }
 // kit is what an agent's groups and servers offer together. Missing names what
 // could not be opened and why.
 type kit struct {
+	box     *toolbox
+	parts   []part
+	secrets []string // of the agent and its groups
 	hands   *hands
 	tools   []tool.Spec
 	skills  []tool.Skill
@@ -161,11 +169,16 @@ type kit struct {
 }
 
 // open opens everything a revision names. A group that cannot be read is an
-// error; a server that does not answer is only missing.
-func (b *toolbox) open(ctx context.Context, t tenant.ID, s *agent.Spec, pins []event.Pair) (kit, error) {
-	k := kit{hands: &hands{by: make(map[string]tool.Runner), env: make(map[string]map[string]string), secrets: secretsOf(s), concealed: make(map[string][]tool.Binding)}}
+// error; a server that does not answer is only missing. The caller closes the kit.
+func (b *toolbox) open(ctx context.Context, t tenant.ID, s *agent.Spec, pins []event.Pair) (k *kit, err error) {
+	k = &kit{box: b, secrets: secretsOf(s)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.close())
+		}
+	}()
 	for _, g := range s.ToolGroups {
-		r, err := b.group(ctx, t, g, pins)
+		p, err := b.group(ctx, t, g, pins)
 		if err != nil {
 			return k, fmt.Errorf("tool group %s: %w", groupName(g), err)
 		}
@@ -173,64 +186,23 @@ func (b *toolbox) open(ctx context.Context, t tenant.ID, s *agent.Spec, pins []e
 		for _, p := range g.Env {
 			env[p.Key] = p.Value
 		}
-		if err := k.add(r, env); err != nil {
-			return k, err
-		}
+		k.take(p, groupName(g), env)
 	}
 	for _, o := range s.OpenAPI {
-		r, err := b.openAPI(s, o, pins)
+		p, err := b.openAPI(t, s, o, pins)
 		if err != nil {
 			return k, fmt.Errorf("openapi %s: %w", o.Name, err)
 		}
-		if err := k.add(r, nil); err != nil {
-			return k, err
-		}
+		k.take(p, o.Name, nil)
 	}
 	for _, m := range s.MCP {
-		declared := b.server(s, m)
-		if err := declared.Validate(); err != nil {
-			return k, err
-		}
-		r, err := b.connect(ctx, t, declared)
+		p, err := b.await(ctx, t, b.server(s, m))
 		if err != nil {
-			k.missing = append(k.missing, fmt.Errorf("MCP server %s: %w", m.Name, err))
-			continue
-		}
-		if err := k.add(r, nil); err != nil {
 			return k, err
 		}
+		k.take(p, m.Name, nil)
 	}
-	return k, nil
-}
-
-// connect reaches an MCP server. Revisions and agents of one tenant that declare
-// it alike share the connection: saving again does not make another.
-func (b *toolbox) connect(ctx context.Context, t tenant.ID, s mcp.Server) (tool.Runner, error) {
-	text, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", fault.Bug, err)
-	}
-	id := sha256.Sum256(append(t[:], text...))
-	b.mu.Lock()
-	r := b.servers[id]
-	b.mu.Unlock()
-	if r != nil {
-		return r, nil
-	}
-	if r, err = mcp.Connect(ctx, s, mcp.Options{HTTP: b.out, Log: b.log, Start: b.begin}); err != nil {
-		return nil, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if other := b.servers[id]; other != nil { // somebody was faster
-		return other, r.Close()
-	}
-	if b.servers == nil {
-		b.servers = make(map[[32]byte]tool.Runner)
-	}
-	b.servers[id] = r
-	b.opened = append(b.opened, r)
-	return r, nil
+	return k, k.assemble(true)
 }
 
 func groupName(g agent.ToolGroup) string {
@@ -262,7 +234,7 @@ func (b *toolbox) blob(pins []event.Pair, key string) ([]byte, error) {
 	return data, errors.Join(err, r.Close())
 }
 
-func (b *toolbox) group(ctx context.Context, t tenant.ID, g agent.ToolGroup, pins []event.Pair) (tool.Runner, error) {
+func (b *toolbox) group(ctx context.Context, t tenant.ID, g agent.ToolGroup, pins []event.Pair) (*share, error) {
 	packed, err := b.blob(pins, "group/"+groupName(g))
 	if err != nil {
 		return nil, err
@@ -275,19 +247,21 @@ func (b *toolbox) group(ctx context.Context, t tenant.ID, g agent.ToolGroup, pin
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range notes {
-		b.log.Warn("tool group", "group", groupName(g), "err", n.String())
-	}
-	b.ready(ctx)
-	r, err := b.pool.Open(ctx, t, group)
+	id, err := idOf(t, "group", group.Hash)
 	if err != nil {
-		if b.pool.Ready() != nil {
-			return offline{group: group, why: err}, nil //nolint:nilerr // its tools are known and fail one by one
-		}
 		return nil, err
 	}
-	b.keep(r)
-	return r, nil
+	return b.borrow(id, func() (tool.Runner, error) {
+		for _, n := range notes {
+			b.log.Warn("tool group", "group", groupName(g), "err", n.String())
+		}
+		b.ready(ctx)
+		r, err := b.pool.Open(ctx, t, group)
+		if err != nil && b.pool.Ready() != nil {
+			return offline{group: group, why: err}, nil //nolint:nilerr // its tools are known and fail one by one
+		}
+		return r, err
+	})
 }
 
 // ready tries the sandbox once, before anything is started in it.
@@ -323,23 +297,27 @@ func (o offline) Run(context.Context, tool.Call) (tool.Outcome, error) { return 
 // Close implements tool.Runner.
 func (offline) Close() error { return nil }
 
-func (b *toolbox) openAPI(s *agent.Spec, o agent.OpenAPI, pins []event.Pair) (tool.Runner, error) {
+func (b *toolbox) openAPI(t tenant.ID, s *agent.Spec, o agent.OpenAPI, pins []event.Pair) (*share, error) {
 	doc, err := b.blob(pins, "openapi/"+o.Document)
 	if err != nil {
 		return nil, err
 	}
-	r, warnings, err := openapi.New(openapi.Options{
-		Name: o.Name, Document: doc, Operations: o.Operations, BaseURL: o.BaseURL, HTTP: b.out,
+	declared := openapi.Options{
+		Name: o.Name, Document: doc, Operations: o.Operations, BaseURL: o.BaseURL,
 		Auth: remote.Auth{Kind: remote.AuthKind(o.Auth.Kind), Header: o.Auth.Header, Value: b.secret(s, o.Auth.ValueEnv)},
-	})
+	}
+	id, err := idOf(t, "openapi", []any{o, doc, declared.Auth.Value})
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range warnings {
-		b.log.Warn("openapi", "document", o.Document, "err", w)
-	}
-	b.keep(r)
-	return r, nil
+	return b.borrow(id, func() (tool.Runner, error) {
+		declared.HTTP = b.out
+		r, warnings, err := openapi.New(declared)
+		for _, w := range warnings {
+			b.log.Warn("openapi", "document", o.Document, "err", w)
+		}
+		return r, err
+	})
 }
 
 func (b *toolbox) server(s *agent.Spec, m agent.MCPServer) mcp.Server {
@@ -353,48 +331,6 @@ func (b *toolbox) server(s *agent.Spec, m agent.MCPServer) mcp.Server {
 		out.Rename.Replace = append(out.Rename.Replace, mcp.Replacement{Old: r.From, New: r.To})
 	}
 	return out
-}
-
-func (b *toolbox) keep(c io.Closer) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.opened = append(b.opened, c)
-}
-
-// close ends everything that was opened.
-func (b *toolbox) close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var errs []error
-	for _, c := range slices.Backward(b.opened) {
-		errs = append(errs, c.Close())
-	}
-	b.opened = nil
-	return errors.Join(append(errs, b.pool.Close())...)
-}
-
-// add takes in what one group or server offers. No two may share a name.
-func (k *kit) add(r tool.Runner, env map[string]string) error {
-	for _, t := range r.Tools() {
-		if k.hands.by[t.Name] != nil {
-			return fmt.Errorf("two tools are called %s: %w", t.Name, fault.Conflict)
-		}
-		k.hands.by[t.Name], k.hands.env[t.Name] = r, env
-		for _, b := range t.Bind {
-			if dialog.Concealed(b) {
-				k.hands.concealed[t.Name] = append(k.hands.concealed[t.Name], b)
-			}
-		}
-		k.tools = append(k.tools, t)
-	}
-	for _, s := range r.Skills() {
-		if k.hands.by[s.Name] != nil {
-			return fmt.Errorf("two tools or skills are called %s: %w", s.Name, fault.Conflict)
-		}
-		k.hands.by[s.Name], k.hands.env[s.Name] = r, env
-		k.skills = append(k.skills, s)
-	}
-	return nil
 }
 
 // names are those of all tools and skills, for the check of a workflow.

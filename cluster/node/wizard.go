@@ -57,8 +57,7 @@ func (n *Node) AgentWizard(ctx context.Context, t wizard.Template, a wizard.Answ
 	return kept, nil
 }
 
-// wizardName is how the agent of some answers will be called; an agent keeps
-// the name it is made with.
+// wizardName is how the agent of some answers is called from the beginning.
 func wizardName(t wizard.Template, a wizard.Answers) (string, error) {
 	b, err := wizard.Build(t, a, nil, nil)
 	if err != nil {
@@ -89,6 +88,10 @@ func (n *Node) fulfil(ctx context.Context, id string, t wizard.Template, a wizar
 	if err != nil {
 		return nil, err
 	}
+	notes, err := n.listen(ctx, id, &a, folder)
+	if err != nil {
+		return nil, err
+	}
 	b, err := wizard.Build(t, a, site, nil)
 	if err != nil {
 		return nil, err
@@ -108,11 +111,7 @@ func (n *Node) fulfil(ctx context.Context, id string, t wizard.Template, a wizar
 	if _, err := n.AgentChange(ctx, id, msg); err != nil {
 		return nil, err
 	}
-	notes := b.Notes
-	for _, m := range b.Media {
-		notes = append(notes, m+" has to be transcribed before it is knowledge: add its text with knowledge add")
-	}
-	return notes, nil
+	return append(b.Notes, notes...), nil
 }
 
 // website reads the pages of a business whose description is an address; nil

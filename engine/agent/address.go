@@ -22,31 +22,50 @@ const (
 // accepted is narrower than RFC 5322: a local part of dot-separated atoms
 // without quotes or comments, and a domain of letters, digits and hyphens
 // (RFC 5321 4.1.2). So an address has no place for a line break, a space or a
-// second address. Others are fault.Invalid; the error names the address, by its
-// number when it cannot be shown.
+// second address. Others are *AddressFault, which is fault.Invalid.
 func ParseAddresses(text string) (Addresses, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
 	var out Addresses
 	seen := make(map[string]bool)
-	for i, a := range strings.Split(text, ",") {
-		if a = strings.Trim(a, " \t"); a == "" {
-			return nil, fmt.Errorf("address %d is empty: put one comma between two addresses: %w", i+1, fault.Invalid)
+	at := 0
+	for i, field := range strings.Split(text, ",") {
+		a := strings.TrimLeft(field, " \t")
+		f := AddressFault{Number: i + 1, At: at + len(field) - len(a)}
+		at += len(field) + 1
+		if a = strings.TrimRight(a, " \t"); a == "" {
+			f.Why = "is empty: put one comma between two addresses"
+			return nil, &f
 		}
-		if why := misaddressed(a); why != "" {
-			return nil, fmt.Errorf("address %d, %q, %s: %w", i+1, clip(a), why, fault.Invalid)
+		if f.Why = misaddressed(a); f.Why != "" {
+			return nil, &f
 		}
 		if k := strings.ToLower(a); !seen[k] {
 			seen[k] = true
 			out = append(out, a)
 		}
-	}
-	if len(out) > MaxAddresses {
-		return nil, fmt.Errorf("%d addresses, %d are allowed: %w", len(out), MaxAddresses, fault.Invalid)
+		if len(out) > MaxAddresses {
+			f.Why = fmt.Sprintf("is too many: %d are allowed", MaxAddresses)
+			return nil, &f
+		}
 	}
 	return out, nil
 }
+
+// AddressFault says which address of a text is not one. It does not repeat it:
+// it may be somebody's.
+type AddressFault struct {
+	Number int // from 1
+	At     int // where it begins, in bytes
+	Why    string
+}
+
+// Error implements error.
+func (f *AddressFault) Error() string { return fmt.Sprintf("address %d %s", f.Number, f.Why) }
+
+// Unwrap says that the text must change.
+func (*AddressFault) Unwrap() error { return fault.Invalid }
 
 // misaddressed says what is wrong with one address, "" = nothing.
 func misaddressed(a string) string {

@@ -110,7 +110,7 @@ func TestParseReadsWhatAnAgentIsConnectedTo(t *testing.T) {
 	require.True(t, s.Secret("ORDERS_TOKEN"))
 	require.False(t, s.Secret("LLM_TIMEOUT_MS"))
 	require.Equal(t, 1500*time.Millisecond, s.Settings.ModelTimeout)
-	require.Equal(t, "sales@shop.example", s.Settings.ResultsEmailTo)
+	require.Equal(t, Addresses{"sales@shop.example"}, s.Settings.ResultsEmailTo)
 	require.Equal(t, time.Minute, s.Settings.OperatorWait)
 	require.NotEmpty(t, s.Settings.OperatorUnavailable)
 }

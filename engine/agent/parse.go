@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -314,10 +315,18 @@ func (p *parser) setting(name, at located.Node, secret bool) {
 	case err != nil && secret: // the error would repeat the value
 		p.Fault(at, "%s has a value that is not allowed; it is secret and not shown", key)
 	case err != nil:
-		p.Fault(at, "%s", strings.TrimSuffix(err.Error(), ": "+fault.Invalid.Error())) // the whole file is that
+		p.Fault(faultAt(at, err), "%s", strings.TrimSuffix(err.Error(), ": "+fault.Invalid.Error())) // the whole file is that
 	case !known && !secret: // a secret is for tools and models
 		p.unknown(name)
 	}
+}
+
+// faultAt is the place in a value that an error is about.
+func faultAt(at located.Node, err error) located.Node {
+	if f, ok := errors.AsType[*AddressFault](err); ok {
+		return at.Within(strings.Index(at.Text, strings.TrimSpace(at.Text)) + f.At)
+	}
+	return at
 }
 
 // unknown warns of a variable that nothing here reads: a tool may. A likely slip

@@ -40,7 +40,7 @@ type Settings struct {
 
 	OperatorUnavailable string        // OPERATOR_UNAVAILABLE_TEXT
 	OperatorWait        time.Duration // then the agent resumes
-	ResultsEmailTo      string        // "" = nobody
+	ResultsEmailTo      Addresses     // none = nobody
 
 	Record           bool // VOICE_RECORD
 	RecordNotice     string
@@ -50,8 +50,8 @@ type Settings struct {
 	AMD              bool
 	VoicemailAction  string // hangup message
 	VoicemailMessage string
-	TransferTargets  string // JSON: name → number or SIP URI
-	TransferMode     string // blind attended
+	TransferTargets  Targets
+	TransferMode     string // blind attended warm
 
 	Voice []event.Pair // what engine/turn reads, as written and found valid by it: (*turn.Config).Set takes each
 }
@@ -68,7 +68,7 @@ type Setting struct {
 type row struct {
 	Setting
 	low, high float64
-	at        func(*Settings) any // *string *bool *int *float64 *time.Duration
+	at        func(*Settings) any // *string *bool *int *float64 *time.Duration *Addresses *Targets
 }
 
 // Table lists every variable an agent itself understands, without the turn timers and
@@ -116,6 +116,14 @@ func (r row) set(s *Settings, value string) error {
 	switch to := r.at(s).(type) {
 	case *string:
 		return r.text(to, value)
+	case *Addresses:
+		return r.addresses(to, value)
+	case *Targets:
+		v, err := ParseTargets(value)
+		if err != nil {
+			return fmt.Errorf("%s %w", r.Key, err)
+		}
+		*to = v
 	case *bool:
 		v, ok := truth(value)
 		if !ok {
@@ -170,6 +178,20 @@ func (r row) text(to *string, value string) error {
 	return nil
 }
 
+// addresses sets e-mail addresses, within the bounds of their text.
+func (r row) addresses(to *Addresses, value string) error {
+	var text string
+	if err := r.text(&text, value); err != nil {
+		return err
+	}
+	all, err := ParseAddresses(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.Key, err)
+	}
+	*to = all
+	return nil
+}
+
 func (r row) refuse(wanted, value string) error {
 	return fmt.Errorf("%s must be %s, this is %q: %w", r.Key, wanted, clip(value), fault.Invalid)
 }
@@ -217,6 +239,6 @@ func voiceRows() []row {
 		{Setting{"VOICE_VOICEMAIL_ACTION", "hangup|message", "hangup", "What to do with an answering machine."}, 0, 0, func(s *Settings) any { return &s.VoicemailAction }},
 		{Setting{"VOICE_VOICEMAIL_MESSAGE", "text", "", "Spoken to an answering machine."}, 0, 0, func(s *Settings) any { return &s.VoicemailMessage }},
 		{Setting{"VOICE_TRANSFER_TARGETS", "json", "", "Where calls may be transferred: name to number or SIP URI."}, 0, 0, func(s *Settings) any { return &s.TransferTargets }},
-		{Setting{"VOICE_TRANSFER_MODE", "blind|attended", "blind", "How calls are transferred."}, 0, 0, func(s *Settings) any { return &s.TransferMode }},
+		{Setting{"VOICE_TRANSFER_MODE", "blind|attended|warm", "blind", "How calls are transferred: blind lets the other end dial, attended dials first, warm tells the person what it is about and stays in between."}, 0, 0, func(s *Settings) any { return &s.TransferMode }},
 	}
 }

@@ -15,7 +15,7 @@ import (
 // State is an agent as its journal tells it. The zero State was never created.
 type State struct {
 	Seq     uint64
-	Name    string
+	Name    string // as its newest revision says, before the first as it was made with
 	Alias   string
 	Token   []byte  // SHA-256 of the API token
 	Saved   []Saved // every revision: running sessions may need any of them
@@ -52,6 +52,9 @@ func (s *State) Apply(e event.Envelope) {
 		s.Name, s.Alias, s.Token = b.Name, b.Alias, b.TokenHash
 	case event.AgentSaved:
 		s.Saved = append(s.Saved, Saved{Number: b.Revision, File: b.File.Text, Pins: b.Pins, At: e.Time})
+		if name := Title(b.File.Text); name != "" {
+			s.Name = name
+		}
 		s.Draft = Draft{}
 	case event.AgentDrafted:
 		s.Draft = Draft{File: b.File.Text, Fault: b.Fault, At: e.Time}
@@ -71,10 +74,10 @@ func (s *State) Apply(e event.Envelope) {
 		event.SourceFailed, event.SourceStopped, event.SourceConnected, event.SourceDisconnected, event.SourceRemoved,
 		event.QuestionResolved,
 		event.CallProgressed, event.CallScreened, event.VoicemailLeft, event.TransferBegun, event.TransferFailed,
-		event.TransferCompleted, event.RecordingPaused, event.RecordingResumed, event.CallObserved,
-		event.CallTraced, event.ConnectionCreated, event.ConnectionSaved, event.ConnectionStarted,
+		event.TransferCompleted, event.RecordingPaused, event.RecordingResumed, event.RecordingDeleted, event.CallObserved,
+		event.CallTraced, event.OperatorWhispered, event.ConnectionCreated, event.ConnectionSaved, event.ConnectionStarted,
 		event.ConnectionStopped, event.ConnectionReported, event.ConnectionAttached, event.ConnectionDetached,
-		event.ConnectionRemoved:
+		event.ConnectionRemoved, event.ResultsMailed:
 		// Of other streams.
 	}
 }

@@ -32,11 +32,16 @@ type Changes struct {
 // nothing; Apply does. A row with a fault fails alone. The same SKU twice fails
 // the second time, a product beyond MaxProducts fails.
 func Plan(have map[string]Product, items []Item) Changes {
+	return PlanOver(func(sku string) (Product, bool) { p, ok := have[sku]; return p, ok }, len(have), items)
+}
+
+// PlanOver is Plan for products that are kept elsewhere: get finds one of count.
+func PlanOver(get func(sku string) (Product, bool), count int, items []Item) Changes {
 	var out Changes
 	first := map[string]int{}
 	for _, it := range items {
 		sku := it.Product.SKU
-		old, there := have[sku]
+		old, there := get(sku)
 		p := it.Product
 		if there {
 			p = merge(old, it)
@@ -45,7 +50,7 @@ func Plan(have map[string]Product, items []Item) Changes {
 		if row := first[sku]; row > 0 && strings.TrimSpace(sku) != "" {
 			faults = append(faults, Fault{"sku", shorten(sku, maxTag), fmt.Sprintf("stands in row %d as well", row)})
 		}
-		if !there && len(have)+len(out.New) >= MaxProducts {
+		if !there && count+len(out.New) >= MaxProducts {
 			faults = append(faults, Fault{"sku", shorten(sku, maxTag), fmt.Sprintf("the catalogue would hold more than %d products", MaxProducts)})
 		}
 		if first[sku] == 0 {

@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -83,7 +84,7 @@ func FromTable(rows [][]string) (items []Item, warnings []string, err error) {
 		for i, c := range cols {
 			value := ""
 			if i < len(cells) {
-				value = strings.TrimSpace(cells[i])
+				value = unguarded(strings.TrimSpace(cells[i]))
 			}
 			if c.attribute != "" {
 				it.attribute(c.attribute, value)
@@ -219,8 +220,12 @@ func (it *Item) attributes(value string) {
 	}
 }
 
-// list parts tags at semicolons, bars or commas.
+// list reads a JSON list of tags, or parts them at semicolons, bars or commas.
 func list(value string) []string {
+	var whole []string
+	if strings.HasPrefix(value, "[") && json.Unmarshal([]byte(value), &whole) == nil {
+		return whole
+	}
 	sep := ","
 	for _, s := range []string{";", "|"} {
 		if strings.Contains(value, s) {
@@ -248,7 +253,9 @@ func FromJSON(r io.Reader) ([]Item, error) {
 	var items []Item
 	for n := 1; d.More(); n++ {
 		var m map[string]any
-		if err := d.Decode(&m); err != nil {
+		if err := d.Decode(&m); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("product %d: the list is cut off at byte %d: %w", n, d.InputOffset(), fault.Invalid)
+		} else if err != nil {
 			return nil, fmt.Errorf("product %d, at byte %d: %w: %w", n, d.InputOffset(), err, fault.Invalid)
 		}
 		if n > 2*MaxProducts {
@@ -290,6 +297,11 @@ func toList(d *json.Decoder) error {
 	}
 	return bad
 }
+
+// FromObject reads one product from a JSON object, as FromJSON does. Keys that it
+// has not got are not given: they leave a product that is there as it is; null
+// and "" empty a field. Numbers are json.Number or text.
+func FromObject(m map[string]any) Item { return fromObject(1, m) }
 
 func fromObject(n int, m map[string]any) Item {
 	it := newItem(n)

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -26,12 +27,27 @@ type Index struct {
 	lex      *lexis.Lexicon
 	products []Product // active ones, by SKU
 	bySKU    map[string]int
-	words    map[string][]posting
+	numbers  map[string]uint32 // of words; some may be of products that are gone
+	words    [][]posting       // by number
+	stands   map[string]stood
+}
+
+// stood is where a product stands in products, and its words.
+type stood struct {
+	at    int
+	words []standing
 }
 
 type posting struct {
 	product int
 	weight  float32
+}
+
+// standing is a word of a product, by its number, with the weight of the best
+// place where it stands.
+type standing struct {
+	word   uint32
+	weight float32
 }
 
 // The weights of where a word stands.
@@ -43,32 +59,111 @@ const (
 
 // NewIndex makes an index of the products that are active.
 func NewIndex(lex *lexis.Lexicon, products map[string]Product) *Index {
-	x := &Index{lex: lex, bySKU: map[string]int{}, words: map[string][]posting{}}
-	for _, p := range products {
+	return (&Index{lex: lex}).Next(products)
+}
+
+// Next is the index of other products. Those that x has as they are cost next to
+// nothing: only new texts are read.
+func (x *Index) Next(products map[string]Product) *Index {
+	out := &Index{lex: x.lex, bySKU: make(map[string]int), stands: make(map[string]stood, len(products)), numbers: maps.Clone(x.numbers)}
+	if out.numbers == nil {
+		out.numbers = make(map[string]uint32)
+	}
+	skus := make([]string, 0, len(products))
+	for sku, p := range products {
 		if p.Active {
-			x.products = append(x.products, p)
+			skus = append(skus, sku)
 		}
 	}
-	slices.SortFunc(x.products, func(a, b Product) int { return cmp.Compare(a.SKU, b.SKU) })
-	for i, p := range x.products {
-		x.bySKU[strings.ToLower(p.SKU)] = i
-		stands := map[string]float32{}
-		put := func(text string, weight float32) {
-			for _, t := range lex.Terms(text) {
-				stands[t.Stem] = max(stands[t.Stem], weight)
+	slices.Sort(skus)
+	out.products = make([]Product, len(skus))
+	for i, sku := range skus {
+		p := products[sku]
+		out.products[i] = p
+		out.bySKU[strings.ToLower(sku)] = i
+		was, there := x.stands[sku]
+		if !there || len(p.differs(x.products[was.at])) > 0 {
+			was.words = out.read(p)
+		}
+		out.stands[sku] = stood{i, was.words}
+	}
+	out.list(skus)
+	return out.pruned(products)
+}
+
+// list writes down for each word which products hold it.
+func (x *Index) list(skus []string) {
+	counts := make([]int, len(x.numbers))
+	all := 0
+	for _, s := range x.stands {
+		all += len(s.words)
+		for _, w := range s.words {
+			counts[w.word]++
+		}
+	}
+	room := make([]posting, all)
+	x.words = make([][]posting, len(x.numbers))
+	for n, count := range counts {
+		x.words[n], room = room[:0:count], room[count:]
+	}
+	for i, sku := range skus {
+		for _, w := range x.stands[sku].words {
+			x.words[w.word] = append(x.words[w.word], posting{i, w.weight})
+		}
+	}
+}
+
+// read finds the words of a product.
+func (x *Index) read(p Product) []standing {
+	best := make(map[uint32]float32)
+	put := func(text string, weight float32) {
+		for _, t := range x.lex.Terms(text) {
+			n, known := x.numbers[t.Stem]
+			if !known {
+				n = uint32(len(x.numbers))
+				x.numbers[t.Stem] = n
 			}
-		}
-		put(p.Title, inTitle)
-		put(p.Category+" "+p.Brand+" "+strings.Join(p.Tags, " "), inKind)
-		put(p.Description, inText)
-		for k, v := range p.Attributes {
-			put(k+" "+v, inText)
-		}
-		for stem, w := range stands {
-			x.words[stem] = append(x.words[stem], posting{i, w})
+			best[n] = max(best[n], weight)
 		}
 	}
-	return x
+	put(p.Title, inTitle)
+	put(p.Category+" "+p.Brand+" "+strings.Join(p.Tags, " "), inKind)
+	put(p.Description, inText)
+	for k, v := range p.Attributes {
+		put(k+" "+v, inText)
+	}
+	out := make([]standing, 0, len(best))
+	for n, w := range best {
+		out = append(out, standing{n, w})
+	}
+	return out
+}
+
+// tooMany is how many words of products that are gone an index may drag along,
+// beside as many as it has.
+const tooMany = 10_000
+
+// pruned is x itself, or made anew when most of its words are of the past.
+func (x *Index) pruned(products map[string]Product) *Index {
+	gone := 0
+	for _, list := range x.words {
+		if len(list) == 0 {
+			gone++
+		}
+	}
+	if gone <= tooMany+len(x.words)-gone {
+		return x
+	}
+	return NewIndex(x.lex, products)
+}
+
+// found are the products that hold a word.
+func (x *Index) found(stem string) []posting {
+	n, ok := x.numbers[stem]
+	if !ok {
+		return nil
+	}
+	return x.words[n]
 }
 
 // Get finds an active product by its SKU, in capitals or not.
@@ -131,7 +226,7 @@ func (x *Index) scores(text string) []float64 {
 		all += t.Weight
 		clear(best)
 		for stem, near := range x.alike(t.Stem) {
-			list := x.words[stem]
+			list := x.found(stem)
 			idf := math.Log(1 + float64(len(x.products))/float64(len(list)))
 			for _, p := range list {
 				best[p.product] = max(best[p.product], near*idf*float64(p.weight))
@@ -156,20 +251,20 @@ func (x *Index) scores(text string) []float64 {
 // alike are the words of the index that a word of a query may mean: itself, else
 // those that mean nearly the same, else those that are spelled alike.
 func (x *Index) alike(stem string) map[string]float64 {
-	if len(x.words[stem]) > 0 {
+	if len(x.found(stem)) > 0 {
 		return map[string]float64{stem: 1}
 	}
 	out := map[string]float64{}
 	for _, l := range x.lex.Related(stem) {
-		if len(x.words[l.Stem]) > 0 {
+		if len(x.found(l.Stem)) > 0 {
 			out[l.Stem] = l.Near * 0.6
 		}
 	}
 	if len(out) > 0 {
 		return out
 	}
-	for w := range x.words {
-		if lexis.Alike(stem, w) {
+	for w, n := range x.numbers {
+		if len(x.words[n]) > 0 && lexis.Alike(stem, w) {
 			out[w] = 0.5
 		}
 	}

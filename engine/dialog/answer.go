@@ -9,6 +9,7 @@ import (
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/session"
+	stock "flametree/engine/spoken"
 	"flametree/engine/workflow"
 )
 
@@ -60,7 +61,7 @@ func Due(s *session.State) []event.ToolCall {
 // on. At most 5 answers make a reply.
 func Next(s *session.State, r *agent.Revision) bool {
 	o := s.Open
-	if o == nil || s.Ended || s.Closing || len(o.Pending) > 0 || o.Step == 0 || o.Step >= maxSteps || s.Mode == session.ModeOperator {
+	if o == nil || s.Ended || s.Closing || s.Passing != nil || len(o.Pending) > 0 || o.Step == 0 || o.Step >= maxSteps || s.Mode == session.ModeOperator {
 		return false
 	}
 	// An answer without a call was the model's last word, even if it was empty.
@@ -72,15 +73,40 @@ func Next(s *session.State, r *agent.Revision) bool {
 			last = l.Calls
 		}
 	}
-	return calling == o.Step && (strings.TrimSpace(o.Text) == "" || slices.ContainsFunc(last, func(c event.ToolCall) bool { return asks(c, r) }))
+	if pressing(last) {
+		return false // keys are an answer
+	}
+	return calling == o.Step && (strings.TrimSpace(o.Text) == "" || slices.ContainsFunc(last, func(c event.ToolCall) bool { return asks(s, r, c) }))
 }
 
-// asks reports whether the model needs what a call gives to go on.
-func asks(c event.ToolCall, r *agent.Revision) bool {
-	if _, ok := r.Tool(c.Name); ok {
-		return true
+// noSuchTool is why a call of something that was not offered is refused.
+const noSuchTool = "there is no such tool here"
+
+// asks reports whether the model needs what a call gives to go on. Tools of
+// groups and servers are whatever the engine and the workflow do not have and
+// was not refused as unknown: which of them there are changes while a
+// conversation runs, and a replay knows none, so the revision is not asked.
+func asks(s *session.State, r *agent.Revision, c event.ToolCall) bool {
+	if slices.ContainsFunc(s.Lines, func(l session.Line) bool {
+		return l.Turn == s.Open.Turn && l.Role == session.RoleTool && l.CallID == c.ID && l.Text == "Refused: "+noSuchTool+"."
+	}) {
+		return false
 	}
-	return slices.ContainsFunc(systems(), func(y systemTool) bool { return y.asks && y.Name == alias(c.Name) })
+	name := alias(c.Name)
+	if i := slices.IndexFunc(systems(), func(y systemTool) bool { return y.Name == name }); i >= 0 {
+		return systems()[i].asks
+	}
+	return name != session.FinishTool && name != session.SendTool && name != buttonsTool && !moving(c.Name, r)
+}
+
+// moving reports whether some state has a move of a name.
+func moving(name string, r *agent.Revision) bool {
+	if r.Flow == nil {
+		return false
+	}
+	return slices.ContainsFunc(r.Flow.States, func(st workflow.State) bool {
+		return slices.ContainsFunc(r.Flow.Moves(st.Name), func(m workflow.Move) bool { return m.Tool == name })
+	})
 }
 
 // decision is an answer being judged. State is what the session will be; Apply
@@ -215,7 +241,7 @@ func (d *decision) close() {
 		rest = "" // said already
 	}
 	ended := d.Flow == workflow.End && d.Open.Moves > 0
-	if text == "" && rest == "" && !d.Closing && !ended {
+	if text == "" && rest == "" && !d.Closing && !ended && !d.pressed() {
 		rest = d.fallback()
 	}
 	if d.Voice() {
@@ -246,7 +272,10 @@ func (d *decision) close() {
 
 // fallback is what is said when nothing else would be.
 func (d *decision) fallback() string {
-	if d.Mode == session.ModeOperator {
+	switch {
+	case d.Passing != nil:
+		return stock.PutThrough.Of(d.rev.Settings.Language)
+	case d.Mode == session.ModeOperator:
 		return d.rev.Settings.OperatorUnavailable
 	}
 	return d.rev.Settings.Rephrase

@@ -57,6 +57,7 @@ func system(s *session.State, r *agent.Revision, passages []knowledge.Hit, now t
 	if st, ok := r.Flow.State(s.Flow); ok {
 		out = append(out, provider.Part{Kind: provider.PartState, Title: st.Name, Text: Fill(s, st.Description)})
 	}
+	add(whispers(s))
 	out = append(out, core(r.Spec)...)
 	for _, h := range fresh(r.Spec, passages, r.Settings.TopK) {
 		title := h.Question
@@ -284,6 +285,9 @@ func (h *history) line(l session.Line) {
 		h.tool(l)
 		return
 	}
+	if session.IsFiller(l.Message) {
+		return
+	}
 	h.settle()
 	m := provider.Message{Role: provider.RoleAssistant, Text: l.Text, Interrupted: l.Interrupted}
 	switch {
@@ -313,7 +317,7 @@ func (h *history) tool(l session.Line) {
 		return
 	}
 	h.waiting = slices.Delete(h.waiting, i, i+1)
-	h.out = append(h.out, provider.Message{Role: provider.RoleTool, Text: visible(l.Text), CallID: l.CallID})
+	h.out = append(h.out, provider.Message{Role: provider.RoleTool, Text: excerpted(l.Text, l.CallID), CallID: l.CallID})
 }
 
 // settle answers the calls of a turn that broke off.

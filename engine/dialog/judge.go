@@ -45,7 +45,7 @@ func (d *decision) judge(c event.ToolCall) judgement {
 	case slices.ContainsFunc(moves(&d.State, d.rev), func(m workflow.Move) bool { return m.Tool == c.Name }), d.moved && d.isMove(c.Name):
 		return d.moving(c)
 	case !d.has(name):
-		return refuse(c, "there is no such tool here")
+		return refuse(c, noSuchTool)
 	default:
 		return d.using(c)
 	}
@@ -83,7 +83,7 @@ func (d *decision) moving(c event.ToolCall) judgement {
 	case d.moved:
 		return refuse(c, "one move at a time: the state has changed")
 	case i < 0:
-		return refuse(c, "there is no such tool here")
+		return refuse(c, noSuchTool)
 	case d.Open.Moves >= maxMoves:
 		return refuse(c, "more than %d moves in one turn", maxMoves)
 	}
@@ -113,6 +113,9 @@ func (d *decision) using(c event.ToolCall) judgement {
 	if i := slices.IndexFunc(systems(), func(y systemTool) bool { return y.Name == name }); i >= 0 {
 		y := systems()[i]
 		if why := misfit(c.Args.Text, y.Schema); why != "" {
+			return refuse(c, "%s", why)
+		}
+		if why := d.unable(c); why != "" {
 			return refuse(c, "%s", why)
 		}
 		_, own := map[string]bool{searchTool: true, productsTool: true, productTool: true}[name]

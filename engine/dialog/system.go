@@ -23,6 +23,11 @@ const (
 	productsTool = "SearchProducts"
 	productTool  = "GetProduct"
 	widgetTool   = "SendWidgetEvent"
+	transferTool = session.TransferTool
+	digitsTool   = session.DigitsTool
+	pauseTool    = session.PauseTool
+	resumeTool   = session.ResumeTool
+	readTool     = "ReadResult"
 )
 
 // alias finds the name of today for one of an older agent.
@@ -62,6 +67,11 @@ func systems() []systemTool {
 		}},
 		{Tool: provider.Tool{Name: productsTool, Description: "Finds products of the catalogue, with prices and links.", Schema: schemaOf(`{"query":{"type":"string"},"category":{"type":"string"},"price_min":{"type":"number"},"price_max":{"type":"number"},"limit":{"type":"integer","minimum":1,"maximum":5}}`, `["query"]`)}, when: sells, asks: true},
 		{Tool: provider.Tool{Name: productTool, Description: "Shows all that is known of one product.", Schema: schemaOf(text("sku", "of the product"), `["sku"]`)}, when: sells, asks: true},
+		{Tool: provider.Tool{Name: readTool, Description: "Reads on in a result of a tool that you were shown only a part of. The tool is not run again.", Schema: schemaOf(`{"result":{"type":"string","description":"as the line about what was left out names it"},"from":{"type":"integer","minimum":0,"description":"the character to read from"}}`, `["result","from"]`)}, when: cutShort, asks: true},
+		{Tool: provider.Tool{Name: transferTool, Description: "Puts the caller through to somebody else. Say so in the same answer; the conversation goes on only if nobody takes the call.", Schema: schemaOf(`{"target":{"type":"string"},"summary":{"type":"string","description":"what the person who takes the call has to know"}}`, `["target"]`)}, when: passes},
+		{Tool: provider.Tool{Name: digitsTool, Description: "Presses keys on the telephone, for menus of machines. w waits half a second.", Schema: schemaOf(text("digits", "0-9 * # w"), `["digits"]`)}, when: keypad},
+		{Tool: provider.Tool{Name: pauseTool, Description: "Stops the recording of this call before the caller says or presses what must not be kept, such as the number of a card. Ask for it in the same answer.", Schema: schemaOf(text("reason", "in a few words"), `[]`)}, when: recorded(pauseTool)},
+		{Tool: provider.Tool{Name: resumeTool, Description: "Goes on with the recording of this call once what must not be kept was said or pressed.", Schema: schemaOf(`{}`, `[]`)}, when: recorded(resumeTool)},
 		{Tool: provider.Tool{Name: widgetTool, Description: "Raises an event in the web page around the chat.", Schema: schemaOf(`{"name":{"type":"string"},"data":{"type":"object"}}`, `["name"]`)}},
 	}
 }
@@ -119,6 +129,16 @@ func (d *decision) carry(c event.ToolCall) (told string, ok bool) {
 		return "A person takes over.", true
 	case widgetTool:
 		return "The page was told.", true
+	case transferTool:
+		return "The caller is put through as soon as your words were heard.", true
+	case digitsTool:
+		return "The keys are pressed.", true
+	case pauseTool:
+		return "Nothing is recorded from here on.", true
+	case resumeTool:
+		return "The recording goes on.", true
+	case readTool:
+		return reading(&d.State, c), true
 	}
 	return "", false
 }
@@ -142,6 +162,9 @@ func (d *decision) findTools(query string) string {
 	}
 	var all []found
 	for _, t := range tools(&d.State, d.rev) {
+		if !d.has(t.Name) { // it came after the request: a replay knows it, this conversation does not yet
+			continue
+		}
 		score := 0
 		for _, w := range plainWords(t.Name + " " + t.Description) {
 			if len(w) > 2 && slices.Contains(words, w) {

@@ -12,7 +12,6 @@ import (
 	"flametree/engine/event"
 	"flametree/engine/knowledge"
 	"flametree/engine/session"
-	"flametree/engine/tool"
 	"flametree/engine/workflow"
 )
 
@@ -152,15 +151,6 @@ func Unanswered(turn uint64, c event.ToolCall, why string) event.ToolAnswered {
 	return event.ToolAnswered{
 		Turn: turn, CallID: c.ID, Tool: c.Name, Fault: why, Result: event.P("The tool gave no result: " + why + "."),
 	}
-}
-
-// visible is what a model is shown of a tool's result.
-func visible(text string) string {
-	r := []rune(text)
-	if len(r) <= tool.MaxShown {
-		return text
-	}
-	return string(r[:tool.MaxShown]) + fmt.Sprintf("… (%d characters more)", len(r)-tool.MaxShown)
 }
 
 // misfit says how arguments do not fit a schema, "" if they do.

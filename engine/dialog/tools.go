@@ -47,6 +47,9 @@ func tools(s *session.State, r *agent.Revision) []provider.Tool {
 		if y.Name == handoffTool {
 			y.Description = describeHandoff(r)
 		}
+		if y.Name == transferTool {
+			y.Schema = toTargets(r)
+		}
 		out = append(out, y.Tool)
 	}
 	for _, t := range external(s, r) {

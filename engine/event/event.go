@@ -40,6 +40,7 @@ const (
 	CallStream       StreamKind = "call"
 	SourceStream     StreamKind = "source"
 	ConnectionStream StreamKind = "connection"
+	CatalogStream    StreamKind = "catalog"
 )
 
 // Stream names one history. Tenant all zero is the installation itself.

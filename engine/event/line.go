@@ -60,6 +60,12 @@ type RecordingPaused struct {
 // RecordingResumed ends a pause.
 type RecordingResumed struct{ Offset time.Duration }
 
+// RecordingDeleted says that the recording of a call, and its outline, are gone.
+type RecordingDeleted struct {
+	Blob   string // as RecordingClosed named it
+	Reason string // retention asked
+}
+
 // CallObserved says who listened to a call, spoke into it or captured its
 // packets, and when that began or ended.
 type CallObserved struct {
@@ -74,6 +80,13 @@ type CallObserved struct {
 type CallTraced struct {
 	Blob     string // sha256 of the sealed ladder, hex
 	Messages uint32
+}
+
+// OperatorWhispered says that somebody of the team gave the agent guidance the
+// customer does not see. It is of the session's stream.
+type OperatorWhispered struct {
+	By   string // operator, as the caller of the command names himself
+	Text Private
 }
 
 // Kind implements Event.
@@ -101,7 +114,13 @@ func (RecordingPaused) Kind() Kind { return "recording.paused.v1" }
 func (RecordingResumed) Kind() Kind { return "recording.resumed.v1" }
 
 // Kind implements Event.
+func (RecordingDeleted) Kind() Kind { return "recording.deleted.v1" }
+
+// Kind implements Event.
 func (CallObserved) Kind() Kind { return "call.observed.v1" }
 
 // Kind implements Event.
 func (CallTraced) Kind() Kind { return "call.traced.v1" }
+
+// Kind implements Event.
+func (OperatorWhispered) Kind() Kind { return "operator.whispered.v1" }

@@ -114,9 +114,13 @@ func (RecordingPaused) event() {}
 
 func (RecordingResumed) event() {}
 
+func (RecordingDeleted) event() {}
+
 func (CallObserved) event() {}
 
 func (CallTraced) event() {}
+
+func (OperatorWhispered) event() {}
 
 func (ConnectionCreated) event() {}
 
@@ -133,3 +137,23 @@ func (ConnectionAttached) event() {}
 func (ConnectionDetached) event() {}
 
 func (ConnectionRemoved) event() {}
+
+func (CatalogCreated) event() {}
+
+func (CatalogChanged) event() {}
+
+func (ProductsPut) event() {}
+
+func (ProductsRemoved) event() {}
+
+func (CatalogConnected) event() {}
+
+func (CatalogDisconnected) event() {}
+
+func (CatalogInvited) event() {}
+
+func (InvitationsReset) event() {}
+
+func (CatalogRemoved) event() {}
+
+func (ResultsMailed) event() {}

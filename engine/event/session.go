@@ -43,7 +43,8 @@ type SessionHandedOver struct {
 	Summary Private
 }
 
-// SessionEnded closes the conversation; nothing but late facts of its call follows.
+// SessionEnded closes the conversation; nothing but late facts of its call, late
+// results and what became of mailing them follows.
 type SessionEnded struct{ Status Status }
 
 // MessageReceived says that the customer wrote. It opens turn Turn.

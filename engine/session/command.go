@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"flametree/engine/event"
@@ -11,6 +12,16 @@ import (
 
 // FinishTool is the system tool that says a last message and ends the session.
 const FinishTool = "FinishSession"
+
+// The system tools of a call. TransferTool passes the caller on once the reply
+// was heard; DigitsTool presses keys at once; PauseTool and ResumeTool keep what
+// is said out of the recording.
+const (
+	TransferTool = "TransferCall"
+	DigitsTool   = "SendDigits"
+	PauseTool    = "PauseRecording"
+	ResumeTool   = "ResumeRecording"
+)
 
 // The commands. Each reads the state and answers with what would become true;
 // nothing if the command makes no sense now. None changes the state. The first
@@ -50,6 +61,16 @@ func (s *State) Block(born event.SessionCreated, status event.Status) []event.Ev
 
 // ReplyID names the reply to a message: one id is enough for both.
 func ReplyID(message string) string { return message + "R" }
+
+// fillerMark parts a reply's id from the number of its filler; no id has it.
+const fillerMark = "-filler"
+
+// FillerID names filler n of a written reply: a message that bridges the wait,
+// closes no reply and is no part of what a model is shown.
+func FillerID(reply string, n int) string { return fmt.Sprintf("%s%s%d", reply, fillerMark, n) }
+
+// IsFiller reports whether a message is one that FillerID names.
+func IsFiller(message string) bool { return strings.Contains(message, fillerMark) }
 
 // Amend changes what is known about the customer.
 func (s *State) Amend(u event.SessionUpdated) ([]event.Event, error) {

@@ -53,6 +53,10 @@ func (s *State) applyDeed(e event.Envelope) bool {
 		s.Unanswered++
 	case event.GuardHit:
 		s.Hits++
+	case event.ResultsMailed:
+		s.Mailed = true
+	case event.OperatorWhispered:
+		s.whispered(b)
 	case event.SuggestionMade:
 		s.Suggestion = b.Text.Text
 		s.close(b.Turn) // a person decides what is sent

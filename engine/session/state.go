@@ -84,10 +84,13 @@ type State struct {
 	Verified     bool         // a tool proved who the customer is
 	Customer     string       // the id that it gave
 	Summary      Summary
-	Suggestion   string // COPILOT: the newest draft
-	Unanswered   uint64 // questions
-	Hits         uint64 // of guardrails
+	Suggestion   string          // COPILOT: the newest draft
+	Unanswered   uint64          // questions
+	Passing      *event.ToolCall // the open reply ends with passing the caller on
+	Hits         uint64          // of guardrails
 	Handed       time.Time
+	Mailed       bool      // its results were, or were given up
+	Whispers     []Whisper // the newest, oldest first
 }
 
 // Apply folds one event into the state, and is the only way to change it. It
@@ -111,7 +114,7 @@ func (s *State) Apply(e event.Envelope) {
 		s.Turn, s.Input, s.Closing = b.Turn, e.Time, false
 		s.add(Line{Turn: b.Turn, Role: RoleHuman, Message: b.Message, External: b.ExternalID, At: e.Time}, b.Text)
 	case event.UtteranceHeard:
-		s.Turn, s.Input, s.Closing = b.Turn, e.Time, false
+		s.Turn, s.Input, s.Closing, s.Passing = b.Turn, e.Time, false, nil
 		s.add(Line{Turn: b.Turn, Role: RoleHuman, Message: b.Message, Digits: b.Digits, At: e.Time}, b.Text)
 	case event.ResultSet:
 		s.setResult(b)
@@ -126,7 +129,7 @@ func (s *State) Apply(e event.Envelope) {
 		event.SourceCreated, event.SourceSaved, event.SourceIndexing, event.SourceIndexed, event.SourceFailed,
 		event.SourceStopped, event.SourceConnected, event.SourceDisconnected, event.SourceRemoved, event.QuestionResolved,
 		event.CallProgressed, event.CallScreened, event.VoicemailLeft, event.TransferBegun, event.TransferFailed,
-		event.TransferCompleted, event.RecordingPaused, event.RecordingResumed, event.CallObserved,
+		event.TransferCompleted, event.RecordingPaused, event.RecordingResumed, event.RecordingDeleted, event.CallObserved,
 		event.CallTraced, event.ConnectionCreated, event.ConnectionSaved, event.ConnectionStarted,
 		event.ConnectionStopped, event.ConnectionReported, event.ConnectionAttached, event.ConnectionDetached,
 		event.ConnectionRemoved:
@@ -141,6 +144,7 @@ func (s *State) applyReply(e event.Envelope) {
 	switch b := e.Body.(type) {
 	case event.ReplyStarted:
 		s.Open = &Reply{Turn: b.Turn, Message: b.Message, Started: e.Time}
+		s.Passing = nil
 	case event.ModelAnswered:
 		s.answered(b, e.Time)
 	case event.ToolCalled:
@@ -148,7 +152,9 @@ func (s *State) applyReply(e event.Envelope) {
 	case event.ToolAnswered:
 		s.toolAnswered(b, e.Time)
 	case event.ReplySent:
-		s.close(b.Turn)
+		if !IsFiller(b.Message) {
+			s.close(b.Turn)
+		}
 		s.add(Line{Turn: b.Turn, Role: b.Role, Message: b.Message, Options: b.Options, At: e.Time}, b.Text)
 	case event.ReplySpoken:
 		s.close(b.Turn)
@@ -193,8 +199,13 @@ func (s *State) called(b event.ToolCalled) {
 		s.Open.Text = strings.TrimSpace(s.Open.Text + " " + text)
 	}
 	s.Open.Pending = append(s.Open.Pending, b.Call)
-	if b.Call.Name == FinishTool && b.Refused == "" {
+	switch {
+	case b.Refused != "":
+	case b.Call.Name == FinishTool:
 		s.Closing = true
+	case b.Call.Name == TransferTool:
+		call := b.Call
+		s.Passing = &call
 	}
 }
 
@@ -279,7 +290,7 @@ func (s *State) Taken(external string) (Line, bool) {
 // Said finds the finished reply to a turn.
 func (s *State) Said(turn uint64) (Line, bool) {
 	for _, l := range slices.Backward(s.Lines) {
-		if l.Turn == turn && len(l.Calls) == 0 && (l.Role == RoleAI || l.Role == RoleOperator) {
+		if l.Turn == turn && len(l.Calls) == 0 && !IsFiller(l.Message) && (l.Role == RoleAI || l.Role == RoleOperator) {
 			return l, true
 		}
 	}

@@ -44,7 +44,7 @@ func (m *Machine) suspended() bool { return m.held || m.transferring }
 
 // wire is the table of the line.
 func (m *Machine) wire(in Input) {
-	was := m.suspended()
+	was, back := m.suspended(), false
 	switch k := in.Kind; {
 	case k == Packets:
 		m.arrive()
@@ -64,8 +64,8 @@ func (m *Machine) wire(in Input) {
 		m.transferring, m.t[transferAt] = true, m.now
 	case k == LineResumed:
 		m.held = false
-	case k == LineTransferFailed:
-		m.transferring = false
+	case k == LineTransferFailed && m.transferring:
+		m.transferring, back = false, true
 	}
 	switch now := m.suspended(); {
 	case m.over:
@@ -74,6 +74,24 @@ func (m *Machine) wire(in Input) {
 	case was && !now:
 		m.restore()
 	}
+	if back && !m.over {
+		m.returned(in.Reason)
+	}
+}
+
+// returned gives the floor to the agent, who has to say that nobody took the
+// call. Over the caller it is not said: with Gen 0 the next reply begins with it.
+func (m *Machine) returned(why string) {
+	if m.open || m.held {
+		m.emit(Output{Kind: PromptTransfer, Why: why})
+		return
+	}
+	if m.alive {
+		m.abandon("superseded", AgentIdle)
+	}
+	m.begin(m.gen + 1)
+	m.phrase = true
+	m.emit(Output{Kind: PromptTransfer, Gen: m.gen, Why: why})
 }
 
 // suspend ends the voice, because what comes now is music, and keeps what the
@@ -178,7 +196,7 @@ func (m *Machine) lineLate(t timer) {
 	case t == mediaLost:
 		m.hangUp(event.Failed, "media_lost")
 	case t == transferLost:
-		m.wire(Input{Kind: LineTransferFailed})
+		m.wire(Input{Kind: LineTransferFailed, Reason: "timeout"})
 	}
 }
 

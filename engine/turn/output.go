@@ -35,6 +35,8 @@ const (
 	RestartSTT    // Gen (stream), Replay: open this stream, give it the last Replay of audio first
 	HangUp        // Status, Why; nothing follows
 
+	PromptTransfer // Gen, Why: say as Gen, with 0 in the next reply, that the transfer failed
+
 	outputKinds
 )
 
@@ -43,6 +45,7 @@ func (k OutputKind) String() string {
 	names := [...]string{
 		"note", "open_turn", "finalize_stt", "close_turn", "ask_repeat", "duck", "unduck", "pause", "resume", "yield",
 		"speculate", "adopt_speculation", "drop_speculation", "filler", "prompt_no_input", "restart_stt", "hang_up",
+		"prompt_transfer",
 	}
 	if int(k) >= len(names) {
 		return "unknown"

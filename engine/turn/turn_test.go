@@ -263,9 +263,17 @@ func TestTurnTaking(t *testing.T) {
 		"a transfer that fails gives the call back": {
 			{0, is(Packets), ""},
 			{1000, is(LineTransferring), ""},
-			{31000, is(Tick), ""},
-			{44999, is(Tick), ""},
-			{45000, is(Tick), "prompt_no_input:1"},
+			{31000, is(Tick), "prompt_transfer"},
+			{31100, Input{Kind: SayQueued, Gen: 1, Clause: 1, Text: "Nobody is there."}, ""},
+			{31200, Input{Kind: AudioStarted, Gen: 1}, ""},
+		},
+		"a transfer that fails over the caller's words waits for the next reply": {
+			{0, is(Packets), ""},
+			{100, is(VoiceOn), "open_turn"},
+			{900, is(LineTransferring), "finalize_stt"},
+			{950, final("block my card"), ""},
+			{2000, Input{Kind: LineTransferFailed, Reason: "busy"}, "prompt_transfer"},
+			{2500, is(Tick), "close_turn:eot=block my card"},
 		},
 		"the end of the call loses no words": speaking(
 			step{1120, is(VoiceOn), "duck"}, step{1300, partial("wait"), "pause@1200"},

@@ -43,7 +43,7 @@ type Channel struct {
 // Built is a finished agent before it is saved.
 type Built struct {
 	File    string   // accepted by agent.Parse without a warning
-	Media   []string // uploads that have to be transcribed before they are knowledge
+	Media   []string // uploads whose words are not known: they are no knowledge yet
 	Channel Channel
 	Notes   []string // for the person: what was composed or left out
 }
@@ -51,6 +51,7 @@ type Built struct {
 const (
 	maxCore   = 6000 // characters: it stands in every prompt
 	maxPhrase = 600
+	maxHeard  = agent.MaxText - 1000 // of one stretch of a recording: clip cuts at a word
 )
 
 // Build makes the agent file of a template. site may be nil, and compose too.
@@ -101,6 +102,7 @@ type builder struct {
 	collect collected
 	keys    []event.Pair // top-level text keys in order
 	uploads []string
+	texts   []event.Pair // title and text
 	media   []string
 	notes   []string
 }
@@ -214,8 +216,12 @@ func (b *builder) better(kind, draft string) string {
 }
 
 func (b *builder) results() {
+	if _, err := agent.ParseAddresses(b.collect.email); err != nil {
+		b.note("the results cannot be sent to %s: it is no address that mail servers know", b.collect.email)
+		b.collect.email = ""
+	}
 	if b.collect.email != "" {
-		b.note("as soon as mail is connected, the results of each conversation go to %s", b.collect.email)
+		b.note("the results of each conversation go to %s by mail", b.collect.email)
 	}
 	if len(b.collect.fields) == 0 && clean(b.answers.Results) != "" {
 		b.note("no details to collect were found in the text: name, e-mail, topic and summary are collected")
@@ -226,13 +232,32 @@ func (b *builder) results() {
 }
 
 func (b *builder) files() {
+	media := b.answers.Media()
 	for _, f := range b.answers.Files {
-		ending := strings.ToLower(strings.TrimPrefix(path.Ext(f), "."))
-		if slices.Contains([]string{"pdf", "txt", "md"}, ending) {
+		if !slices.Contains(media, f) {
 			b.uploads = append(b.uploads, f)
-		} else {
-			b.media = append(b.media, f)
+			continue
 		}
+		i := slices.IndexFunc(b.answers.Heard, func(h Heard) bool { return h.File == f })
+		if i < 0 || clean(b.answers.Heard[i].Text) == "" {
+			b.media = append(b.media, f)
+			continue
+		}
+		b.say(path.Base(f), clean(b.answers.Heard[i].Text))
+	}
+}
+
+// say makes the words of a recording knowledge, in stretches that a text may have.
+func (b *builder) say(name, text string) {
+	title := clip(oneLine(name), agent.MaxTitle-20)
+	for n := 1; text != ""; n++ {
+		part := clip(text, maxHeard)
+		text = strings.TrimSpace(strings.TrimPrefix(text, part))
+		if n > 1 {
+			b.texts = append(b.texts, event.Pair{Key: fmt.Sprintf("%s, part %d", title, n), Value: part})
+			continue
+		}
+		b.texts = append(b.texts, event.Pair{Key: title, Value: part})
 	}
 }
 
@@ -251,8 +276,15 @@ func (b *builder) file() string {
 			"\n    field_description: " + agent.Scalar(f.description, 6) + "\n    kind: FormInfoField\n")
 	}
 	w.WriteString("knowledge:\n  core: " + agent.Scalar(clip(b.about, maxCore), 4) + "\n")
+	texts := b.texts
 	if rest := beyond(b.about, maxCore); rest != "" {
-		w.WriteString("  texts:\n    - title: About\n      text: " + agent.Scalar(rest, 8) + "\n")
+		texts = append([]event.Pair{{Key: "About", Value: rest}}, texts...)
+	}
+	if len(texts) > 0 {
+		w.WriteString("  texts:\n")
+	}
+	for _, t := range texts {
+		w.WriteString("    - title: " + agent.Scalar(t.Key, 8) + "\n      text: " + agent.Scalar(t.Value, 8) + "\n")
 	}
 	if b.website != "" {
 		w.WriteString("  websites:\n    - " + agent.Scalar(b.website, 6) + "\n")
@@ -263,8 +295,18 @@ func (b *builder) file() string {
 	for _, f := range b.uploads {
 		w.WriteString("    - " + agent.Scalar(f, 6) + "\n")
 	}
+	var env []event.Pair
 	if b.collect.email != "" {
-		w.WriteString("env:\n  RESULTS_EMAIL_TO: " + agent.Scalar(b.collect.email, 4) + "\n")
+		env = append(env, event.Pair{Key: "RESULTS_EMAIL_TO", Value: b.collect.email})
+	}
+	if tag := b.manner.language.tag(); tag != "" {
+		env = append(env, event.Pair{Key: "VOICE_LANGUAGE", Value: tag})
+	}
+	if len(env) > 0 {
+		w.WriteString("env:\n")
+	}
+	for _, v := range env {
+		w.WriteString("  " + v.Key + ": " + agent.Scalar(v.Value, 4) + "\n")
 	}
 	return w.String()
 }

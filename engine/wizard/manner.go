@@ -23,6 +23,18 @@ type tongue struct {
 	twin  string   // %n is the person's name
 }
 
+// tag is the language's tag (BCP 47); "" for English, which needs none, and for
+// one that is known by its name alone.
+func (t tongue) tag() string {
+	all := tongues()
+	for _, k := range all[1:] {
+		if k.name == t.name {
+			return k.names[len(k.names)-1]
+		}
+	}
+	return ""
+}
+
 // tongues begins with English, which is assumed where nothing is said.
 func tongues() []tongue {
 	return []tongue{

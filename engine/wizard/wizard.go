@@ -1,9 +1,9 @@
 // Package wizard makes an agent file out of a few answers (spec 2, Wizard). It
 // has three templates, says step by step what an answer lacks, and composes by
 // rules what nobody gave: a greeting, the task, the results to collect. It asks
-// no model, reads no website and no upload, and stores nothing: a model may
-// better its phrases through a function that is given in, and what a website
-// says comes in as text.
+// no model, reads no website, hears no upload, and stores nothing: a model may
+// better its phrases through a function that is given in, and what a website or
+// a recording says comes in as text.
 package wizard
 
 import (
@@ -74,7 +74,26 @@ type Answers struct {
 	Files     []string // paths of uploads
 	Results   string   // sales: what to collect, and an e-mail address it goes to
 	Token     string   // of the Telegram bot; secret
+
+	Heard []Heard `json:"-"` // what is said in Files of sound; found, not entered
 }
+
+// Heard is what is said in an upload, whole.
+type Heard struct{ File, Text string }
+
+// Media lists the Files whose words have to be heard before they are knowledge.
+func (a Answers) Media() []string {
+	var out []string
+	for _, f := range a.Files {
+		if !slices.Contains([]string{"pdf", "txt", "md"}, ending(f)) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// ending is that of a file's name, in lower case.
+func ending(file string) string { return strings.ToLower(strings.TrimPrefix(path.Ext(file), ".")) }
 
 // Fault is what is wrong with the answers of one step.
 type Fault struct {
@@ -188,9 +207,8 @@ func (p Page) checkFiles(files []string, say func(string, ...any)) {
 		say("%d files, %d are allowed", len(files), MaxFiles)
 	}
 	for i, f := range files {
-		ending := strings.ToLower(strings.TrimPrefix(path.Ext(f), "."))
 		switch {
-		case !slices.Contains(p.Accepts, ending):
+		case !slices.Contains(p.Accepts, ending(f)):
 			say("the file %.100q cannot be taken: allowed are %s", path.Base(f), strings.Join(p.Accepts, ", "))
 		case slices.Contains(files[:i], f):
 			say("the file %.100q is there twice", path.Base(f))

@@ -60,6 +60,43 @@ func TestCreatorTwinFromTheDocumentsExample(t *testing.T) {
 	require.Equal(t, "Conversation", s.Flow.Start())
 }
 
+// What is said in a recording goes the way of what is written.
+func TestWordsOfARecordingAreKnowledge(t *testing.T) {
+	a := twinAnswers()
+	require.Equal(t, []string{"uploads/talk.mp4"}, a.Media())
+	long := strings.Repeat("life in Hanoi is never dull ", 4000)
+	a.Files = append(a.Files, "day.mp3")
+	a.Heard = []Heard{{"uploads/talk.mp4", "0:00\nThe market: opens at \x00six.\n\n2:00\n- bring a bag"}, {"day.mp3", long}}
+	s, b := build(t, CreatorTwin, a, nil, nil)
+	require.Empty(t, b.Media)
+	require.Equal(t, "talk.mp4", s.Texts[0].Title)
+	require.Equal(t, "0:00\nThe market: opens at six.\n\n2:00\n- bring a bag", s.Texts[0].Text)
+	var titles []string
+	words := 0
+	for _, x := range s.Texts[1:] {
+		titles = append(titles, x.Title)
+		words += len(strings.Fields(x.Text))
+	}
+	require.Equal(t, []string{"day.mp3", "day.mp3, part 2", "day.mp3, part 3"}, titles)
+	require.Equal(t, len(strings.Fields(long)), words, "no word is lost at a cut")
+	a.Heard[0].Text = " \n"
+	_, b = build(t, CreatorTwin, a, nil, nil)
+	require.Equal(t, []string{"uploads/talk.mp4"}, b.Media, "nothing was understood")
+}
+
+func TestResultsGoWhereMailCanGo(t *testing.T) {
+	a := salesAnswers()
+	a.Results = "Collect the name. Send it to desk@mail.example."
+	a.Behaviour = "Greeting language: Deutsch"
+	s, _ := build(t, WebsiteSales, a, nil, nil)
+	require.Equal(t, agent.Addresses{"desk@mail.example"}, s.Settings.ResultsEmailTo)
+	require.Equal(t, "de", s.Settings.Language, "the mail is in the agent's language")
+	a.Results = "Collect the name. Send it to desk@-mail-.example."
+	s, b := build(t, WebsiteSales, a, nil, nil)
+	require.Empty(t, s.Settings.ResultsEmailTo)
+	require.Contains(t, strings.Join(b.Notes, "\n"), "the results cannot be sent to desk@-mail-.example")
+}
+
 func TestSalesAgentsFromTheDocumentsExamples(t *testing.T) {
 	for _, tpl := range []Template{TelegramSales, WebsiteSales} {
 		s, b := build(t, tpl, salesAnswers(), nil, nil)
@@ -73,7 +110,7 @@ func TestSalesAgentsFromTheDocumentsExamples(t *testing.T) {
 		}
 		require.Equal(t, []string{"HumanFullName", "HumanEmail", "Reason"}, names)
 		require.Contains(t, s.Results[2].Description, "reason why the customer needs wardrobe analysis and advice")
-		require.Equal(t, "wardrobe@test.com", s.Settings.ResultsEmailTo)
+		require.Equal(t, agent.Addresses{"wardrobe@test.com"}, s.Settings.ResultsEmailTo)
 		require.Contains(t, s.Task, "ask for: full name, email, reason.")
 		require.Equal(t, []string{"faq.pdf"}, s.Files)
 		require.Equal(t, "SalesSupport", s.Flow.Start())

@@ -12,7 +12,8 @@ func SystemTools() []string {
 	return []string{
 		"SendChatMessage", "FinishSession", "SearchTool", "ProvideOptionButtons", "SuggestChatMessage",
 		"TriggerKBSearch", "ReportUnansweredQuestion", "SearchInKnowledgeBase", "NoKBAnswer", "SingleSearchFAQ",
-		"TransferToHuman", "TransferCall", "SearchProducts", "GetProduct", "SendWidgetEvent", "ForwardSpeech",
+		"TransferToHuman", "TransferCall", "SendDigits", "PauseRecording", "ResumeRecording", "SearchProducts", "GetProduct", "SendWidgetEvent", "ForwardSpeech",
+		"ReadResult",
 	}
 }
 

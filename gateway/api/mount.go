@@ -18,12 +18,13 @@ import (
 // Options gives the Chat API what it stands on. All interfaces and Tickets are
 // needed; the other fields have defaults.
 type Options struct {
-	Agents   auth.Agents
-	Sessions Sessions
-	Speech   Speech
-	Traces   Traces        // nil = traces are not shown
-	Tickets  *auth.Tickets // shared with the sockets
-	Version  string        // of the program, shown in the document; "dev"
+	Agents     auth.Agents
+	Sessions   Sessions
+	Speech     Speech
+	Traces     Traces        // nil = traces are not shown
+	Recordings Recordings    // nil = no calls are recorded
+	Tickets    *auth.Tickets // shared with the sockets
+	Version    string        // of the program, shown in the document; "dev"
 
 	RunTime    time.Duration // for a whole text turn, beyond its own 45 s; 60 s
 	SpeechTime time.Duration // to hear or speak one request; 60 s
@@ -69,6 +70,9 @@ func Mount(s *httpd.Server, o Options) huma.API {
 	c.speech()
 	if o.Traces != nil {
 		c.traces()
+	}
+	if o.Recordings != nil {
+		c.recordings()
 	}
 	describe(s, c.api)
 	return c.api

@@ -238,6 +238,17 @@ func (g *Guard) DialContext(ctx context.Context, _, addr string) (net.Conn, erro
 	return nil, unreachable(ctx, host, err)
 }
 
+// Vet reports whether host may be reached at port by something that is not TCP,
+// such as SIP over UDP; errors are those of DialContext. What is dialled later is
+// resolved anew: a name whose address changes in between is not caught, so whoever
+// can should be given the address.
+func (g *Guard) Vet(ctx context.Context, host, port string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	_, err := g.vetted(ctx, host, port)
+	return err
+}
+
 // vetted resolves once and gives only addresses that may be dialled. One bad
 // address spoils the name: who mixes them wants us to pick the wrong one.
 func (g *Guard) vetted(ctx context.Context, host, port string) ([]netip.Addr, error) {

@@ -1,8 +1,8 @@
 // Package caller is a telephone for demonstrations, benches and tests: it
 // places calls over real SIP and RTP, says what it is given, keeps what it
-// hears and notes when each packet came. Beyond sockets, codec tables and SIP
-// it shares nothing with the side it calls, so that a fault of the media core
-// does not hide from it.
+// hears and notes when each packet came. Beyond sockets, codecs and SIP it
+// shares nothing with the side it calls, so that a fault of the media core does
+// not hide from it.
 package caller
 
 import (

@@ -10,7 +10,6 @@ import (
 
 	"flametree/actors"
 	"flametree/engine/fault"
-	"flametree/media/g711"
 	"flametree/media/pcm"
 	"flametree/media/rtp"
 	"flametree/media/sip"
@@ -36,7 +35,7 @@ type Packet struct {
 type sound struct {
 	phone *Phone
 	conn  *rtp.Conn
-	law   g711.Law
+	coder *voice
 	kind  uint8
 	once  sync.Once
 	err   error
@@ -82,18 +81,23 @@ func (p *Phone) media(m sip.MediaParams) (sip.Media, error) {
 
 // Renegotiate implements sip.Media.
 func (s *sound) Renegotiate(m sip.MediaParams) error {
-	law, ok := g711.Parse(m.Codec)
-	if !ok {
-		return fmt.Errorf("codec %q: %w", m.Codec, fault.Invalid)
+	v, err := newVoice(m.Codec, m.Format)
+	if err != nil {
+		return err
 	}
 	events := m.DTMFType
 	if events == 255 {
 		events = 0
 	}
 	s.mu.Lock()
-	s.law, s.kind = law, m.PayloadType
+	s.kind = m.PayloadType
+	if s.coder == nil || s.coder.codec.Name != v.codec.Name {
+		s.coder = v
+		s.any = false // its clock may be another
+	}
 	s.mu.Unlock()
 	s.conn.Expect(m.PayloadType, events)
+	s.conn.SetClock(v.codec.ClockHz)
 	if m.Remote.IsValid() {
 		s.conn.SetRemote(m.Remote)
 	}
@@ -131,9 +135,6 @@ func (s *sound) hear(p *rtp.Packet) {
 	if p.PayloadType != s.kind || len(p.Payload) == 0 {
 		return
 	}
-	var buf [1500]int16
-	samples := buf[:len(p.Payload)]
-	s.law.Decode(samples, p.Payload)
 	lost := 0
 	if s.any {
 		lost = int(int16(p.Sequence-s.last)) - 1
@@ -141,13 +142,14 @@ func (s *sound) hear(p *rtp.Packet) {
 			return // late or twice
 		}
 	} else {
-		s.first, s.any = p.Timestamp, true
+		s.first, s.any = p.Timestamp-uint32(len(s.audio)*s.coder.ticks()), true
 	}
 	s.last = p.Sequence
 	s.lost += lost
+	samples := s.coder.decode(p.Payload)
 	s.heard = append(s.heard, Packet{At: p.At, Level: pcm.LevelDB(samples), Stamp: p.Timestamp, Lost: lost})
 	if s.phone.keep {
-		at := int(int32(p.Timestamp - s.first))
+		at := int(int32(p.Timestamp-s.first)) / s.coder.ticks()
 		for at > len(s.audio) && at < len(s.audio)+60*RateHz {
 			s.audio = append(s.audio, 0)
 		}
@@ -160,23 +162,18 @@ func (s *sound) hear(p *rtp.Packet) {
 
 // tick sends one packet; the clock calls it every 20 ms.
 func (s *sound) tick(now time.Time) {
-	var payload [frame]byte
+	var f [frame]int16
 	s.mu.Lock()
-	law, kind, stamp := s.law, s.kind, s.stamp
-	s.stamp += frame
+	kind, stamp := s.kind, s.stamp
+	s.stamp += uint32(frame * s.coder.ticks())
 	talking := len(s.say) > 0
 	if talking {
-		var f [frame]int16
 		n := copy(f[:], s.say)
 		s.say = s.say[n:]
-		law.Encode(payload[:], f[:])
-	} else {
-		for i := range payload {
-			payload[i] = law.Idle()
-		}
 	}
+	payload := s.coder.encode(f[:])
 	s.mu.Unlock()
-	if !s.conn.Write(now, rtp.Head{PayloadType: kind, Timestamp: stamp}, payload[:]) {
+	if !s.conn.Write(now, rtp.Head{PayloadType: kind, Timestamp: stamp}, payload) {
 		return
 	}
 	sent := time.Now()

@@ -11,7 +11,7 @@ const (
 	ends    = 3                      // the end is sent three times (RFC 4733 2.5.1.4)
 	volume  = 10                     // -10 dBm0, what handsets send
 	least   = 40 * time.Millisecond  // ITU-T Q.24: shorter tones may be missed
-	most    = 8 * time.Second        // below one segment of 16 bits at 8 kHz
+	most    = 8 * time.Second        // nobody means more
 	between = 60 * time.Millisecond  // between two keys
 	step    = 20 * time.Millisecond  // one packet
 	normal  = 160 * time.Millisecond // when the caller does not say
@@ -33,6 +33,9 @@ type Packet struct {
 	Payload [Size]byte
 	Marker  bool // first packet of the event
 	Offset  int  // of the event's start before this frame, in timestamp units
+	// Ahead is by how much this packet's timestamp lies after the event's start:
+	// 0, but for a key held longer than one segment can say (RFC 4733 2.5.1.3).
+	Ahead uint32
 }
 
 // Press starts a key; length 0 means 160 ms. It fails with fault.Invalid for
@@ -71,11 +74,14 @@ func (e *Encoder) Next() (Packet, bool) {
 	per := int(step) * e.rateHz / int(time.Second)
 	p := Packet{Marker: e.sent == 0, Offset: e.sent * per}
 	e.sent++
+	long := min(e.sent, e.total) * per
+	segments := (long - 1) / segment
+	p.Ahead = uint32(segments * segment)
 	Event{
 		Code:     e.code,
 		End:      e.sent >= e.total,
 		Volume:   volume,
-		Duration: uint16(min(e.sent, e.total) * per),
+		Duration: uint16(long - segments*segment),
 	}.Put(p.Payload[:])
 	return p, true
 }

@@ -1,7 +1,8 @@
 // Package jitter puts packets back in order and in time. A Buffer is a line of
-// bytes addressed by RTP timestamp, for codecs of one byte a sample (G.711):
+// bytes addressed by RTP timestamp, for codecs of one byte a tick (G.711, G.722):
 // so packets of 10, 20, 30 or 60 ms, and a sender that changes its mind, need
-// no special case. It decodes and conceals nothing, and it has no clock.
+// no special case. Packets does the same for those whose packets are whole or
+// nothing (Opus). Neither decodes or conceals anything, and neither has a clock.
 //
 // The delay begins at 40 ms and lives between 20 and 80 ms. It grows when the
 // line runs dry (the next packet is late, so a frame is put in), and shrinks by
@@ -61,7 +62,7 @@ const (
 	quiet      = 3               // frames without anything before the stream counts as stopped
 	persistent = 10              // old packets after a pause that mean the sender set its clock back
 	settle     = time.Second     // of Pops over which the delay is judged
-	farApart   = 8000 * 5        // timestamp units beyond which a packet is strange
+	farApart   = 5               // seconds beyond which a packet is strange
 	history    = 64              // sequence numbers remembered against duplicates
 	cool       = 2 * time.Second // in which half of a peak of jitter is forgotten
 )
@@ -81,6 +82,8 @@ type Buffer struct {
 	stale            int   // packets from before that, in a row
 	next             int64 // timestamp of the next frame to give, extended
 	end              int64 // timestamp after the newest byte, extended
+	given            int64 // timestamp of the frame that Pop found
+	placed           bool  // given is meaningful: the line went on
 	firstAt          time.Time
 	highest          int64  // sequence number, extended
 	seen             uint64 // bit n: highest-n was received
@@ -221,7 +224,7 @@ func (b *Buffer) Push(now time.Time, seq uint16, stamp uint32, payload []byte) F
 func (b *Buffer) elsewhere(from int64, stamp uint32, length int) bool {
 	expected := b.strangeSet && stamp == b.strange
 	b.strangeSet = false
-	if d := from - b.end; d <= farApart && d >= -farApart {
+	if d, far := from-b.end, int64(farApart*b.opt.RateHz); d <= far && d >= -far {
 		return b.stopped && b.stale >= persistent
 	}
 	if !expected {

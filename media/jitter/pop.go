@@ -8,6 +8,7 @@ import (
 // Pop gives the next frame; the owner calls it once a frame. The bytes are
 // valid until the next call and nil unless the status is Frame.
 func (b *Buffer) Pop(now time.Time) ([]byte, Status) {
+	b.placed = false
 	if !b.begun || b.stopped || !b.playing && !b.ready(now) {
 		return nil, Empty
 	}
@@ -26,6 +27,7 @@ func (b *Buffer) Pop(now time.Time) ([]byte, Status) {
 	}
 	b.dry = 0
 	b.judge(held)
+	b.given, b.placed = b.next, true
 	if b.count(b.next, b.next+b.frame) < int(b.frame) {
 		b.skip(b.next + b.frame)
 		b.stats.Lost++

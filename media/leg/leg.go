@@ -19,10 +19,17 @@
 //
 // # Memory
 //
-// A leg holds 6 s of input (48 kB) and 5 s of playout (41 kB) in the wire's own
-// codec, and with filters, jitter buffer and two readers' stacks about 115 kB.
-// A synthesiser at a rate that is no multiple of 8 kHz adds its filter, 42 kB
-// for 22.05 kHz. Nothing is allocated for a packet in either direction.
+// In G.711 a leg holds 6 s of input (48 kB) and 5 s of playout (41 kB) in the
+// wire's own codec, and with filters, jitter buffer and two readers' stacks
+// about 115 kB. In a wide codec, G.722 or Opus, both rings hold 16 kHz in µ-law,
+// 96 and 81 kB: neither codec can be entered at any place, as replay, Resume and
+// Flush want it, and 16 bits would take as much again to win what nobody hears,
+// for the steps of µ-law lie 37 dB under speech: 211 kB in all. Opus adds an
+// encoder, a store of packets and two decoders, 307 kB in all; one decoder hears
+// each packet as it arrives, for the VAD, the other in order behind the jitter
+// buffer. A synthesiser at a rate that is no
+// multiple of the wire's adds its filter, 42 kB for 22.05 kHz. Nothing is
+// allocated for a packet in either direction.
 package leg
 
 import (
@@ -31,31 +38,28 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"flametree/actors"
 	"flametree/engine/fault"
-	"flametree/media/dtmf"
+	"flametree/media/codec"
 	"flametree/media/g711"
 	"flametree/media/jitter"
 	"flametree/media/pacer"
 	"flametree/media/pcm"
-	"flametree/media/plc"
-	"flametree/media/resample"
 	"flametree/media/rtp"
 	"flametree/media/vad"
 )
 
 // Options make a Leg. Conn and Pacer have no default.
 type Options struct {
-	Conn        *rtp.Conn // the leg starts and closes it; its remote address is already set
-	Pacer       *pacer.Wheel
-	Codec       g711.Law
-	PayloadType uint8 // of the codec; default its static one
-	DTMFType    uint8 // of telephone events; 0 when none were negotiated
-	VAD         vad.Options
-	Jitter      jitter.Options
-	Log         *slog.Logger // default none
+	Conn   *rtp.Conn // the leg starts and closes it; its remote address is already set
+	Pacer  *pacer.Wheel
+	Terms       // what was agreed on; the Direction is SendRecv until Renegotiate
+	Hush   bool // send comfort noise in place of silence where it was agreed on
+	VAD    vad.Options
+	Jitter jitter.Options
+	Log    *slog.Logger // default none
 }
 
 // Leg implements actors.Leg. All methods may be called from any goroutine. The
@@ -68,6 +72,7 @@ type Leg struct {
 	facts facts
 	in    ears
 	out   listeners
+	hush  bool
 	late  pacer.Histogram
 	turn  chan struct{} // held by the Play that writes
 	done  chan struct{} // closed by Close
@@ -75,11 +80,13 @@ type Leg struct {
 
 	hearing *pacer.Slot
 	closing error
+	audible atomic.Uint32 // payload type of sound, for who taps the wire
 
 	mu      sync.Mutex
 	play    playout
 	mouth   mouth
 	gain    pcm.Gain
+	fill    *filler
 	sender  sender
 	waiting chan struct{} // closed when there is room again; nil when nobody waits
 	started bool
@@ -91,7 +98,6 @@ var _ actors.Leg = (*Leg)(nil)
 // New returns a Leg, or fault.Invalid naming every option that is wrong. The
 // Conn stays the caller's when New fails.
 func New(opt Options) (*Leg, error) {
-	opt.PayloadType = cmp.Or(opt.PayloadType, opt.Codec.PayloadType())
 	var errs []error
 	if opt.Conn == nil {
 		errs = append(errs, errors.New("no Conn"))
@@ -99,43 +105,46 @@ func New(opt Options) (*Leg, error) {
 	if opt.Pacer == nil {
 		errs = append(errs, errors.New("no Pacer"))
 	}
-	if err := checkTypes(opt.PayloadType, opt.DTMFType); err != nil {
-		errs = append(errs, err)
-	}
-	opt.VAD.RateHz, opt.Jitter.RateHz, opt.Jitter.Frame = g711.RateHz, g711.RateHz, pcm.FrameTime
-	voice, err := vad.New(opt.VAD)
+	terms, wire, err := opt.Terms.check()
 	errs = append(errs, err)
-	buffer, err := jitter.New(opt.Jitter)
+	// The VAD hears the band of a telephone whatever the codec.
+	opt.VAD.RateHz = g711.RateHz
+	detector, err := vad.New(opt.VAD)
 	errs = append(errs, err)
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("leg: %w: %w", fault.Invalid, err)
-	}
-	up, err := resample.New(g711.RateHz, pcm.EarHz)
-	if err != nil {
-		panic("leg: 8 kHz to 16 kHz is a rate: " + err.Error())
-	}
 	l := &Leg{
-		conn: opt.Conn, wheel: opt.Pacer,
+		conn: opt.Conn, wheel: opt.Pacer, hush: opt.Hush,
 		log:  cmp.Or(opt.Log, slog.New(slog.DiscardHandler)),
 		turn: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	l.in = ears{
-		ring: new([inputFrames * frameBytes]byte),
-		law:  opt.Codec, audio: opt.PayloadType, events: opt.DTMFType, receive: true,
-		vad: voice, jitter: buffer, plc: plc.New(g711.RateHz), digits: dtmf.NewDecoder(g711.RateHz),
-		told: make([]dtmf.Digit, 0, 2),
+	if err == nil {
+		errs = append(errs, l.open(wire, terms, detector, opt.Jitter))
 	}
-	l.out.up, l.out.wide = up, make([]int16, 0, up.MaxOut(frameBytes))
-	l.play.law, l.play.facts, l.play.ring = opt.Codec, &l.facts, new([ringBytes]byte)
-	l.sender = sender{audio: opt.PayloadType, events: opt.DTMFType, send: true}
-	l.conn.Expect(opt.PayloadType, opt.DTMFType)
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("leg: %w: %w", fault.Invalid, err)
+	}
+	l.expect(wire, terms)
 	return l, nil
 }
 
-func checkTypes(audio, events uint8) error {
-	if audio > 127 || events > 127 || audio == events && events != 0 {
-		return fmt.Errorf("payload type %d for sound and %d for events", audio, events)
+// open makes both ways of sound.
+func (l *Leg) open(wire codec.Codec, t Terms, detector *vad.Detector, opt jitter.Options) error {
+	if wire.Name == "" { // what is wrong with the terms is said already
+		return nil
 	}
+	if err := l.in.open(wire, t, detector, opt); err != nil {
+		return err
+	}
+	l.out.open(scale(wire))
+	mouth, err := newVoice(wire, t.Format)
+	if err != nil {
+		return err
+	}
+	l.play.law, l.play.scale, l.play.facts = ringLaw(wire), int64(scale(wire)), &l.facts
+	l.play.ring = make([]byte, ringBytes*scale(wire))
+	s := &l.sender
+	s.voice, s.send = mouth, true
+	s.frame, s.linear = make([]byte, frameBytes*scale(wire)), make([]int16, frameBytes*scale(wire))
+	l.agree(t)
 	return nil
 }
 
@@ -185,65 +194,16 @@ func (l *Leg) Stats() actors.LegStats {
 	l.in.mu.Lock()
 	defer l.in.mu.Unlock()
 	return actors.LegStats{
-		Codec:     l.in.law.Name(),
-		RateHz:    g711.RateHz,
+		Codec:     l.in.wire.codec.Name,
+		RateHz:    l.in.wire.codec.RateHz,
 		Received:  wire.Received,
 		Lost:      wire.Lost,
-		Late:      l.in.jitter.Stats().Late,
+		Late:      l.in.lateBefore + l.in.wire.late(),
 		Sent:      wire.Sent,
 		Concealed: l.in.concealed,
 		Refused:   wire.Refused + l.in.refused,
 		Jitter:    wire.Jitter,
+		RoundTrip: wire.RoundTrip,
 		Late99:    l.late.Quantile(0.99),
 	}
-}
-
-// Direction says which way sound flows, as SDP names it from our side.
-type Direction uint8
-
-// The directions (RFC 8866 6.7).
-const (
-	SendRecv Direction = iota
-	SendOnly           // the peer listens: we hold it
-	RecvOnly           // the peer put us on hold
-	Inactive
-)
-
-// Terms are what an offer and its answer agreed on.
-type Terms struct {
-	Codec       g711.Law
-	PayloadType uint8 // default the codec's static one
-	DTMFType    uint8 // 0 for none
-	Direction   Direction
-}
-
-// Renegotiate follows a re-INVITE. The Conn's remote address is the caller's
-// to set, before, by rtp.Conn.SetRemote, which also re-arms its latch. Where we
-// may not send, the playout stands still and nothing is sent; where the peer
-// does not, its packets are not heard and not missed.
-func (l *Leg) Renegotiate(t Terms) error {
-	t.PayloadType = cmp.Or(t.PayloadType, t.Codec.PayloadType())
-	if err := checkTypes(t.PayloadType, t.DTMFType); err != nil {
-		return fmt.Errorf("leg: %w: %w", fault.Invalid, err)
-	}
-	l.conn.Expect(t.PayloadType, t.DTMFType)
-	now := time.Now()
-
-	l.in.mu.Lock()
-	l.in.renegotiate(now, t, &l.facts)
-	l.in.mu.Unlock()
-
-	l.mu.Lock()
-	if t.Codec != l.play.law {
-		l.out.convert(l.play.law, t.Codec, &l.sender)
-		l.play.convert(t.Codec)
-	}
-	s := &l.sender
-	s.audio, s.events = t.PayloadType, t.DTMFType
-	s.send = t.Direction == SendRecv || t.Direction == SendOnly
-	s.talking = s.talking && s.send
-	l.mu.Unlock()
-	l.facts.deliver()
-	l.log.Debug("leg renegotiated", "codec", t.Codec.Name())
-	return nil
 }

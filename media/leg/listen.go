@@ -19,15 +19,55 @@ const mostMissed = 500
 type listeners struct {
 	mu        sync.Mutex
 	dst       func([]int16)
-	number    uint64 // of the Hear that set dst
-	next      int64  // frame of the input ring that dst gets next
-	replaying bool   // the Hear that set dst still feeds it
-	up        *resample.Resampler
-	coded     [frameBytes]byte
-	narrow    [frameBytes]int16
+	number    uint64              // of the Hear that set dst
+	next      int64               // frame of the input ring that dst gets next
+	replaying bool                // the Hear that set dst still feeds it
+	scale     int                 // of the ring
+	up        *resample.Resampler // to 16 kHz; nil when the ring is there already
+	coded     []byte
+	narrow    []int16 // as it lies in the ring
 	wide      []int16
 	recorder  actors.Recorder
-	right     [frameBytes]int16
+	taped     [2]*resample.Resampler // to the rate at which the recorder began; nil while it is the ring's
+	tapeScale int
+	tape      [2][]int16
+	right     []int16
+}
+
+// open makes everything for a ring of this scale.
+func (o *listeners) open(scale int) {
+	o.scale = scale
+	o.coded = make([]byte, frameBytes*scale)
+	o.right = make([]int16, frameBytes*scale)
+	o.narrow, o.up = make([]int16, frameBytes*scale), nil
+	o.wide = nil
+	if scale*g711.RateHz != pcm.EarHz {
+		o.up = converter(scale, pcm.EarHz/g711.RateHz)
+		o.wide = make([]int16, 0, o.up.MaxOut(frameBytes*scale))
+	}
+	o.retape()
+}
+
+// retape readies the filters of a recording that began at another rate: a file
+// has one rate.
+func (o *listeners) retape() {
+	o.taped, o.tape = [2]*resample.Resampler{}, [2][]int16{}
+	if o.recorder == nil || o.tapeScale == o.scale {
+		return
+	}
+	for i := range o.taped {
+		o.taped[i] = converter(o.scale, o.tapeScale)
+		o.tape[i] = make([]int16, 0, o.taped[i].MaxOut(frameBytes*o.scale))
+	}
+}
+
+// cut gives a side of the recording at the rate of its file.
+func (o *listeners) cut(side int, frame []int16) []int16 {
+	if o.taped[side] == nil || frame == nil {
+		return frame
+	}
+	o.tape[side] = o.taped[side].Process(o.tape[side][:0], frame)
+	return o.tape[side]
 }
 
 // hearTask is the pacer's task of hearing: always on the call's home slot,
@@ -63,27 +103,31 @@ func (l *Leg) record(sound bool, missed int) {
 	}
 	var left, right []int16
 	if sound {
-		left = l.in.frame[:]
+		left = l.in.frame
 	}
 	l.mu.Lock()
-	law, ok := l.play.law, l.sender.copies.pull(o.coded[:])
+	law, ok := l.play.law, l.sender.copies.pull(o.coded)
 	l.mu.Unlock()
 	if ok {
-		right = o.right[:]
-		law.Decode(right, o.coded[:])
+		right = o.right
+		law.Decode(right, o.coded)
 	}
-	o.recorder.Frame(left, right)
+	o.recorder.Frame(o.cut(0, left), o.cut(1, right))
 }
 
 // step gives dst the next frame of the ring, widened, if there is one.
 func (o *listeners) step(e *ears) bool {
-	n, law, ok := e.read(o.next, o.coded[:])
+	n, law, ok := e.read(o.next, o.coded)
 	if !ok {
 		return false
 	}
 	o.next = n + 1
-	law.Decode(o.narrow[:], o.coded[:])
-	o.wide = o.up.Process(o.wide[:0], o.narrow[:])
+	law.Decode(o.narrow, o.coded)
+	if o.up == nil {
+		o.dst(o.narrow)
+		return true
+	}
+	o.wide = o.up.Process(o.wide[:0], o.narrow)
 	o.dst(o.wide)
 	return true
 }
@@ -102,7 +146,9 @@ func (l *Leg) Hear(dst func(frame []int16), replay time.Duration) {
 	o.number++
 	number := o.number
 	o.dst, o.next, o.replaying = dst, from, dst != nil && frames > 0
-	o.up.Reset()
+	if o.up != nil {
+		o.up.Reset()
+	}
 	o.mu.Unlock()
 	for again := dst != nil && frames > 0; again; {
 		// One frame a lock, so that the pacer never waits for the replay.
@@ -116,44 +162,48 @@ func (l *Leg) Hear(dst func(frame []int16), replay time.Duration) {
 }
 
 // Record implements actors.Leg; nil stops. The recorder is the caller's to
-// close, after the leg or after Record(nil).
+// close, after the leg or after Record(nil). It gets the rate that Stats told
+// when it was given, also after a change of codec.
 func (l *Leg) Record(r actors.Recorder) {
+	l.out.mu.Lock()
+	defer l.out.mu.Unlock()
 	l.mu.Lock()
-	l.sender.copies = copies{on: r != nil}
+	l.sender.copies = newCopies(r != nil, len(l.sender.frame))
 	closed := l.closed
 	l.mu.Unlock()
 	if closed {
 		return
 	}
-	l.out.mu.Lock()
-	l.out.recorder = r
-	l.out.mu.Unlock()
-}
-
-// convert is for a change of codec: frames sent and not yet recorded.
-func (*listeners) convert(from, to g711.Law, s *sender) {
-	for i := range s.copies.frames {
-		from.Convert(s.copies.frames[i][:], to)
-	}
+	l.out.recorder, l.out.tapeScale = r, l.out.scale
+	l.out.retape()
 }
 
 // copies are the frames sent since the recorder last asked. A spurt that
 // starts early puts two in between two ticks, never more.
 type copies struct {
-	on     bool
-	frames [4][frameBytes]byte
+	frames [][]byte // none unless there is a recorder
 	n      int
 }
 
+func newCopies(on bool, size int) copies {
+	if !on {
+		return copies{}
+	}
+	c := copies{frames: make([][]byte, 4)}
+	for i := range c.frames {
+		c.frames[i] = make([]byte, size)
+	}
+	return c
+}
+
 func (c *copies) push(frame []byte) {
-	if !c.on {
+	if c.frames == nil {
 		return
 	}
 	if c.n == len(c.frames) { // the recording task was not ticked: drop the oldest
-		copy(c.frames[:], c.frames[1:])
-		c.n--
+		c.drop()
 	}
-	copy(c.frames[c.n][:], frame)
+	copy(c.frames[c.n], frame)
 	c.n++
 }
 
@@ -161,8 +211,22 @@ func (c *copies) pull(dst []byte) bool {
 	if c.n == 0 {
 		return false
 	}
-	copy(dst, c.frames[0][:])
-	c.n--
-	copy(c.frames[:c.n], c.frames[1:c.n+1])
+	copy(dst, c.frames[0])
+	c.drop()
 	return true
+}
+
+// drop takes the oldest out and keeps its memory at the end.
+func (c *copies) drop() {
+	first := c.frames[0]
+	copy(c.frames, c.frames[1:])
+	c.frames[len(c.frames)-1] = first
+	c.n--
+}
+
+// reshape is for a change of codec: frames sent and not yet recorded.
+func (c *copies) reshape(from, to shape) {
+	for i := range c.frames {
+		c.frames[i] = reshape(c.frames[i], 0, from, to)
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +13,7 @@ import (
 	"flametree/actors"
 	"flametree/engine/fault"
 	"flametree/media/record"
-	"flametree/media/wav"
+	"flametree/media/record/recordtest"
 )
 
 func TestHearReplaysWhatPassedAndGoesOnWithoutAGap(t *testing.T) {
@@ -66,7 +65,7 @@ func TestPlayWaitsAtTwoSecondsAndCanBeCancelled(t *testing.T) {
 	pending := s.play.pending()
 	s.mu.Unlock()
 	if pending > hardLimit+frameBytes || pending < hardLimit-refill-10*frameBytes {
-		t.Errorf("%v lie in the ring, want about 2s", length(pending))
+		t.Errorf("%v lie in the ring, want about 2s", s.play.length(pending))
 	}
 	if err := s.Play(t.Context(), 2, nil, 3); !errors.Is(err, fault.Invalid) {
 		t.Errorf("a rate of 3 Hz: %v, want fault.Invalid", err)
@@ -88,7 +87,7 @@ func TestRecordingHoldsTheCallerLeftAndTheAgentRight(t *testing.T) {
 	spool := record.New()
 	defer spool.Close()
 	path := filepath.Join(t.TempDir(), "call.wav")
-	tape, err := spool.Create(path, 8000)
+	tape, err := spool.Create(path, 8000, recordtest.Seal(t, "call"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,14 +109,7 @@ func TestRecordingHoldsTheCallerLeftAndTheAgentRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := wav.Decode(b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := recordtest.Read(t, path, "call")
 	left, right := a.Channel(0), a.Channel(1)
 	for name, c := range map[string]struct {
 		s          []int16
@@ -135,7 +127,7 @@ func TestRecordingHoldsTheCallerLeftAndTheAgentRight(t *testing.T) {
 }
 
 func TestOptionsAreCheckedTogether(t *testing.T) {
-	_, err := New(Options{PayloadType: 101, DTMFType: 101})
+	_, err := New(Options{Terms: Terms{PayloadType: 101, DTMFType: 101}})
 	if !errors.Is(err, fault.Invalid) {
 		t.Fatalf("%v, want fault.Invalid", err)
 	}

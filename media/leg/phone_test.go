@@ -23,6 +23,8 @@ var loopback = netip.MustParseAddr("127.0.0.1")
 
 const patience = 5 * time.Second
 
+func loopbackPort(port uint16) netip.AddrPort { return netip.AddrPortFrom(loopback, port) }
+
 // house is what legs share.
 type house struct {
 	t     testing.TB
@@ -54,7 +56,7 @@ func (h *house) leg(change func(*Options)) *side {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	opt := Options{Conn: conn, Pacer: h.wheel, DTMFType: 101}
+	opt := Options{Conn: conn, Pacer: h.wheel, Terms: Terms{DTMFType: 101}}
 	if change != nil {
 		change(&opt)
 	}

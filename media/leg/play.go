@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"flametree/engine/fault"
-	"flametree/media/g711"
 	"flametree/media/pcm"
 	"flametree/media/resample"
 )
@@ -15,7 +14,8 @@ import (
 // to whoever holds the leg's turn.
 type mouth struct {
 	gen    uint64
-	rateHz int
+	rateHz int // of the synthesiser
+	wireHz int // of the playout
 	down   *resample.Resampler
 	staged []int16
 }
@@ -33,49 +33,61 @@ func (l *Leg) Play(ctx context.Context, gen uint64, samples []int16, rateHz int)
 	case <-l.done:
 		return cancelled(gen, "the leg is closed", nil)
 	}
-	if err := l.enter(gen); err != nil {
+	wireHz, err := l.enter(gen)
+	if err != nil {
 		return err
 	}
 	m := &l.mouth
-	if err := m.tune(gen, rateHz); err != nil {
+	if err := m.tune(gen, rateHz, wireHz, nil); err != nil {
 		return err
 	}
 	step := pcm.Samples(pcm.FrameTime, rateHz)
+	var before []int16
 	for len(samples) > 0 {
-		n := min(step, len(samples))
-		m.staged = m.down.Process(m.staged[:0], samples[:n])
-		if err := l.append(ctx, gen, m.staged); err != nil {
+		now := samples[:min(step, len(samples))]
+		m.staged = m.down.Process(m.staged[:0], now)
+		wireHz, err := l.append(ctx, gen, m.staged, m.wireHz)
+		if err != nil {
 			return err
 		}
-		samples = samples[n:]
+		if wireHz != m.wireHz { // another codec meanwhile: once more at its rate
+			if err := m.tune(gen, rateHz, wireHz, before); err != nil {
+				return err
+			}
+			continue
+		}
+		before, samples = now, samples[len(now):]
 	}
 	return nil
 }
 
-// enter begins a generation unless its time is over.
-func (l *Leg) enter(gen uint64) error {
+// enter begins a generation unless its time is over, and says at which rate.
+func (l *Leg) enter(gen uint64) (wireHz int, err error) {
 	l.mu.Lock()
 	if l.closed || l.play.dead(gen) {
 		l.mu.Unlock()
-		return cancelled(gen, "flushed or ended, or a later one has begun", nil)
+		return 0, cancelled(gen, "flushed or ended, or a later one has begun", nil)
 	}
 	l.play.begin(gen)
 	l.play.settle(time.Now())
+	wireHz = l.play.rateHz()
 	l.mu.Unlock()
 	l.facts.deliver()
-	return nil
+	return wireHz, nil
 }
 
 // tune readies the filter: a new one for another rate, a clean one for another
-// generation.
-func (m *mouth) tune(gen uint64, rateHz int) error {
-	if m.down == nil || m.rateHz != rateHz {
-		down, err := resample.New(rateHz, g711.RateHz)
+// generation. Before is what was said last, for a filter that takes over in the
+// middle.
+func (m *mouth) tune(gen uint64, rateHz, wireHz int, before []int16) error {
+	if m.down == nil || m.rateHz != rateHz || m.wireHz != wireHz {
+		down, err := resample.New(rateHz, wireHz)
 		if err != nil {
 			return fmt.Errorf("leg: play generation %d: %w", gen, err)
 		}
-		m.down, m.rateHz = down, rateHz
+		m.down, m.rateHz, m.wireHz = down, rateHz, wireHz
 		m.staged = make([]int16, 0, down.MaxOut(pcm.Samples(pcm.FrameTime, rateHz)))
+		m.staged = m.down.Process(m.staged, before)
 	} else if m.gen != gen {
 		m.down.Reset()
 	}
@@ -83,21 +95,26 @@ func (m *mouth) tune(gen uint64, rateHz int) error {
 	return nil
 }
 
-// append puts up to a frame into the ring, waiting while it holds over 2 s.
-func (l *Leg) append(ctx context.Context, gen uint64, samples []int16) error {
+// append puts up to a frame into the ring, waiting while it holds over 2 s. When
+// the ring has another rate than the samples it takes nothing; it says which.
+func (l *Leg) append(ctx context.Context, gen uint64, samples []int16, hz int) (wireHz int, err error) {
 	for {
 		l.mu.Lock()
 		if l.closed || l.play.dead(gen) {
 			l.mu.Unlock()
-			return cancelled(gen, "flushed or ended, or a later one has begun", nil)
+			return 0, cancelled(gen, "flushed or ended, or a later one has begun", nil)
 		}
-		if l.play.pending() <= hardLimit {
+		if wireHz := l.play.rateHz(); wireHz != hz {
+			l.mu.Unlock()
+			return wireHz, nil
+		}
+		if !l.play.full() {
 			now := time.Now()
 			l.play.write(now, samples)
 			l.kick(now)
 			l.mu.Unlock()
 			l.facts.deliver()
-			return nil
+			return hz, nil
 		}
 		if l.waiting == nil {
 			l.waiting = make(chan struct{})
@@ -107,9 +124,9 @@ func (l *Leg) append(ctx context.Context, gen uint64, samples []int16) error {
 		select {
 		case <-waiting:
 		case <-ctx.Done():
-			return cancelled(gen, "while the ring was full", ctx.Err())
+			return 0, cancelled(gen, "while the ring was full", ctx.Err())
 		case <-l.done:
-			return cancelled(gen, "the leg is closed", nil)
+			return 0, cancelled(gen, "the leg is closed", nil)
 		}
 	}
 }

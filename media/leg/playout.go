@@ -9,7 +9,8 @@ import (
 	"flametree/media/pcm"
 )
 
-// Sizes of the playout ring, in samples of the wire, which are bytes.
+// Sizes of the playout ring at 8 kHz, in samples, which are bytes. Inside a leg
+// that runs at 16 kHz all are twice as large.
 const (
 	frameBytes = 160
 	hardLimit  = 2 * g711.RateHz // Play waits while more than this is unsent
@@ -20,13 +21,14 @@ const (
 )
 
 // playout is what is to be sent, what was sent lately, and to which generation
-// it belongs. It is encoded already. It has no clock and no lock: the leg's
+// it belongs. It is in µ-law or A-law, the wire's own in G.711. It has no clock and no lock: the leg's
 // mutex guards it.
 type playout struct {
 	law           g711.Law
-	ring          *[ringBytes]byte // apart from the leg, or its size would be rounded up by a page
-	written, sent int64            // places in the endless stream of which the ring is a part
-	segments      []segment        // of generations, in the order they began
+	scale         int64     // of 8 kHz
+	ring          []byte    // apart from the leg, or its size would be rounded up by a page
+	written, sent int64     // places in the endless stream of which the ring is a part
+	segments      []segment // of generations, in the order they began
 	newest        uint64
 	begun         bool // newest is meaningful
 	flushedBelow  uint64
@@ -58,7 +60,17 @@ type played struct {
 	samples int64
 }
 
-func length(samples int64) time.Duration { return pcm.Length(samples, g711.RateHz) }
+func (p *playout) length(samples int64) time.Duration { return pcm.Length(samples, p.rateHz()) }
+
+func (p *playout) rateHz() int { return int(p.scale) * g711.RateHz }
+
+// frame is how many samples last 20 ms.
+func (p *playout) frame() int64 { return p.scale * frameBytes }
+
+// full says that Play has to wait, drained that it may go on.
+func (p *playout) full() bool { return p.pending() > hardLimit*p.scale }
+
+func (p *playout) drained() bool { return p.pending() <= (hardLimit-refill)*p.scale }
 
 // dead says that nothing of gen may be played any more: it was flushed or
 // ended, or a later one has begun.
@@ -103,14 +115,14 @@ func (p *playout) pending() int64 { return p.written - p.sent }
 func (p *playout) write(now time.Time, samples []int16) {
 	s := &p.segments[len(p.segments)-1]
 	for len(samples) > 0 {
-		at := p.written % ringBytes
-		n := min(int64(len(samples)), ringBytes-at)
+		at := p.written % int64(len(p.ring))
+		n := min(int64(len(samples)), int64(len(p.ring))-at)
 		p.law.Encode(p.ring[at:at+n], samples[:n])
 		samples = samples[n:]
 		p.written += n
 	}
 	s.end = p.written
-	if s.ready.IsZero() && s.end-s.start >= frameBytes {
+	if s.ready.IsZero() && s.end-s.start >= p.frame() {
 		s.ready = now
 	}
 }
@@ -127,7 +139,7 @@ func (p *playout) ready() bool {
 	}
 	s := &p.segments[0]
 	left := s.end - p.sent
-	return left >= frameBytes || s.ended && left > 0
+	return left >= p.frame() || s.ended && left > 0
 }
 
 // take copies the next frame to dst and reports how many of its samples are
@@ -137,11 +149,11 @@ func (p *playout) take(dst []byte) int {
 	if !p.ready() {
 		return 0
 	}
-	n := min(p.segments[0].end-p.sent, frameBytes)
-	at := p.sent % ringBytes
+	n := min(p.segments[0].end-p.sent, p.frame())
+	at := p.sent % int64(len(p.ring))
 	m := copy(dst[:n], p.ring[at:])
 	copy(dst[m:n], p.ring[:])
-	for i := n; i < frameBytes; i++ {
+	for i := n; i < p.frame(); i++ {
 		dst[i] = p.law.Idle()
 	}
 	return int(n)
@@ -172,14 +184,14 @@ func (p *playout) settle(now time.Time) {
 			if m.at > p.sent {
 				break
 			}
-			p.facts.add(actors.Fact{Kind: actors.FactMark, At: now, Gen: s.gen, Mark: m.id, Played: length(m.at - s.start)})
+			p.facts.add(actors.Fact{Kind: actors.FactMark, At: now, Gen: s.gen, Mark: m.id, Played: p.length(m.at - s.start)})
 			reached++
 		}
 		s.marks = append(s.marks[:0], s.marks[reached:]...)
 		if !s.ended || p.sent < s.end {
 			return
 		}
-		p.facts.add(actors.Fact{Kind: actors.FactDrained, At: now, Gen: s.gen, Played: length(s.end - s.start)})
+		p.facts.add(actors.Fact{Kind: actors.FactDrained, At: now, Gen: s.gen, Played: p.length(s.end - s.start)})
 		p.drop(1)
 	}
 }
@@ -208,7 +220,7 @@ func (p *playout) mark(now time.Time, gen, id uint64) {
 	}
 	s := p.segment(gen)
 	if s == nil { // sent to its end before
-		p.facts.add(actors.Fact{Kind: actors.FactMark, At: now, Gen: gen, Mark: id, Played: length(p.reached(gen))})
+		p.facts.add(actors.Fact{Kind: actors.FactMark, At: now, Gen: gen, Mark: id, Played: p.length(p.reached(gen))})
 		return
 	}
 	s.marks = append(s.marks, mark{id, s.end})
@@ -249,8 +261,8 @@ func (p *playout) resume(now time.Time, gen uint64, from time.Duration) {
 		if s.gen != gen {
 			continue
 		}
-		at := s.start + int64(pcm.Samples(from, g711.RateHz))
-		at = max(at, s.start, s.high-rewind, p.written-ringBytes)
+		at := s.start + int64(pcm.Samples(from, p.rateHz()))
+		at = max(at, s.start, s.high-rewind*p.scale, p.written-int64(len(p.ring)))
 		at = min(at, s.end)
 		p.drop(i)
 		p.sent = at
@@ -298,8 +310,25 @@ func (p *playout) reached(gen uint64) int64 {
 	return 0
 }
 
-// convert rewrites the ring for another law.
-func (p *playout) convert(to g711.Law) {
-	p.law.Convert(p.ring[:], to)
-	p.law = to
+// reshape rewrites the ring in another law and at another rate. Every place in
+// it keeps its time.
+func (p *playout) reshape(law g711.Law, to int64) {
+	from := p.scale
+	p.ring = reshape(p.ring, int(p.written%int64(len(p.ring))), shape{p.law, int(from)}, shape{law, int(to)})
+	p.law, p.scale = law, to
+	if from == to {
+		return
+	}
+	place := func(at int64) int64 { return at * to / from }
+	p.written, p.sent = place(p.written), place(p.sent)
+	for i := range p.segments {
+		s := &p.segments[i]
+		s.start, s.end, s.high = place(s.start), place(s.end), place(s.high)
+		for j := range s.marks {
+			s.marks[j].at = place(s.marks[j].at)
+		}
+	}
+	for i := range p.past {
+		p.past[i].samples = place(p.past[i].samples)
+	}
 }

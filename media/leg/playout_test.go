@@ -23,7 +23,7 @@ type line struct {
 
 func newLine(t *testing.T) *line {
 	r := &line{t: t}
-	r.playout.facts, r.ring = &r.f, new([ringBytes]byte)
+	r.playout.facts, r.ring, r.scale = &r.f, make([]byte, ringBytes), 1
 	return r
 }
 
@@ -222,7 +222,7 @@ func TestMarksTellOnceAndAtTheirPlace(t *testing.T) {
 func TestConvertKeepsTheSound(t *testing.T) {
 	r := newLine(t)
 	r.speak(1, 0, 1)
-	r.convert(g711.ALaw)
+	r.reshape(g711.ALaw, 1)
 	r.take(r.frame[:])
 	var s [1]int16
 	g711.ALaw.Decode(s[:], r.frame[:1])
@@ -257,7 +257,7 @@ func TestPlayoutUnderAnyOrderOfCalls(t *testing.T) {
 		for range rapid.IntRange(1, 120).Draw(rt, "steps") {
 			switch rapid.IntRange(0, 8).Draw(rt, "what") {
 			case 0, 1:
-				if !r.dead(gen) && r.pending() <= hardLimit {
+				if !r.dead(gen) && !r.full() {
 					r.begin(gen)
 					r.write(noon, slices.Repeat([]int16{value(int(gen))}, frameBytes))
 					written[gen]++

@@ -6,9 +6,7 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/media/dtmf"
-	"flametree/media/g711"
 	"flametree/media/pacer"
-	"flametree/media/pcm"
 	"flametree/media/rtp"
 )
 
@@ -20,15 +18,20 @@ const (
 // sender is the state of sending, guarded by the leg's mutex.
 type sender struct {
 	audio, events uint8
+	quiet         uint8 // payload type of comfort noise, 0 for none
+	dtmfHz        int
 	send          bool
+	voice         voice
 	slot          *pacer.Slot
 	home          time.Time // when the next packet would be due had no spurt come early
 	next          time.Time // when it is due
 	stamp         uint32
 	begun         bool // a packet was sent
 	talking       bool // the last packet was speech
-	frame         [frameBytes]byte
-	linear        [frameBytes]int16
+	silent        int  // frames without speech since then
+	hushed        [1]byte
+	frame         []byte
+	linear        []int16
 	copies        copies
 	keys          []key
 	pressing      dtmf.Encoder
@@ -63,7 +66,7 @@ func (s *sendTask) Tick(now, due time.Time, missed int) {
 // skip moves the clock on over packets that were never sent (RFC 3550 5.1: the
 // timestamp is the sampling instant).
 func (s *sender) skip(missed int) {
-	s.stamp += uint32(missed) * frameBytes
+	s.stamp += uint32(missed) * s.voice.ticks
 	s.home = s.home.Add(time.Duration(missed) * pacer.Period)
 }
 
@@ -71,7 +74,7 @@ func (s *sender) skip(missed int) {
 // that is no more than a frame early.
 func (l *Leg) kick(now time.Time) {
 	s := &l.sender
-	if !l.started || l.closed || !s.send || s.talking || s.busy() || !l.play.ready() {
+	if !l.started || l.closed || !s.send || s.talking || s.busy() || !l.play.ready() || !l.conn.Ready() {
 		return
 	}
 	if now.Before(s.home.Add(-pacer.Period)) {
@@ -88,14 +91,14 @@ func (l *Leg) packet(now, due time.Time) time.Time {
 	next := due.Add(pacer.Period)
 	s.home = s.home.Add(pacer.Period)
 	switch {
-	case !s.send:
+	case !s.send, !l.conn.Ready(): // until packets can be sealed, what is to be said waits
 		s.talking = false
 	case s.event(now, l.conn):
 		s.talking = false
 	default:
 		l.sound(now)
 	}
-	s.stamp += frameBytes
+	s.stamp += s.voice.ticks
 	if !s.talking && next.Before(s.home) {
 		next = next.Add(slide)
 		if next.After(s.home) {
@@ -109,22 +112,40 @@ func (l *Leg) packet(now, due time.Time) time.Time {
 // sound sends a frame of speech, or of silence when there is none.
 func (l *Leg) sound(now time.Time) {
 	s := &l.sender
-	n := l.play.take(s.frame[:])
-	if n == 0 {
+	n := l.play.take(s.frame)
+	switch {
+	case n == 0 && l.filled():
+		s.silent = 0
+	case n == 0:
 		for i := range s.frame {
 			s.frame[i] = l.play.law.Idle()
 		}
-	} else if !l.gain.Idle() {
-		l.play.law.Decode(s.linear[:], s.frame[:])
-		l.gain.Apply(s.linear[:])
-		l.play.law.Encode(s.frame[:], s.linear[:])
+		s.silent++
+	default:
+		s.silent = 0
+		if !l.gain.Idle() {
+			l.play.law.Decode(s.linear, s.frame)
+			l.gain.Apply(s.linear)
+			l.play.law.Encode(s.frame, s.linear)
+		}
 	}
 	// The marker begins a talk spurt (RFC 3551 4.1).
-	marker := !s.begun || n > 0 && !s.talking
+	head := rtp.Head{Marker: !s.begun || n > 0 && !s.talking, PayloadType: s.audio, Timestamp: s.stamp}
 	s.talking = n > 0
-	l.conn.Write(now, rtp.Head{Marker: marker, PayloadType: s.audio, Timestamp: s.stamp}, s.frame[:])
-	s.begun = true
-	s.copies.push(s.frame[:])
+	payload := s.frame
+	switch {
+	case s.quiet != 0 && s.silent > hushAfter:
+		head.PayloadType = s.quiet
+		payload = s.hush()
+	case s.voice.encoder != nil:
+		l.play.law.Decode(s.linear, s.frame)
+		payload = s.voice.encode(s.linear, l.conn)
+	}
+	if len(payload) > 0 {
+		l.conn.Write(now, head, payload)
+		s.begun = true
+	}
+	s.copies.push(s.frame)
 	if n > 0 {
 		l.play.gone(now, n)
 	}
@@ -135,7 +156,7 @@ func (s *sender) event(now time.Time, conn *rtp.Conn) bool {
 	if !s.pressing.Busy() && len(s.keys) > 0 {
 		k := s.keys[0]
 		s.keys = append(s.keys[:0], s.keys[1:]...)
-		if err := s.pressing.Press(k.digit, k.length, g711.RateHz); err != nil {
+		if err := s.pressing.Press(k.digit, k.length, s.dtmfHz); err != nil {
 			panic("leg: a key that was checked is none: " + err.Error())
 		}
 	}
@@ -146,7 +167,7 @@ func (s *sender) event(now time.Time, conn *rtp.Conn) bool {
 	if p.Marker {
 		s.pressed = s.stamp // held for the whole event, also when packets are missed
 	}
-	conn.Write(now, rtp.Head{Marker: p.Marker, PayloadType: s.events, Timestamp: s.pressed}, p.Payload[:])
+	conn.Write(now, rtp.Head{Marker: p.Marker, PayloadType: s.events, Timestamp: s.pressed + p.Ahead}, p.Payload[:])
 	s.begun = true
 	return true
 }
@@ -173,7 +194,7 @@ func (l *Leg) Press(digit byte, length time.Duration) error {
 
 // wakePlay lets a waiting Play go on when 400 ms fit again.
 func (l *Leg) wakePlay() {
-	if l.waiting != nil && l.play.pending() <= hardLimit-refill {
+	if l.waiting != nil && l.play.drained() {
 		close(l.waiting)
 		l.waiting = nil
 	}
@@ -210,7 +231,7 @@ func (l *Leg) Resume(gen uint64, from time.Duration) {
 // returns.
 func (l *Leg) Flush(gen uint64) time.Duration {
 	l.mu.Lock()
-	samples := l.play.flush(gen)
+	played := l.play.length(l.play.flush(gen))
 	if !l.play.ready() {
 		l.sender.talking = false
 	}
@@ -219,7 +240,7 @@ func (l *Leg) Flush(gen uint64) time.Duration {
 		l.waiting = nil
 	}
 	l.mu.Unlock()
-	return pcm.Length(samples, g711.RateHz)
+	return played
 }
 
 // Played implements actors.Leg. After a Resume it is still the furthest place
@@ -227,7 +248,7 @@ func (l *Leg) Flush(gen uint64) time.Duration {
 func (l *Leg) Played(gen uint64) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return length(l.play.reached(gen))
+	return l.play.length(l.play.reached(gen))
 }
 
 // Mark implements actors.Leg.

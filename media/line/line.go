@@ -5,29 +5,33 @@ package line
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
+	"syscall"
 
 	"flametree/actors"
-	"flametree/engine/fault"
-	"flametree/media/g711"
+	"flametree/media/codec"
 	"flametree/media/leg"
 	"flametree/media/pacer"
 	"flametree/media/rtp"
 	"flametree/media/sip"
+	"flametree/media/srtp"
 )
 
-// Maker makes the media of calls. All fields but Log are needed.
+// Maker makes the media of calls. Ports and Wheel are needed.
 type Maker struct {
 	Ports *rtp.Pool
 	Wheel *pacer.Wheel
+	Hush  bool // send comfort noise in place of silence where it was agreed on
 	Log   *slog.Logger
+	// Identity is the certificate of DTLS-SRTP, whose fingerprint signalling
+	// tells; nil: calls that want DTLS are refused.
+	Identity *srtp.Identity
 }
 
-// noEvents is sip's way to say that no telephone events were negotiated.
-const noEvents = 255
+// none is sip's way to say that a payload type was not agreed on.
+const none = 255
 
 // New implements sip.Options.NewMedia.
 func (m Maker) New(p sip.MediaParams) (sip.Media, error) {
@@ -35,34 +39,54 @@ func (m Maker) New(p sip.MediaParams) (sip.Media, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := p.Local
-	if !at.IsValid() || at.IsUnspecified() {
-		at = netip.IPv4Unspecified()
-	}
-	conn, err := m.Ports.Open(at)
+	conn, err := m.open(p.Local)
 	if err != nil {
 		return nil, err
 	}
 	if p.Remote.IsValid() {
 		conn.SetRemote(p.Remote)
 	}
+	if err := secure(conn, p, m.Identity, m.Log); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	l, err := leg.New(leg.Options{
-		Conn: conn, Pacer: m.Wheel, Codec: terms.Codec, PayloadType: terms.PayloadType, DTMFType: terms.DTMFType, Log: m.Log,
+		Conn: conn, Pacer: m.Wheel, Terms: terms, Hush: m.Hush, Log: m.Log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &media{conn: conn, leg: l}, nil
+	return &media{conn: conn, leg: l, identity: m.Identity, log: m.Log}, nil
+}
+
+// open binds where the peer is told we are or, where that is the outside of a
+// NAT and no address of this machine, to all addresses of that family.
+func (m Maker) open(at netip.Addr) (*rtp.Conn, error) {
+	if !at.IsValid() {
+		at = netip.IPv4Unspecified()
+	}
+	conn, err := m.Ports.Open(at)
+	if !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return conn, err
+	}
+	if at.Unmap().Is4() {
+		return m.Ports.Open(netip.IPv4Unspecified())
+	}
+	return m.Ports.Open(netip.IPv6Unspecified())
 }
 
 func terms(p sip.MediaParams) (leg.Terms, error) {
-	law, ok := g711.Parse(p.Codec)
-	if !ok {
-		return leg.Terms{}, fmt.Errorf("codec %q: %w", p.Codec, fault.Invalid)
+	if _, err := codec.Find(p.Codec); err != nil {
+		return leg.Terms{}, err
 	}
-	t := leg.Terms{Codec: law, PayloadType: p.PayloadType, DTMFType: p.DTMFType}
-	if p.DTMFType == noEvents {
+	t := leg.Terms{
+		Codec: p.Codec, Format: p.Format, PayloadType: p.PayloadType,
+		DTMFType: p.DTMFType, DTMFHz: p.DTMFHz, NoiseType: p.NoiseType,
+	}
+	if t.DTMFType == none {
 		t.DTMFType = 0
+	}
+	if t.NoiseType == none {
+		t.NoiseType = 0
 	}
 	switch p.Direction {
 	case "sendonly":
@@ -79,10 +103,12 @@ func terms(p sip.MediaParams) (leg.Terms, error) {
 
 // media implements sip.Media.
 type media struct {
-	conn *rtp.Conn
-	leg  *leg.Leg
-	once sync.Once
-	err  error
+	conn     *rtp.Conn
+	leg      *leg.Leg
+	identity *srtp.Identity
+	log      *slog.Logger
+	once     sync.Once
+	err      error
 }
 
 // Port implements sip.Media.
@@ -99,6 +125,9 @@ func (m *media) Renegotiate(p sip.MediaParams) error {
 	}
 	if p.Remote.IsValid() && !p.Remote.Addr().IsUnspecified() {
 		m.conn.SetRemote(p.Remote)
+	}
+	if err := secure(m.conn, p, m.identity, m.log); err != nil {
+		return err
 	}
 	return m.leg.Renegotiate(t)
 }

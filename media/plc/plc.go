@@ -1,6 +1,6 @@
 // Package plc conceals frames that never came: it repeats the last pitch
 // period with a fade for at most 60 ms, then gives comfort noise at the level
-// of the line. It is for linear samples at telephone rates, in the manner of
+// of the line. It is for linear samples at 8 or 16 kHz, in the manner of
 // G.711 Appendix I; it decides nothing about when a frame is lost.
 package plc
 
@@ -18,7 +18,7 @@ const (
 	shortest  = 400                   // Hz, highest pitch looked for
 	longest   = 66                    // Hz, lowest
 	memory    = 45 * time.Millisecond // three of the longest periods
-	stride    = 2                     // samples stepped over when correlating: 8 kHz is twice what pitch needs
+	enoughHz  = 4000                  // of samples that are correlated: pitch needs no more
 	noiseTop  = 60.0                  // comfort noise is never louder than this amplitude, about -55 dB
 	noiseRise = 1.02                  // the line's noise estimate doubles in 0.7 s
 )
@@ -139,6 +139,7 @@ func (c *Concealer) keep(frame []int16) {
 func (c *Concealer) study() {
 	low, high := c.rateHz/shortest, c.rateHz/longest
 	span := min(len(c.past)-high, pcm.Samples(20*time.Millisecond, c.rateHz))
+	stride := max(c.rateHz/enoughHz, 1)
 	tail := c.past[len(c.past)-span:]
 	best, lag := 0.0, high
 	for l := low; l <= high; l++ {

@@ -1,15 +1,18 @@
-// Package record spools recordings of calls to disk while the calls run: stereo
-// WAV, 16 bits, the caller left and the agent right. One goroutine writes for
-// all of them. The pacer only ever copies a frame into a bounded ring, so a
-// slow disk costs frames (counted, and silent in the file) but never a packet.
+// Package record spools recordings of calls to disk while the calls run: the
+// caller left and the agent right, sealed from the first byte. One goroutine
+// writes for all of them. The pacer only ever copies a frame into a bounded
+// ring, so a slow disk costs frames (counted, and silent in the recording) but
+// never a packet.
 //
-// The file's header is right after each flush, every 500 ms, so what a killed
-// process leaves behind is a playable file; Recover closes it. Sealing, naming
-// and keeping recordings is persist/blob's business.
+// A recording is flushed every 500 ms, each time as a sealed piece of its own,
+// so what a killed process leaves behind can be opened up to its last flush;
+// Recover closes it. Sound gives it back as a WAV file. No plain sound is ever
+// written. Keys, naming and keeping recordings are others' business.
 package record
 
 import (
 	"cmp"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"io"
@@ -27,15 +30,21 @@ const (
 	channels = 2
 	every    = 500 * time.Millisecond // between two flushes of one recording
 	held     = 2 * time.Second        // of sound the ring takes while the disk is slow
+	heldWide = time.Second            // over 8 kHz, where it takes as much memory
 	longest  = 1<<32 - 1 - wav.HeaderSize
 )
 
-// File is where a recording goes; *os.File is one. Bytes that were never
-// written before the end read as zero.
+// File is where a recording goes; *os.File is one.
 type File interface {
-	io.ReaderAt
 	io.WriterAt
 	io.Closer
+}
+
+// Seal is what keeps a recording from other eyes.
+type Seal struct {
+	AEAD cipher.AEAD // of this recording alone: pieces are counted by their nonces
+	Head []byte      // what Open is given to find AEAD again, at most 4 kB; written in the clear
+	Name string      // of the recording's place: it opens under no other
 }
 
 // Spool owns the writing goroutine. All methods may be called from any
@@ -45,6 +54,7 @@ type Spool struct {
 	quit    chan struct{}
 	once    sync.Once
 	running sync.WaitGroup
+	buffers sync.Pool // of *[]byte, where pieces are sealed
 
 	mu    sync.Mutex
 	tapes []*Tape
@@ -53,6 +63,10 @@ type Spool struct {
 // New starts a Spool. Its goroutine ends with Close.
 func New() *Spool {
 	s := &Spool{wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	s.buffers.New = func() any {
+		b := make([]byte, 0, pieceHead+pieceMost+tagSize)
+		return &b
+	}
 	s.running.Go(s.run)
 	return s
 }
@@ -68,7 +82,7 @@ func (s *Spool) Close() error {
 // Create begins a recording in a new file at rateHz, 0 meaning 8000. It fails
 // with fault.Conflict if the file is there already: a recording is never
 // written over.
-func (s *Spool) Create(path string, rateHz int) (*Tape, error) {
+func (s *Spool) Create(path string, rateHz int, seal Seal) (*Tape, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {
 	case errors.Is(err, os.ErrExist):
@@ -76,24 +90,31 @@ func (s *Spool) Create(path string, rateHz int) (*Tape, error) {
 	case err != nil:
 		return nil, fmt.Errorf("record: %w: %w", fault.Unavailable, err)
 	}
-	return s.Use(path, f, rateHz)
+	t, err := s.Use(path, f, rateHz, seal)
+	if err != nil { // nothing was recorded, and the call may be tried again
+		err = errors.Join(err, os.Remove(path))
+	}
+	return t, err
 }
 
 // Use begins a recording in an empty file, which the Tape closes. Path is only
 // told on.
-func (s *Spool) Use(path string, f File, rateHz int) (*Tape, error) {
+func (s *Spool) Use(path string, f File, rateHz int, seal Seal) (*Tape, error) {
 	rateHz = cmp.Or(rateHz, pcm.WireHz)
-	size := pcm.Samples(pcm.FrameTime, rateHz) * channels * 2
-	if rateHz < pcm.WireHz || rateHz > 48000 {
-		return nil, errors.Join(fmt.Errorf("record %s: rate of %d Hz: %w", path, rateHz, fault.Invalid), f.Close())
+	if rateHz < lowestHz || rateHz > highestHz || seal.AEAD == nil || len(seal.Head) > headMost {
+		return nil, errors.Join(fmt.Errorf("record %s: rate of %d Hz, or no seal: %w", path, rateHz, fault.Invalid), f.Close())
 	}
+	size := pcm.Samples(pcm.FrameTime, rateHz) * channels * 2
 	frames := int(held / pcm.FrameTime)
+	if rateHz > pcm.WireHz {
+		frames = int(heldWide / pcm.FrameTime)
+	}
 	t := &Tape{
 		spool: s, path: path, file: f, rateHz: rateHz, frame: size,
-		ring: make([]byte, frames*size), gaps: make([]int64, frames),
-		due: time.Now().Add(every),
+		ring: make([]byte, frames*size), slots: make([]slot, frames),
+		due: time.Now().Add(every), seal: newSealer(seal, rateHz),
 	}
-	if err := t.header(); err != nil {
+	if err := t.put(preamble(rateHz, seal.Head)); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	s.mu.Lock()

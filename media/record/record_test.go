@@ -2,10 +2,10 @@ package record
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
-	"math/rand"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +21,10 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var errFull = errors.New("no space left on device")
+
+func writeFile(path string, b []byte) error { return os.WriteFile(path, b, 0o600) }
 
 // disk is a file in memory that can be full or slow.
 type disk struct {
@@ -42,19 +46,13 @@ func (d *disk) WriteAt(p []byte, off int64) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.full {
-		return 0, errors.New("no space left on device")
+		return 0, errFull
 	}
 	if end := int(off) + len(p); end > len(d.b) {
 		d.b = append(d.b, make([]byte, end-len(d.b))...)
 	}
 	d.writes++
 	return copy(d.b[off:], p), nil
-}
-
-func (d *disk) ReadAt(p []byte, off int64) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return bytes.NewReader(d.b).ReadAt(p, off)
 }
 
 func (d *disk) Close() error { d.closed = true; return nil }
@@ -65,23 +63,59 @@ func (d *disk) set(full bool, slow time.Duration) {
 	d.full, d.slow = full, slow
 }
 
-func (d *disk) read(t *testing.T) wav.Audio {
+// read opens what the disk holds now, closed or not.
+func (d *disk) read(t testing.TB) wav.Audio {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	a, err := wav.Decode(d.b)
+	return opened(t, d.b)
+}
+
+func opened(t testing.TB, b []byte) wav.Audio {
+	t.Helper()
+	table, err := readTable(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(bytes.NewReader(b), table, "call", unlock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(table.pieces); n > 0 {
+		s.data = table.pieces[n-1].end()
+	}
+	s.header = wav.Header(table.rateHz, channels, s.data)
+	a, err := wav.Read(s, wav.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
+// unlock gives the key of the tests, which is known to everybody.
+func unlock([]byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(make([]byte, 32))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+func sealOf(t testing.TB) Seal {
+	t.Helper()
+	key, err := unlock(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Seal{AEAD: key, Head: []byte("a head"), Name: "call"}
+}
+
 func frame(v int16) []int16 { return slices.Repeat([]int16{v}, 160) }
 
-func begin(t *testing.T, d *disk) (*Spool, *Tape) {
+func begin(t testing.TB, d *disk) (*Spool, *Tape) {
 	t.Helper()
 	s := New()
-	tape, err := s.Use("spool/x.wav", d, 0)
+	tape, err := s.Use("spool/x", d, 0, sealOf(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +140,7 @@ func TestBothSidesInTheirPlaces(t *testing.T) {
 		if a.RateHz != 8000 || a.Channels != 2 || !slices.Equal(a.Channel(0), left) || !slices.Equal(a.Channel(1), right) {
 			t.Error("the samples are not where they were put")
 		}
-		if got.Path != "spool/x.wav" || got.Length != 60*time.Millisecond || got.Bytes != int64(len(d.b)) || got.SHA256 != sha256.Sum256(d.b) || got.Cut || got.Dropped != 0 || got.RateHz != 8000 {
+		if got.Path != "spool/x" || got.Length != 60*time.Millisecond || got.Bytes != int64(wav.HeaderSize+4*len(left)) || got.SHA256 != sha256.Sum256(d.b) || got.Cut || got.Dropped != 0 || got.RateHz != 8000 {
 			t.Errorf("described as %+v", got)
 		}
 		again, err := tape.Close()
@@ -130,9 +164,6 @@ func TestTheFileIsValidAfterEachFlush(t *testing.T) {
 			<-time.After(20 * time.Millisecond)
 			synctest.Wait()
 			a := d.read(t)
-			if said := int(binary.LittleEndian.Uint32(d.b[40:])); said != len(d.b)-wav.HeaderSize {
-				t.Fatalf("the header says %d bytes of samples, the file holds %d", said, len(d.b)-wav.HeaderSize)
-			}
 			if frames := len(a.PCM) / 320; frames < n+1-26 {
 				t.Fatalf("after frame %d the file holds %d: more than half a second is in memory", n+1, frames)
 			}
@@ -241,14 +272,14 @@ func TestOnDisk(t *testing.T) {
 	s := New()
 	defer s.Close()
 	path := filepath.Join(t.TempDir(), "call.wav")
-	tape, err := s.Create(path, 0)
+	tape, err := s.Create(path, 0, sealOf(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 30 {
 		tape.Frame(frame(5), frame(6))
 	}
-	if _, err := s.Create(path, 0); !errors.Is(err, fault.Conflict) {
+	if _, err := s.Create(path, 0, sealOf(t)); !errors.Is(err, fault.Conflict) {
 		t.Errorf("the same file again: %v, want fault.Conflict", err)
 	}
 	got, err := tape.Close()
@@ -256,109 +287,18 @@ func TestOnDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(path)
-	if err != nil || sha256.Sum256(b) != got.SHA256 || int64(len(b)) != got.Bytes {
+	if err != nil || sha256.Sum256(b) != got.SHA256 || opened(t, b).Length() != got.Length {
 		t.Errorf("the file does not match %+v: %v", got, err)
 	}
-	if _, err := s.Create(filepath.Join(path, "below", "a", "file"), 0); !errors.Is(err, fault.Unavailable) {
+	if _, err := s.Create(filepath.Join(path, "below", "a", "file"), 0, sealOf(t)); !errors.Is(err, fault.Unavailable) {
 		t.Errorf("a place that is none: %v, want fault.Unavailable", err)
 	}
-}
-
-func TestRecover(t *testing.T) {
-	whole := func(frames, header int) []byte {
-		h := wav.Header(8000, 2, int64(header*640))
-		b := h[:]
-		for n := range frames {
-			b = append(b, bytes.Repeat([]byte{byte(n), 0}, 320)...)
-		}
-		return b
-	}
-	tests := map[string]struct {
-		in     []byte
-		frames int
-		bad    bool
-	}{
-		"samples after the last flush":  {in: whole(30, 25), frames: 30},
-		"closed properly":               {in: whole(30, 30), frames: 30},
-		"half a sample at the end":      {in: append(whole(10, 5), 1, 2, 3), frames: 10},
-		"killed in the first moment":    {in: nil},
-		"killed inside the header":      {in: whole(0, 0)[:20]},
-		"only a header":                 {in: whole(0, 0)},
-		"somebody else's file":          {in: []byte("%PDF-1.7 and more than forty-four bytes of anything at all"), bad: true},
-		"a mono file":                   {in: func() []byte { h := wav.Header(8000, 1, 0); return h[:] }(), bad: true},
-		"somebody else's shorter still": {in: []byte("hello"), bad: true},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "spool.wav")
-			if err := os.WriteFile(path, tc.in, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			got, err := Recover(path)
-			after, readErr := os.ReadFile(path)
-			if readErr != nil {
-				t.Fatal(readErr)
-			}
-			if tc.bad {
-				if !errors.Is(err, fault.Invalid) || !bytes.Equal(after, tc.in) {
-					t.Errorf("%v, changed %v; want fault.Invalid and the file as it was", err, !bytes.Equal(after, tc.in))
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			a, err := wav.Decode(after)
-			if err != nil || len(a.PCM) != tc.frames*320 {
-				t.Fatalf("%d samples, %v", len(a.PCM), err)
-			}
-			if !got.Cut || got.Length != time.Duration(tc.frames)*20*time.Millisecond || got.SHA256 != sha256.Sum256(after) || got.Bytes != int64(len(after)) {
-				t.Errorf("described as %+v", got)
-			}
-		})
-	}
-	if _, err := Recover(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fault.NotFound) {
-		t.Errorf("no file: %v, want fault.NotFound", err)
-	}
-}
-
-// A recording cut at any byte is recovered to whole samples.
-func FuzzRecover(f *testing.F) {
-	h := wav.Header(8000, 2, 640)
-	f.Add(append(h[:], make([]byte, 700)...))
-	f.Add(h[:30])
-	f.Add([]byte("RIFF"))
-	f.Add([]byte("RIFF0000WAVEfmt \x10\x00\x00\x00\x01\x00\x02\x00\x00\x00\x00\x00")) // a rate of zero
-	rnd := rand.New(rand.NewSource(1))
-	junk := make([]byte, 100)
-	rnd.Read(junk)
-	f.Add(junk)
-	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, in []byte) {
-		path := filepath.Join(dir, "x.wav")
-		if err := os.WriteFile(path, in, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Recover(path); err != nil {
-			if !errors.Is(err, fault.Invalid) {
-				t.Fatal(err)
-			}
-			return
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(b) < wav.HeaderSize || len(b)%4 != 0 {
-			t.Fatalf("%d bytes are left", len(b))
-		}
-	})
 }
 
 func BenchmarkFrame(b *testing.B) {
 	s := New()
 	defer s.Close()
-	tape, err := s.Use("x", &disk{}, 0)
+	tape, err := s.Use("x", &disk{}, 0, sealOf(b))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -367,5 +307,32 @@ func BenchmarkFrame(b *testing.B) {
 	for b.Loop() {
 		tape.Frame(f, f)
 		tape.tail = tape.head
+	}
+}
+
+// A wide recording holds less time in its ring, and its flushes still come in
+// time.
+func TestAWideRecordingIsWholeAndTakesNoMoreMemory(t *testing.T) {
+	s := New()
+	defer s.Close()
+	path := filepath.Join(t.TempDir(), "wide.wav")
+	tape, err := s.Create(path, 16000, sealOf(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tape.ring) > 64_000 || time.Duration(len(tape.slots))*20*time.Millisecond < 2*every {
+		t.Errorf("the ring holds %d frames in %d bytes", len(tape.slots), len(tape.ring))
+	}
+	frame := make([]int16, 320)
+	for n := range 40 {
+		frame[0] = int16(n + 1)
+		tape.Frame(frame, nil)
+	}
+	got, err := tape.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.RateHz != 16000 || got.Length != 800*time.Millisecond || got.Dropped != 0 {
+		t.Errorf("recording %+v", got)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
+	"hash"
 	"sync"
 	"time"
 
@@ -15,8 +15,14 @@ import (
 	"flametree/media/wav"
 )
 
-// Tape is one recording. Frame is called by one goroutine, the pacer's; Close
-// by any.
+// slot is what the ring knows of a frame besides its samples.
+type slot struct {
+	gap    int64 // silent frames before it that were lost
+	paused int64 // frames in which nothing was to be recorded, itself and those lost before it
+}
+
+// Tape is one recording. Frame is called by one goroutine, the pacer's; Pause
+// and Close by any.
 type Tape struct {
 	spool  *Spool
 	path   string
@@ -27,14 +33,22 @@ type Tape struct {
 
 	mu         sync.Mutex
 	ring       []byte
-	gaps       []int64 // silent frames before each frame of the ring
-	head, tail int64   // frames put in and written, ever
-	owed       int64   // frames lost since the last that was put in
+	slots      []slot
+	head, tail int64 // frames put in and written, ever
+	owed       slot  // what was lost since the last that was put in
 	dropped    int
+	paused     bool
 	closed     bool
 
 	writing sync.Mutex // one flush at a time
-	data    int64      // bytes of samples in the file
+	seal    *sealer
+	off     int64  // bytes of the file
+	pieces  uint64 // in the file
+	data    int64  // bytes of samples in the file, silence included
+	resting int64  // frames of data in which nothing was to be recorded
+	again   int64  // frames of the piece that could not be written: it is sealed again as it was
+	outline meter
+	sum     hash.Hash
 
 	once   sync.Once
 	result actors.Recording
@@ -49,18 +63,29 @@ func (t *Tape) Frame(left, right []int16) {
 	if t.closed {
 		return
 	}
-	frames := int64(len(t.gaps))
+	if t.paused {
+		left, right = nil, nil
+		t.owed.paused++
+	}
+	frames := int64(len(t.slots))
 	if t.head-t.tail == frames {
-		t.owed++
+		t.owed.gap++
 		t.dropped++
 		return
 	}
 	at := int(t.head % frames)
-	t.gaps[at], t.owed = t.owed, 0
+	t.slots[at], t.owed = t.owed, slot{}
 	out := t.ring[at*t.frame:][:t.frame]
 	put(out, left)
 	put(out[2:], right)
 	t.head++
+}
+
+// Pause implements actors.Recorder.
+func (t *Tape) Pause(on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.paused = on
 }
 
 // put writes one channel's samples into every second place.
@@ -75,7 +100,7 @@ func put(out []byte, side []int16) {
 	}
 }
 
-// flush writes what the ring holds, then the header.
+// flush seals and writes what the ring holds.
 func (t *Tape) flush() error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
@@ -86,45 +111,86 @@ func (t *Tape) drain() error {
 	t.mu.Lock()
 	from, to := t.tail, t.head
 	t.mu.Unlock()
-	if from == to {
-		return nil
-	}
-	// Slots from tail to head are not touched by Frame until tail moves.
-	frames := int64(len(t.gaps))
 	for from < to {
-		n := int64(1)
-		for from+n < to && (from+n)%frames != 0 && t.gaps[(from+n)%frames] == 0 {
-			n++
+		// Slots from tail to head are not touched by Frame until tail moves.
+		n, err := t.piece(from, to)
+		if err != nil {
+			return err
 		}
-		at := int(from % frames)
-		gap := t.gaps[at] * int64(t.frame)
-		if t.data+gap+n*int64(t.frame) > longest {
-			return fmt.Errorf("record %s: 4 GB are full: %w", t.path, fault.Exhausted)
-		}
-		if _, err := t.file.WriteAt(t.ring[at*t.frame:][:int(n)*t.frame], wav.HeaderSize+t.data+gap); err != nil {
-			return fmt.Errorf("record %s: write at %d: %w: %w", t.path, t.data, fault.Unavailable, err)
-		}
-		t.data += gap + n*int64(t.frame)
 		from += n
 		t.mu.Lock()
 		t.tail = from
 		t.mu.Unlock()
 	}
-	return t.header()
-}
-
-// header comes after the samples it counts: a file cut between the two is
-// short by a flush, and valid.
-func (t *Tape) header() error {
-	h := wav.Header(t.rateHz, channels, t.data)
-	if _, err := t.file.WriteAt(h[:], 0); err != nil {
-		return fmt.Errorf("record %s: header: %w: %w", t.path, fault.Unavailable, err)
-	}
 	return nil
 }
 
-// Close implements actors.Recorder. It writes the rest, makes it durable where
-// the file can, and hashes the whole file. It may be called twice.
+// piece writes one piece of the frames from from on, and says how many it took.
+func (t *Tape) piece(from, to int64) (int64, error) {
+	if t.again == 0 {
+		t.again = t.stretch(from, to)
+	}
+	// The nonce of this piece is spent now: if it cannot be written, the next try
+	// seals the same bytes.
+	n, at := t.again, int(from%int64(len(t.slots)))
+	samples := t.ring[at*t.frame:][:int(n)*t.frame]
+	p := piece{size: len(samples), kind: kindSound, at: t.data + t.slots[at].gap*int64(t.frame)}
+	for i := range n {
+		p.paused += int(t.slots[at+int(i)].paused)
+	}
+	if p.end() > longest {
+		return 0, fmt.Errorf("record %s: 4 GB are full: %w", t.path, fault.Exhausted)
+	}
+	if err := t.write(p, samples); err != nil {
+		return 0, err
+	}
+	t.again, t.data, t.resting = 0, p.end(), t.resting+int64(p.paused)
+	t.outline.silence(t.slots[at].gap)
+	for i := range int(n) {
+		t.outline.frame(samples[i*t.frame:][:t.frame])
+	}
+	return n, nil
+}
+
+// stretch is how many frames from from on make one piece: none of them but the
+// first comes after a gap, and they lie together in the ring.
+func (t *Tape) stretch(from, to int64) int64 {
+	frames := int64(len(t.slots))
+	n, most := int64(1), min(int64(pieceMost/t.frame), to-from)
+	for n < most && (from+n)%frames != 0 && t.slots[(from+n)%frames].gap == 0 {
+		n++
+	}
+	return n
+}
+
+// write seals a piece and puts it at the end of the file.
+func (t *Tape) write(p piece, samples []byte) error {
+	b, _ := t.spool.buffers.Get().(*[]byte)
+	defer t.spool.buffers.Put(b)
+	*b = t.seal.seal((*b)[:0], t.pieces, p, samples)
+	if err := t.put(*b); err != nil {
+		return err
+	}
+	t.pieces++
+	return nil
+}
+
+// put writes bytes at the end of the file. What could be written of them only
+// in part is written over by the next.
+func (t *Tape) put(b []byte) error {
+	if _, err := t.file.WriteAt(b, t.off); err != nil {
+		return fmt.Errorf("record %s: write at %d: %w: %w", t.path, t.off, fault.Unavailable, err)
+	}
+	if t.sum == nil {
+		t.sum = sha256.New()
+	}
+	_, _ = t.sum.Write(b) // a hash never fails
+	t.off += int64(len(b))
+	return nil
+}
+
+// Close implements actors.Recorder. It writes the rest and makes it durable
+// where the file can. It may be called twice.
 func (t *Tape) Close() (actors.Recording, error) {
 	t.once.Do(func() {
 		t.spool.forget(t)
@@ -140,8 +206,13 @@ func (t *Tape) Close() (actors.Recording, error) {
 
 func (t *Tape) finish() (actors.Recording, error) {
 	err := t.drain()
-	if err == nil && t.owed > 0 {
-		err = t.silence()
+	if err == nil {
+		// What was lost at the very end is silence, too.
+		p := piece{kind: kindEnd, at: t.data + t.owed.gap*int64(t.frame), paused: int(t.owed.paused)}
+		if err = t.write(p, nil); err == nil {
+			t.data, t.resting = p.at, t.resting+t.owed.paused
+			t.outline.silence(t.owed.gap)
+		}
 	}
 	if f, ok := t.file.(interface{ Sync() error }); ok && err == nil {
 		if err = f.Sync(); err != nil {
@@ -150,37 +221,18 @@ func (t *Tape) finish() (actors.Recording, error) {
 	}
 	// What could not be written is lost, and counted as such.
 	t.dropped += int(t.head - t.tail)
-	out, hashErr := describe(t.path, t.file, t.rateHz, t.data)
-	out.Dropped = t.dropped
-	return out, errors.Join(err, hashErr, t.file.Close())
+	out := describe(t.path, t.rateHz, t.data)
+	out.Dropped, out.Paused, out.Peaks = t.dropped, time.Duration(t.resting)*pcm.FrameTime, t.outline.finish()
+	t.sum.Sum(out.SHA256[:0])
+	t.mu.Lock()
+	t.tail, t.ring, t.slots = t.head, nil, nil
+	t.mu.Unlock()
+	return out, errors.Join(err, t.file.Close())
 }
 
-// silence stands for frames lost at the very end.
-func (t *Tape) silence() error {
-	end := t.data + t.owed*int64(t.frame)
-	if _, err := t.file.WriteAt(make([]byte, t.frame), wav.HeaderSize+end-int64(t.frame)); err != nil {
-		return fmt.Errorf("record %s: write at %d: %w: %w", t.path, end, fault.Unavailable, err)
+// describe is a recording with so many bytes of samples.
+func describe(path string, rateHz int, data int64) actors.Recording {
+	return actors.Recording{
+		Path: path, Bytes: wav.HeaderSize + data, RateHz: rateHz, Length: pcm.Length(data/(2*channels), rateHz),
 	}
-	t.data = end
-	return t.header()
-}
-
-// describe hashes the file's header and so many bytes of samples.
-func describe(path string, f io.ReaderAt, rateHz int, data int64) (actors.Recording, error) {
-	out := actors.Recording{
-		Path:   path,
-		Bytes:  wav.HeaderSize + data,
-		RateHz: rateHz,
-		Length: pcm.Length(data/(2*channels), rateHz),
-	}
-	h := sha256.New()
-	n, err := io.Copy(h, io.NewSectionReader(f, 0, out.Bytes))
-	if err == nil && n != out.Bytes {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return out, fmt.Errorf("record %s: read back: %w: %w", path, fault.Unavailable, err)
-	}
-	h.Sum(out.SHA256[:0])
-	return out, nil
 }

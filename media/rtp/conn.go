@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
+
+	"flametree/media/srtp"
 )
 
 const (
@@ -44,6 +46,8 @@ type Conn struct {
 	once           sync.Once
 	closeErr       error
 	refused, sent  atomic.Uint64
+	seal           atomic.Pointer[srtp.Session] // nil: plain
+	tap            atomic.Pointer[Tap]
 
 	mu         sync.Mutex
 	latch      latch
@@ -52,12 +56,17 @@ type Conn struct {
 	reception  reception
 	sending    sending
 	controlTo  netip.AddrPort // where RTCP came from
+	controlAt  netip.AddrPort // where SDP wants it (RFC 3605)
 	nextReport time.Time
+	lastSent   time.Time // of RTP, or of what keeps a NAT open
+	mux        bool      // RTCP on the RTP socket
+	handshake  handshake
 
-	writing sync.Mutex
+	writing sync.Mutex // locked before mu
 	header  rtp.Header
+	rolled  bool   // the sequence numbers have begun anew
 	offset  uint32 // random start of our timestamps (RFC 3550 5.1)
-	out     [mtu]byte
+	out     [mtu + srtp.Overhead]byte
 }
 
 // Open binds a pair of ports of the pool on ip. Nothing is read until Start.
@@ -78,9 +87,11 @@ func (p *Pool) Open(ip netip.Addr) (*Conn, error) {
 		offset:    binary.BigEndian.Uint32(seed[4:]),
 	}
 	c.header = rtp.Header{
-		Version:        2,
-		SSRC:           binary.BigEndian.Uint32(seed[:]),
-		SequenceNumber: binary.BigEndian.Uint16(seed[8:]),
+		Version: 2,
+		SSRC:    binary.BigEndian.Uint32(seed[:]),
+		// In the lower half, as RFC 3711 3.3.1 advises: a loss at the beginning
+		// must not leave the peer in doubt about the roll-over counter.
+		SequenceNumber: binary.BigEndian.Uint16(seed[8:]) & 0x7FFF,
 	}
 	c.sending.ssrc = c.header.SSRC
 	// Armed from the start: an offer may name an address we cannot use, and
@@ -109,18 +120,29 @@ func (c *Conn) Expect(audio, events uint8) {
 
 // SetRemote says where SDP wants the packets, and arms the latch: the next
 // valid packet, from wherever it comes, decides whom the call is with. An
-// unspecified address or port 0 means that nothing is sent until a packet came.
+// unspecified address, one of another family than ours, or port 0 means that
+// nothing is sent until a packet came.
 func (c *Conn) SetRemote(announced netip.AddrPort) {
 	announced = netip.AddrPortFrom(announced.Addr().Unmap(), announced.Port())
-	if !announced.Addr().IsValid() || announced.Addr().IsUnspecified() || announced.Port() == 0 {
+	if !announced.Addr().IsValid() || announced.Addr().IsUnspecified() || announced.Port() == 0 ||
+		announced.Addr().Is4() != c.Local().Addr().Unmap().Is4() {
 		announced = netip.AddrPort{}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if announced != c.latch.announced {
 		c.controlTo = netip.AddrPort{}
+		c.handshake.from = netip.AddrPort{}
 	}
 	c.latch.arm(time.Now(), announced)
+}
+
+// SetRemoteControl says where SDP wants RTCP when that is not the port after
+// RTP's. Once RTCP comes it goes back to where it came from.
+func (c *Conn) SetRemoteControl(announced netip.AddrPort) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.controlAt = netip.AddrPortFrom(announced.Addr().Unmap(), announced.Port())
 }
 
 // Remote is where packets are sent now; it may be invalid.
@@ -132,21 +154,30 @@ func (c *Conn) Remote() netip.AddrPort {
 
 // Start begins to read. Handler gets each packet of the call in order of
 // arrival, from one goroutine, and owns it until it returns. Start is called
-// once.
+// once. A handshake that was asked for begins now.
 func (c *Conn) Start(handler func(*Packet)) {
 	c.handler = handler
 	c.readers.Go(c.readMedia)
 	c.readers.Go(c.readControl)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.handshake.reading = true
+	c.shake()
 }
 
-// Close says goodbye by RTCP, closes the sockets and waits for the readers. It
-// must not be called from the handler.
+// Close says goodbye by RTCP, ends a handshake, closes the sockets, waits for
+// the readers and wipes the keys. It must not be called from the handler.
 func (c *Conn) Close() error {
 	c.once.Do(func() {
 		c.report(time.Now(), true)
+		c.endHandshake()
 		c.closeErr = errors.Join(c.media.Close(), c.control.Close())
 	})
 	c.readers.Wait()
+	c.handshake.running.Wait()
+	if seal := c.seal.Load(); seal != nil {
+		seal.Close()
+	}
 	return c.closeErr
 }
 
@@ -171,17 +202,23 @@ type Head struct {
 	Timestamp   uint32 // from any start; the Conn adds a random one
 }
 
-// Write sends one packet and reports whether there was an address to send to.
-// What the network does with it nobody learns here.
+// Write sends one packet and reports whether it could be sent: there is an
+// address, and a key if the call is sealed. What the network does with it
+// nobody learns here.
 func (c *Conn) Write(now time.Time, h Head, payload []byte) bool {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	seal := c.seal.Load()
+	if seal != nil && !seal.CanSeal() {
+		return false
+	}
 	c.mu.Lock()
 	to := c.latch.target()
 	if to.IsValid() {
 		c.sending.packets++
 		c.sending.octets += uint32(len(payload))
 		c.sending.stamp, c.sending.stampAt = h.Timestamp+c.offset, now
+		c.lastSent = now
 	}
 	c.mu.Unlock()
 	if !to.IsValid() {
@@ -192,17 +229,34 @@ func (c *Conn) Write(now time.Time, h Head, payload []byte) bool {
 	if err != nil {
 		panic("rtp: a fixed header of 12 bytes does not fit 1500: " + err.Error())
 	}
-	n += copy(c.out[n:], payload)
+	n += copy(c.out[n:mtu], payload)
 	c.header.SequenceNumber++
+	c.rolled = c.rolled || c.header.SequenceNumber == 0
+	packet := c.out[:n]
+	if seal != nil {
+		if packet = seal.Seal(packet); packet == nil {
+			return false // the key is used up, or was wiped meanwhile
+		}
+	}
 	// A full send buffer or a route that is gone looks like loss to the peer,
 	// and loss is what it is.
-	if _, err := c.media.WriteToUDPAddrPort(c.out[:n], to); err == nil {
+	if c.send(c.media, now, packet, to) {
 		c.sent.Add(1)
 	}
 	return true
 }
 
-// Tick sends a report when one is due; the owner calls it now and then.
+// send writes to the network and shows it to the tap.
+func (c *Conn) send(socket *net.UDPConn, now time.Time, packet []byte, to netip.AddrPort) bool {
+	if tap := c.tap.Load(); tap != nil {
+		(*tap)(Out, now, to, packet)
+	}
+	_, err := socket.WriteToUDPAddrPort(packet, to)
+	return err == nil
+}
+
+// Tick sends a report when one is due, and an empty packet when nothing was
+// sent for long (RFC 6263); the owner calls it now and then.
 func (c *Conn) Tick(now time.Time) {
 	c.mu.Lock()
 	first := c.nextReport.IsZero()
@@ -210,19 +264,49 @@ func (c *Conn) Tick(now time.Time) {
 	if due {
 		c.nextReport = now.Add(reportEvery/2 + mathrand.N(reportEvery))
 	}
+	if c.lastSent.IsZero() {
+		c.lastSent = now
+	}
+	still := now.Sub(c.lastSent) >= keepAliveEvery
+	stamp := c.sending.stamp - c.offset
+	mux := c.mux
 	c.mu.Unlock()
-	if due && !first {
+	if due && !first || still && mux {
 		c.report(now, false)
+	}
+	if still && !mux {
+		// Nobody negotiates this type, so that the peer drops the packet after
+		// its NAT has let it pass (RFC 6263 4.6).
+		c.Write(now, Head{PayloadType: keepAliveType, Timestamp: stamp}, nil)
 	}
 }
 
+// keepAliveEvery is RFC 6263 7's 15 s, keepAliveType the first that RFC 3551
+// leaves unassigned.
+const (
+	keepAliveEvery = 15 * time.Second
+	keepAliveType  = 20
+)
+
 func (c *Conn) report(now time.Time, bye bool) {
+	seal := c.seal.Load()
+	if seal != nil && !seal.CanSeal() {
+		return
+	}
 	c.mu.Lock()
-	to := c.controlTo
-	if target := c.latch.target(); !to.IsValid() && target.IsValid() && target.Port() < 65535 {
+	to, socket := c.controlTo, c.control
+	target := c.latch.target()
+	switch {
+	case c.mux:
+		to, socket = target, c.media
+		c.lastSent = now // it keeps the one way open that there is
+	case to.IsValid():
+	case c.controlAt.IsValid() && c.controlAt.Port() != 0 && c.controlAt.Addr() == target.Addr():
+		to = c.controlAt // behind a NAT the target is another address, and this one of no use
+	case target.IsValid() && target.Port() < 65535:
 		to = netip.AddrPortFrom(target.Addr(), target.Port()+1)
 	}
-	idle := c.sending.packets == 0 && !c.reception.begun
+	idle := c.sending.packets == 0 && !c.reception.begun && (bye || !c.mux)
 	var packet []byte
 	var err error
 	if to.IsValid() && !idle {
@@ -232,7 +316,10 @@ func (c *Conn) report(now time.Time, bye bool) {
 	if err != nil {
 		panic("rtp: a report of our own making does not marshal: " + err.Error())
 	}
+	if packet != nil && seal != nil {
+		packet = seal.SealControl(packet)
+	}
 	if packet != nil {
-		_, _ = c.control.WriteToUDPAddrPort(packet, to) // a lost report is followed by the next
+		c.send(socket, now, packet, to) // a lost report is followed by the next
 	}
 }

@@ -50,6 +50,14 @@ func (l *latch) accept(now time.Time, src netip.AddrPort) bool {
 	return false
 }
 
+// hint says where a peer that has proved who it is was reached; packets go
+// there until its own decide.
+func (l *latch) hint(src netip.AddrPort) {
+	if l.armed && !l.bound.IsValid() {
+		l.bound = src
+	}
+}
+
 // target is where to send; it may be invalid.
 func (l *latch) target() netip.AddrPort {
 	if l.bound.IsValid() {

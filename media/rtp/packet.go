@@ -1,8 +1,9 @@
 // Package rtp is the wire of one call: a pair of UDP sockets, headers that are
 // checked before they are believed, symmetric latching, counters and RTCP
-// reports (RFC 3550, RFC 3551). It moves payloads and knows no codec: what is
-// in them, when they are due and what they mean is media/leg's business. It
-// offers neither SRTP nor RTCP on the same port.
+// reports (RFC 3550, RFC 3551), plain or sealed (RFC 3711) with the keys and
+// handshakes of media/srtp. It moves payloads and knows no codec: what is in
+// them, when they are due and what they mean is media/leg's business. It does
+// not choose whether a call is sealed, and once it is it never is plain again.
 package rtp
 
 import (

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"flametree/media/srtp"
 )
 
 // patience is how many errors in a row a socket may give before its reader
@@ -14,14 +16,12 @@ const patience = 1000
 // readMedia is the RTP socket's reader. It ends when the socket is closed.
 func (c *Conn) readMedia() {
 	var (
-		parser  Parser
-		buf     [mtu]byte
+		in      intake
 		control [stampRoom]byte
 		failed  int
-		packet  Packet // outside the loop, or each one would be allocated
 	)
 	for {
-		n, stamped, _, from, err := c.media.ReadMsgUDPAddrPort(buf[:], control[:])
+		n, stamped, _, from, err := c.media.ReadMsgUDPAddrPort(in.raw[:], control[:])
 		now := time.Now()
 		if err != nil {
 			if failed++; errors.Is(err, net.ErrClosed) || failed > patience {
@@ -30,19 +30,73 @@ func (c *Conn) readMedia() {
 			continue
 		}
 		failed = 0
-		packet, err = parser.Parse(buf[:n])
-		packet.At = arrival(now, control[:stamped])
-		if err != nil || !c.admit(&packet, from) {
-			c.refused.Add(1)
-			continue
+		at := arrival(now, control[:stamped])
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		if tap := c.tap.Load(); tap != nil {
+			(*tap)(In, at, from, in.raw[:n])
 		}
-		c.handler(&packet)
+		if !c.sort(&in, n, at, from) {
+			c.refused.Add(1)
+		}
 	}
+}
+
+// intake is the reader's memory.
+type intake struct {
+	parser Parser
+	raw    [mtu]byte
+	plain  [mtu]byte
+	packet Packet
+}
+
+// sort tells by its first bytes what a datagram is (RFC 7983, RFC 5761 4) and
+// says whether it was of any use.
+func (c *Conn) sort(in *intake, n int, at time.Time, from netip.AddrPort) bool {
+	b := in.raw[:n]
+	switch {
+	case n == 0:
+		return true // keeps a NAT open (RFC 6263 4.1)
+	case srtp.IsDTLS(b):
+		return c.takeHandshake(b, from)
+	case n > 1 && b[0]>>6 == 2 && b[1] >= 192 && b[1] <= 223 && c.muxed():
+		return c.takeControl(at, b, from)
+	}
+	seal := c.seal.Load()
+	if seal != nil {
+		// Before any crypto: a stranger's flood must not cost more than ours.
+		if !c.mayBe(at, from) {
+			return false
+		}
+		if b = seal.Open(in.plain[:], b, at); b == nil {
+			return false
+		}
+	}
+	var err error
+	in.packet, err = in.parser.Parse(b)
+	in.packet.At = at
+	if err != nil || !c.admit(&in.packet, from) {
+		return false
+	}
+	c.handler(&in.packet)
+	return true
+}
+
+// mayBe says whether a packet from there would be let in if it is authentic.
+func (c *Conn) mayBe(at time.Time, from netip.AddrPort) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.latch
+	return l.accept(at, from)
+}
+
+func (c *Conn) muxed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mux
 }
 
 // admit decides whether a packet is of this call, and counts it if so.
 func (c *Conn) admit(p *Packet, from netip.AddrPort) bool {
-	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := c.types[p.PayloadType]
@@ -71,7 +125,11 @@ func (c *Conn) readControl() {
 			continue
 		}
 		failed = 0
-		if !c.takeControl(now, buf[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port())) {
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		if tap := c.tap.Load(); tap != nil {
+			(*tap)(In, now, from, buf[:n])
+		}
+		if n > 0 && !c.takeControl(now, buf[:n], from) {
 			c.refused.Add(1)
 		}
 	}
@@ -84,13 +142,20 @@ func (c *Conn) takeControl(now time.Time, b []byte, from netip.AddrPort) bool {
 	if !known { // before parsing: a stranger's bytes are not worth the work
 		return false
 	}
+	if seal := c.seal.Load(); seal != nil {
+		if b = seal.OpenControl(b, now); b == nil {
+			return false
+		}
+	}
 	report, err := ParseControl(b)
 	if err != nil {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.controlTo = from
+	if !c.mux {
+		c.controlTo = from
+	}
 	c.sending.learn(now, report, &c.reception)
 	return true
 }

@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,21 +26,24 @@ const (
 	ringMost = 3 * time.Minute
 )
 
-// invited opens a call for an INVITE and leaves the reading goroutine.
-func (e *Endpoint) invited(ctx context.Context, in *inbound) {
+// invited opens a call for an INVITE and leaves the reading goroutine. old is the
+// call it is to replace, nil for most.
+func (e *Endpoint) invited(ctx context.Context, in *inbound, old *Call) {
 	tag := tagOf(in.req.To().Params)
 	c := newCall(e, in.req.CallID().Value(), tag)
 	c.dlg = calleeDialog(in.req, in.link, tag)
+	c.called = true
+	c.stage.Store(stageIn)
+	c.canUpdate = slices.Contains(tokens(in.req, "allow"), "update")
+	c.partners(tagOf(in.req.From().Params))
 	c.seen(c.dlg.peer)
-	remote := tagOf(in.req.From().Params)
-	c.remoteTag.Store(&remote)
 	in.call.Store(c)
 	e.mu.Lock()
 	e.calls[tag] = c
 	e.mu.Unlock()
 	started := e.start(func() {
 		defer c.end()
-		if c.invite(ctx, in) {
+		if c.invite(ctx, in, old) {
 			e.stats.calls.Add(1)
 			c.run(ctx)
 		}
@@ -51,7 +54,7 @@ func (e *Endpoint) invited(ctx context.Context, in *inbound) {
 }
 
 // invite brings an INVITE to its final response; true when that was 200.
-func (c *Call) invite(ctx context.Context, in *inbound) (taken bool) {
+func (c *Call) invite(ctx context.Context, in *inbound, old *Call) (taken bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			c.e.bug("invite", r)
@@ -59,6 +62,7 @@ func (c *Call) invite(ctx context.Context, in *inbound) (taken bool) {
 			taken = false
 		}
 	}()
+	c.local = c.e.here(in.link, nil, "")
 	offered, err := c.firstOffer(in.req.Body())
 	if err != nil {
 		c.e.log.Debug("sip offer refused", "call", c.id, "err", err)
@@ -66,7 +70,6 @@ func (c *Call) invite(ctx context.Context, in *inbound) (taken bool) {
 		in.respond(488, "Not Acceptable Here", header{"Warning", `304 flametree "no common codec"`})
 		return false
 	}
-	c.local = sdp.Local{ID: randomID(), Version: 1, Addr: c.e.face(in.link)}
 	if c.media, err = c.e.opt.NewMedia(c.params()); err != nil {
 		c.e.log.Warn("sip media refused", "call", c.id, "err", err)
 		c.facts.hush()
@@ -76,23 +79,33 @@ func (c *Call) invite(ctx context.Context, in *inbound) (taken bool) {
 	c.local.Port = mediaPort(c.media)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if !c.decide(ctx, in) {
+	d := &deciding{c: c, in: in, offered: offered, old: old, rseq: firstRSeq()}
+	if !d.run(ctx) {
 		return false
 	}
-	c.accept(in, c.describe(offered), !offered)
+	extra := c.expiry.agree(in.req, &c.e.opt.Rules)
+	switch {
+	case c.agreed: // both sides have the answer (RFC 6337 2.2)
+		c.accept(in, nil, false, extra...)
+	default:
+		c.accept(in, c.describe(offered), !offered, extra...)
+	}
+	if old != nil {
+		old.post(input{replaced: true})
+	}
 	return true
 }
 
 // firstOffer reads the SDP of an INVITE; without any we make the offer.
 func (c *Call) firstOffer(body []byte) (offered bool, err error) {
 	if len(body) == 0 {
-		c.choice, c.shape = sdp.Offered(sdp.Codecs())
+		c.choice, c.shape = c.offered()
 		return false, nil
 	}
 	if c.shape, err = sdp.Parse(body); err != nil {
 		return true, err
 	}
-	c.choice, err = sdp.Negotiate(c.shape)
+	c.choice, err = c.agree(c.shape)
 	return true, err
 }
 
@@ -101,56 +114,7 @@ func (c *Call) describe(offered bool) []byte {
 	if offered {
 		return sdp.Answer(c.shape, c.choice, c.local)
 	}
-	return sdp.Offer(sdp.Codecs(), sdp.SendRecv, c.local)
-}
-
-// params is what was negotiated, for the media.
-func (c *Call) params() MediaParams {
-	remote := c.choice.Remote
-	if !remote.Addr().IsValid() && remote.Port() != 0 { // c= named a host
-		remote = netip.AddrPortFrom(c.dlg.peer.addr.Addr(), remote.Port())
-	}
-	return MediaParams{
-		Codec: c.choice.Codec, PayloadType: c.choice.PayloadType, DTMFType: c.choice.DTMFType,
-		Remote: remote, Local: c.local.Addr, Direction: string(c.choice.Direction), PtimeMS: c.choice.PtimeMS,
-	}
-}
-
-// decide asks Options.Answer and waits for it, for the caller to give up, for a
-// Hangup, or for the end; true when the call is to be taken.
-func (c *Call) decide(ctx context.Context, in *inbound) bool {
-	verdict := make(chan error, 1)
-	inv := c.describeInvite(in)
-	if !c.e.start(func() { verdict <- c.e.askAnswer(ctx, inv) }) {
-		return false
-	}
-	ring, most := time.NewTimer(ringAfter), time.NewTimer(patience(in.req))
-	defer ring.Stop()
-	defer most.Stop()
-	for {
-		select {
-		case err := <-verdict:
-			return c.verdict(in, err)
-		case m := <-c.inbox:
-			if c.early(in, m) {
-				return false
-			}
-		case <-ring.C:
-			res := sip.NewResponseFromRequest(in.req, 180, "Ringing", nil)
-			res.AppendHeader(c.dlg.contactHeader(c.e, in.link))
-			in.send(res)
-		case <-most.C:
-			in.respond(487, "Request Terminated")
-			c.facts.tell(actors.Fact{Kind: actors.FactLineEnded, Reason: "canceled"})
-			return false
-		case <-c.hang:
-			in.respond(480, "Temporarily Unavailable")
-			return false
-		case <-c.e.closing:
-			in.respond(503, "Service Unavailable", retryAfter(busyRetry))
-			return false
-		}
-	}
+	return c.offer()
 }
 
 // askAnswer contains a panic of the callback: it becomes 500.
@@ -167,43 +131,6 @@ func (e *Endpoint) askAnswer(ctx context.Context, inv Invite) (err error) {
 	return e.opt.Answer(ctx, inv)
 }
 
-func (c *Call) verdict(in *inbound, err error) bool {
-	if err == nil {
-		return true
-	}
-	a := refuse(err)
-	c.facts.hush() // whoever refused knows
-	in.refuse(a)
-	c.e.log.Info("sip call refused", "call", c.id, "kind", a.code)
-	if a.code == 500 {
-		c.e.log.Error("sip answer failed", "call", c.id, "err", err)
-	}
-	return false
-}
-
-// early deals with what comes before the answer; true when the call is over.
-func (c *Call) early(in *inbound, m input) bool {
-	switch {
-	case m.cancel:
-	case m.in == nil:
-		return false
-	case m.in.req.Method == sip.BYE: // a BYE in an early dialog (RFC 3261 15)
-		m.in.respond(200, "OK")
-	case m.in.req.Method == sip.INVITE: // RFC 3261 14.2
-		m.in.respond(500, "Server Internal Error", header{"Retry-After", "2"})
-		return false
-	case m.in.req.Method == sip.OPTIONS:
-		m.in.options()
-		return false
-	default:
-		m.in.notAllowed()
-		return false
-	}
-	in.respond(487, "Request Terminated")
-	c.facts.tell(actors.Fact{Kind: actors.FactLineEnded, Reason: "canceled"})
-	return true
-}
-
 // patience is how long the caller is willing to ring (RFC 3261 20.19).
 func patience(req *sip.Request) time.Duration {
 	if h := req.GetHeader("expires"); h != nil {
@@ -214,7 +141,7 @@ func patience(req *sip.Request) time.Duration {
 	return ringMost
 }
 
-func (c *Call) describeInvite(in *inbound) Invite {
+func (c *Call) describeInvite(in *inbound, old *Call) Invite {
 	req := in.req
 	user, err := url.PathUnescape(req.Recipient.User)
 	if err != nil { // the guard checked the escapes
@@ -223,7 +150,8 @@ func (c *Call) describeInvite(in *inbound) Invite {
 	inv := Invite{
 		CallID: c.id, From: req.From().Address.String(), To: req.To().Address.String(), User: user,
 		Display: req.From().DisplayName, Source: c.dlg.peer.addr, Transport: in.link.network(),
-		Media: c.params(), Leg: c.media.Leg(), Line: c,
+		Trunk: in.from.trunk, Account: in.from.account, Login: in.from.user,
+		Media: c.params(), Leg: c.media.Leg(), Line: c, Call: c, Replaces: old,
 	}
 	if h := req.GetHeader("user-agent"); h != nil {
 		inv.UserAgent = h.Value()
@@ -233,11 +161,17 @@ func (c *Call) describeInvite(in *inbound) Invite {
 
 // accept answers an INVITE with 200 and keeps it for repetition until its ACK
 // comes, also over TCP (RFC 3261 13.3.1.4).
-func (c *Call) accept(in *inbound, body []byte, offer bool) {
+func (c *Call) accept(in *inbound, body []byte, offer bool, extra ...header) {
 	res := sip.NewResponseFromRequest(in.req, 200, "OK", body)
 	res.AppendHeader(c.dlg.contactHeader(c.e, in.link))
 	res.AppendHeader(sip.NewHeader("Allow", allowed))
-	res.AppendHeader(sip.NewHeader("Content-Type", acceptable))
+	res.AppendHeader(sip.NewHeader("Supported", extensions))
+	for _, h := range extra {
+		res.AppendHeader(sip.NewHeader(h.name, h.value))
+	}
+	if len(body) > 0 {
+		res.AppendHeader(sip.NewHeader("Content-Type", acceptable))
+	}
 	c.unacked = &unacked{
 		seq: in.req.CSeq().SeqNo, res: res, link: in.link, offer: offer,
 		wait: c.e.opt.T1, until: time.Now().Add(64 * c.e.opt.T1),
@@ -255,10 +189,8 @@ func (c *Call) repeat(ctx context.Context) {
 	}
 	left := time.Until(u.until)
 	if left <= 0 {
-		c.e.log.Warn("sip call without ack", "call", c.id)
 		c.unacked = nil
-		c.facts.tell(actors.Fact{Kind: actors.FactLineEnded, Reason: "failed"})
-		c.sendBye(ctx)
+		c.fail(ctx, "our answer was not acknowledged")
 		return
 	}
 	if err := u.link.WriteMsg(u.res); err != nil {
@@ -279,10 +211,11 @@ func (c *Call) onAck(ctx context.Context, ack *sip.Request) {
 	if u.offer {
 		if err := c.settle(ack.Body()); err != nil {
 			c.e.log.Warn("sip late answer refused", "call", c.id, "err", err)
-			c.fail(ctx)
+			c.fail(ctx, "the answer in the ACK is no answer to our offer")
 			return
 		}
 	}
+	c.agreed = true
 	if !c.up {
 		c.up = true
 		c.facts.tell(actors.Fact{Kind: actors.FactLineUp})
@@ -301,7 +234,7 @@ func (c *Call) settle(body []byte) error {
 	if err != nil {
 		return err
 	}
-	choice, err := sdp.Settle(answer, c.choice.Index)
+	choice, err := sdp.Settle(answer, c.choice.Index, c.local.Policy)
 	if err != nil {
 		return err
 	}
@@ -322,8 +255,6 @@ func (c *Call) tellHold() {
 	}
 	c.facts.tell(actors.Fact{Kind: kind})
 }
-
-func errCallOver() error { return fmt.Errorf("call is over: %w", fault.Unavailable) }
 
 var errNoMediaPort = errors.New("media has no port")
 

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,43 +17,68 @@ import (
 // may be called from any goroutine; its state belongs to one goroutine, which
 // ends with the call.
 type Call struct {
-	e         *Endpoint
-	id        string // Call-ID
-	tag       string // ours
-	remoteTag atomic.Pointer[string]
-	peer      atomic.Pointer[peer]
-	media     Media
-	facts     teller
-	hang      chan struct{} // closed by the first Hangup
-	hangOnce  sync.Once
-	gone      chan struct{} // closed when the call has ended and its media is closed
+	e        *Endpoint
+	id       string                   // Call-ID
+	tag      string                   // ours
+	parties  atomic.Pointer[[]string] // tags of the other side: several while calls fork
+	peer     atomic.Pointer[peer]     // where the other side was seen last
+	view     atomic.Pointer[dialog]   // a copy of dlg, for requests sent by others
+	stage    atomic.Int32             // how far the call is
+	why      atomic.Pointer[string]   // why it ended
+	media    Media
+	trace    *trace
+	facts    teller
+	hang     chan struct{} // closed by the first Hangup
+	hangOnce sync.Once
+	gone     chan struct{} // closed when the call has ended and its media is closed
+	refers   referrals     // our REFERs that await their outcome
 
 	boxMu sync.Mutex // guards sending to inbox against its end
 	full  bool       // the call takes no more
 	inbox chan input
 
 	// What follows belongs to the goroutine of the call.
-	dlg     dialog
-	local   sdp.Local   // as we described ourselves last
-	shape   sdp.Session // the streams of the call
-	choice  sdp.Choice
-	unacked *unacked
-	timer   *time.Timer   // repeats the unacked 2xx
-	byeDone chan struct{} // closed when our BYE was answered or given up
-	asked   chan asked    // the outcome of our re-INVITE, nil when none is under way
-	up      bool          // the dialog is confirmed
-	held    bool          // the peer does not listen
-	leaving bool          // we are about to send BYE, or did
-	over    bool
-	closed  bool // the media was closed
+	dlg        dialog
+	authorize  func(method, uri string, challenge *sip.Response) (sip.Header, error)
+	local      sdp.Local   // as we described ourselves last
+	shape      sdp.Session // the streams of the call
+	choice     sdp.Choice
+	keys       keyring // ours, of sealed packets
+	unacked    *unacked
+	reliable   *reliable
+	timer      *time.Timer   // repeats the unacked 2xx or the reliable response
+	byeDone    chan struct{} // closed when our BYE was answered or given up
+	outs       chan func()   // outcomes of what runs beside the call
+	offering   bool          // our offer awaits its answer
+	agreed     bool          // an offer was answered in a way that cannot get lost
+	canUpdate  bool          // the peer takes UPDATE
+	expiry     expiry
+	referred   int  // REFERs of the peer so far
+	called     bool // we are who was called
+	up         bool // the dialog is confirmed
+	held       bool // the peer does not listen
+	leaving    bool // we are about to send BYE, or did
+	over       bool
+	closed     bool // the media was closed
+	replacedBy bool // another call takes our place
 }
+
+// How far a call is, for those who ask from outside of its goroutine.
+const (
+	stageOut  int32 = iota // we call, and it is not answered
+	stageIn                // we are called, and have not answered
+	stageUp                // answered
+	stageOver              // ending
+)
 
 // input is one thing a call has to deal with.
 type input struct {
-	in     *inbound     // a request within the dialog
-	ack    *sip.Request // the ACK of a 2xx of ours
-	cancel bool         // the caller gave up
-	hold   *holdAsk     // Hold or Resume
+	in       *inbound     // a request within the dialog
+	ack      *sip.Request // the ACK of a 2xx of ours
+	cancel   bool         // the caller gave up
+	change   *change      // Hold, Resume, Renegotiate
+	early    *earlyAsk    // Early
+	replaced bool         // another call takes the place of this one
 }
 
 // inboxSize bounds what may wait for a call: a peer has one INVITE and a few
@@ -61,11 +87,13 @@ const inboxSize = 32
 
 func newCall(e *Endpoint, id, tag string) *Call {
 	c := &Call{
-		e: e, id: id, tag: tag,
+		e: e, id: id, tag: tag, trace: e.traces.open(id),
 		hang: make(chan struct{}), gone: make(chan struct{}), inbox: make(chan input, inboxSize),
-		timer: time.NewTimer(time.Hour),
+		timer: time.NewTimer(time.Hour), outs: make(chan func()),
+		expiry: expiry{timer: time.NewTimer(time.Hour)},
 	}
 	c.timer.Stop()
+	c.expiry.timer.Stop()
 	return c
 }
 
@@ -89,6 +117,46 @@ func (c *Call) post(m input) bool {
 func (c *Call) seen(p peer) {
 	c.dlg.peer = p
 	c.peer.Store(&p)
+	c.publish()
+}
+
+// publish shows the dialog as it is now to those who send requests from outside
+// of the call's goroutine.
+func (c *Call) publish() {
+	d := c.dlg
+	c.view.Store(&d)
+}
+
+// speaksTo reports whether a tag is one of the other side.
+func (c *Call) speaksTo(tag string) bool {
+	tags := c.parties.Load()
+	return tags != nil && slices.Contains(*tags, tag)
+}
+
+// partners says who the other side is: those of the early dialogs, or the one.
+func (c *Call) partners(tags ...string) { c.parties.Store(&tags) }
+
+// beside runs work as a goroutine of the endpoint; what it returns is then run
+// by the call's goroutine, unless the call has ended by then.
+func (c *Call) beside(work func() func()) bool {
+	return c.e.start(func() {
+		done := work()
+		if done == nil {
+			return
+		}
+		select {
+		case c.outs <- done:
+		case <-c.gone:
+		}
+	})
+}
+
+// Why says in words why the call ended when nobody hung up, "" otherwise.
+func (c *Call) Why() string {
+	if why := c.why.Load(); why != nil {
+		return *why
+	}
+	return ""
 }
 
 // CallID is the Call-ID, the same at both ends.
@@ -166,20 +234,22 @@ type unacked struct {
 // run is the life of an answered call.
 func (c *Call) run(ctx context.Context) {
 	closing := c.e.closing
+	c.stage.CompareAndSwap(stageIn, stageUp)
 	for !c.over {
 		select {
 		case m := <-c.inbox:
 			c.safely(func() { c.take(ctx, m) })
+		case f := <-c.outs:
+			c.safely(f)
 		case <-c.timer.C:
 			c.safely(func() { c.repeat(ctx) })
+		case <-c.expiry.timer.C:
+			c.safely(func() { c.onExpiry(ctx) })
 		case <-c.hangAsked():
 			c.safely(func() { c.leave(ctx) })
 		case <-closing:
 			closing = nil
-			c.safely(func() { c.fail(ctx) })
-		case a := <-c.asked:
-			c.asked = nil
-			c.safely(func() { c.onAsked(ctx, a) })
+			c.safely(func() { c.fail(ctx, "the endpoint closes") })
 		case <-c.byeDone:
 			c.over = true
 		case <-c.e.cut:
@@ -215,13 +285,28 @@ func (c *Call) take(ctx context.Context, m input) {
 		c.within(ctx, m.in)
 	case m.ack != nil:
 		c.onAck(ctx, m.ack)
-	case m.hold != nil:
-		c.onHold(ctx, m.hold)
+	case m.change != nil:
+		c.onChange(ctx, m.change)
+	case m.early != nil:
+		m.early.done <- nil // the answer has overtaken it
+	case m.replaced:
+		c.giveWay()
+		c.leave(ctx)
 	}
 }
 
+// giveWay tells that another call takes the place of this one.
+func (c *Call) giveWay() {
+	why := "replaced by another call"
+	c.why.Store(&why)
+	c.facts.tell(actors.Fact{Kind: actors.FactLineReplaced})
+	c.facts.tell(actors.Fact{Kind: actors.FactLineEnded, Reason: "hangup"})
+}
+
 // fail ends the call for a reason that is neither ours nor the peer's wish.
-func (c *Call) fail(ctx context.Context) {
+func (c *Call) fail(ctx context.Context, why string) {
+	c.why.Store(&why)
+	c.e.log.Warn("sip call failed", "call", c.id, "err", why)
 	c.facts.tell(actors.Fact{Kind: actors.FactLineEnded, Reason: "failed"})
 	c.leave(ctx)
 }
@@ -232,6 +317,7 @@ func (c *Call) leave(ctx context.Context) {
 		return
 	}
 	c.leaving = true
+	c.stage.Store(stageOver)
 	if c.unacked != nil && !c.up {
 		return
 	}
@@ -242,19 +328,21 @@ func (c *Call) leave(ctx context.Context) {
 // answered (RFC 3261 15.1.1).
 func (c *Call) sendBye(ctx context.Context) {
 	c.leaving = true
+	c.stage.Store(stageOver)
 	c.timer.Stop()
+	c.expiry.timer.Stop()
 	c.unacked = nil
 	c.closeMedia()
 	c.byeDone = make(chan struct{})
-	d, done := c.dlg, c.byeDone
+	d, done, why := c.dlg, c.byeDone, c.Why()
 	started := c.e.start(func() {
 		defer close(done)
-		l, err := d.wayOut(ctx, c.e)
+		_, err := c.exchange(ctx, d, sip.BYE, func(req *sip.Request) {
+			if why != "" { // RFC 3326
+				req.AppendHeader(sip.NewHeader("Reason", "SIP;cause=200;text=\""+why+"\""))
+			}
+		})
 		if err != nil {
-			c.e.log.Debug("sip bye not sent", "call", c.id, "err", err)
-			return
-		}
-		if _, err := c.e.ask(l, d.request(c.e, l, sip.BYE)); err != nil {
 			c.e.log.Debug("sip bye not answered", "call", c.id, "err", err)
 		}
 	})
@@ -277,12 +365,15 @@ func (c *Call) closeMedia() {
 
 // end is the last thing a call does: nothing is left unanswered.
 func (c *Call) end() {
+	c.stage.Store(stageOver)
 	c.timer.Stop()
+	c.expiry.timer.Stop()
 	c.facts.tell(actors.Fact{Kind: actors.FactLineEnded, Reason: "failed"})
 	c.closeMedia()
 	c.e.mu.Lock()
 	delete(c.e.calls, c.tag)
 	c.e.mu.Unlock()
+	c.e.traces.close(c.id, c.trace)
 	c.boxMu.Lock()
 	c.full = true
 	c.boxMu.Unlock()
@@ -295,9 +386,6 @@ func (c *Call) end() {
 		}
 		break
 	}
-	if c.asked != nil {
-		<-c.asked // its transaction ends by itself, at the latest with the endpoint
-	}
 	close(c.gone)
 	c.e.log.Info("sip call ended", "call", c.id)
 }
@@ -309,7 +397,9 @@ func (c *Call) turnAway(m input) {
 		m.in.respond(200, "OK")
 	case m.in != nil:
 		m.in.respond(481, "Call/Transaction Does Not Exist")
-	case m.hold != nil:
-		m.hold.done <- errCallOver()
+	case m.change != nil:
+		m.change.done <- errCallOver()
+	case m.early != nil:
+		m.early.done <- errCallOver()
 	}
 }

@@ -59,7 +59,7 @@ func methods(texts []string) []string {
 func TestRepeated200IsAcknowledgedAgain(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s *stage) {
 		d, inv := s.dial(t.Context())
-		require.Contains(t, inv, "m=audio 20000 RTP/AVP 0 8 101\r\n")
+		require.Contains(t, inv, "m=audio 20000 RTP/AVP 111 9 0 8 101 110\r\n")
 		for range 3 {
 			got := s.say(reply(inv, "200 OK", offer))
 			require.Equal(t, []string{"ACK"}, methods(got))
@@ -80,7 +80,7 @@ func TestRepeated200IsAcknowledgedAgain(t *testing.T) {
 func TestAnswerThatAnswersNothing(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s *stage) {
 		d, inv := s.dial(t.Context())
-		got := s.say(reply(inv, "200 OK", strings.Replace(offer, "8 0 101", "9", 1)))
+		got := s.say(reply(inv, "200 OK", strings.Replace(offer, "8 0 101", "18", 1)))
 		require.ElementsMatch(t, []string{"ACK", "BYE"}, methods(got))
 		require.ErrorIs(t, d.err, fault.Invalid)
 	})
@@ -126,8 +126,9 @@ func TestCancelByTheCaller(t *testing.T) {
 	})
 }
 
-// Two re-INVITEs at once: ours waits, theirs is refused with 491, and a 491 to
-// ours is told as a conflict.
+// Two re-INVITEs at once: theirs is refused with 491. A 491 to ours is a reason
+// to ask again, between 2.1 and 4 s later for it is we who called
+// (RFC 3261 14.1); when that meets 491 for ever it is told as a conflict.
 func TestGlare(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s *stage) {
 		d, inv := s.dial(t.Context())
@@ -140,6 +141,17 @@ func TestGlare(t *testing.T) {
 		theirs := ask{method: "INVITE", cseq: 7, to: ";tag=" + tag, call: value(inv, "Call-ID"), body: offer}.String()
 		theirs = strings.Replace(theirs, ";tag=al", ";tag=bob", 1)
 		require.Equal(t, []string{"491 Request Pending"}, statuses(s.say(theirs)))
+		s.say(strings.ReplaceAll(strings.Replace(theirs, "INVITE sip", "ACK sip", 1), "7 INVITE", "7 ACK"))
+		for range 5 {
+			require.Equal(t, []string{"ACK"}, methods(s.say(reply(ours, "491 Request Pending", ""))))
+			require.NoError(t, err)
+			time.Sleep(2090 * time.Millisecond)
+			require.Empty(t, s.heard(), "too soon")
+			time.Sleep(2020 * time.Millisecond)
+			again := s.heard()
+			require.Equal(t, "INVITE", methods(again)[0])
+			ours = again[0]
+		}
 		require.Equal(t, []string{"ACK"}, methods(s.say(reply(ours, "491 Request Pending", ""))))
 		synctest.Wait()
 		require.ErrorIs(t, err, fault.Conflict)

@@ -2,97 +2,132 @@ package sip
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 
-	"flametree/actors"
 	"flametree/engine/fault"
-	"flametree/media/sip/sdp"
 )
 
 // DialOptions are what a call we place can choose. The zero value is usable.
 type DialOptions struct {
 	From      string   // user part of our URI; "" is caller
+	Domain    string   // host of our URI, as a registrar knows us; "" is our address
 	Display   string   // our display name, without quotes
-	Transport string   // UDP or TCP; "" follows the target, else UDP
-	Codecs    []string // offered, the preferred first; nil is PCMU, PCMA
+	Transport string   // UDP TCP TLS WS WSS; "" follows the target and its DNS records
+	Codecs    []string // offered, the preferred first; nil is those of the endpoint
+	Seal      Sealing  // of the packets; "" is that of the endpoint
+
+	// Route is what the INVITE passes before the target, such as
+	// Registration.Route (RFC 3608 6.1).
+	Route []sip.Uri
+	// Ring is how long the callee may ring; zero is 3 minutes. The callee is told
+	// by Expires, and the call cancelled after it: no_answer.
+	Ring time.Duration
+	// Auth answers challenges, also to requests later in the call; nil: none.
+	Auth func(method, uri string, challenge *sip.Response) (sip.Header, error)
+	// Progress is told what happens before the answer, in order, from the
+	// goroutine of the call: it must not block.
+	Progress func(Progress)
+	// Redirects is how many of the contacts of 301 and 302 are tried in all; with
+	// 0 the first such answer is a *Refused that names them.
+	Redirects int
+	// Identity says who calls, to a trunk that believes it.
+	Identity Identity
+	// Reliable insists on reliable provisional responses (RFC 3262): 420 from
+	// who does not have them.
+	Reliable bool
+	// Replaces is the value of a Replaces header, of a Referral (RFC 3891).
+	Replaces string
+	// ReferredBy is the value of a Referred-By header, of a Referral (RFC 3892).
+	ReferredBy string
 }
 
 // Dial places a call to a SIP URI and returns when it was answered and
 // acknowledged; media is made before and told the answer by then. When ctx ends
-// first the call is cancelled. A refusal is a *Refused.
+// first the call is cancelled. The error is a *DialError with the status of the
+// call; a refusal is a *Refused within it. The target may have the parameter
+// timeout, in seconds, which is Ring.
 func (e *Endpoint) Dial(ctx context.Context, target string, o DialOptions) (*Call, error) {
+	c, err := e.dial(ctx, target, o)
+	if err != nil {
+		return nil, fmt.Errorf("dial: %w", dialError(err))
+	}
+	return c, nil
+}
+
+func (e *Endpoint) dial(ctx context.Context, target string, o DialOptions) (*Call, error) {
 	codecs, err := checkCodecs(o.Codecs)
 	if err != nil {
-		return nil, fmt.Errorf("dial: %w", err)
+		return nil, err
 	}
-	uri, at, err := resolve(ctx, target, &o)
+	uri, err := o.aim(target)
 	if err != nil {
-		return nil, fmt.Errorf("dial %q: %w", target, err)
+		return nil, fmt.Errorf("target %q: %w", target, err)
 	}
-	l, err := e.linkTo(ctx, o.Transport, at)
+	p := &placing{e: e, o: &o, seen: map[string]bool{}}
+	if err := p.toward(ctx, uri); err != nil {
+		return nil, err
+	}
+	c, err := e.callerSide(uri, p.l, o)
 	if err != nil {
-		return nil, fmt.Errorf("dial: %w", err)
+		return nil, err
 	}
-	c, err := e.callerSide(uri, l, o)
-	if err != nil {
-		return nil, fmt.Errorf("dial: %w", err)
-	}
-	c.choice, c.shape = sdp.Offered(codecs)
-	c.local = sdp.Local{ID: randomID(), Version: 1, Addr: e.face(l)}
+	p.c = c
+	c.authorize = o.Auth
+	c.local = e.here(p.l, codecs, o.Seal)
+	c.choice, c.shape = c.offered()
 	if c.media, err = e.opt.NewMedia(c.params()); err != nil {
 		c.facts.hush()
 		c.end()
-		return nil, fmt.Errorf("dial: media: %w", err)
+		return nil, fmt.Errorf("media: %w", err)
 	}
 	c.local.Port = mediaPort(c.media)
-	if err := c.place(ctx, l, sdp.Offer(codecs, sdp.SendRecv, c.local)); err != nil {
+	p.offer = c.offer()
+	if err := p.contained(ctx); err != nil {
 		c.facts.hush()
 		c.end()
-		return nil, fmt.Errorf("dial: %w", err)
+		return nil, &undialled{err, c.Signals()}
 	}
 	e.stats.calls.Add(1)
 	life := context.WithoutCancel(ctx) // the call outlives its dialling
 	if !e.start(func() { defer c.end(); c.run(life) }) {
 		c.end()
-		return nil, fmt.Errorf("dial: %w", errCallOver())
+		return nil, errCallOver()
 	}
 	return c, nil
 }
 
-// resolve reads the target and finds its address.
-func resolve(ctx context.Context, target string, o *DialOptions) (sip.Uri, netip.AddrPort, error) {
-	var uri sip.Uri
-	if err := sip.ParseUri(target, &uri); err != nil || uri.Scheme != "sip" || uri.Host == "" {
-		return uri, netip.AddrPort{}, fmt.Errorf("not a sip uri: %w", fault.Invalid)
+// aim reads the URI to call, takes what it says for us out of it, and checks the
+// options.
+func (o *DialOptions) aim(target string) (sip.Uri, error) {
+	uri, err := readTarget(target)
+	if err != nil {
+		return uri, err
 	}
-	if o.Transport == "" {
-		o.Transport = uri.UriParams.GetOr("transport", "UDP")
+	if strings.ContainsAny(target, "\r\n<>\" ") {
+		return uri, fmt.Errorf("not a sip uri: %w", fault.Invalid)
 	}
-	o.Transport = strings.ToUpper(o.Transport)
-	if o.Transport != "UDP" && o.Transport != "TCP" {
-		return uri, netip.AddrPort{}, fmt.Errorf("transport %q: %w", o.Transport, fault.Invalid)
+	uri.Headers = nil // what a URI wants in our request is not ours to send
+	if wait, ok := uri.UriParams.Get("timeout"); ok {
+		if err := o.parameter("timeout", wait); err != nil {
+			return uri, err
+		}
+		uri.UriParams.Remove("timeout")
 	}
-	port := uint16(sip.DefaultUdpPort)
-	if uri.Port > 0 && uri.Port < 1<<16 {
-		port = uint16(uri.Port)
+	if o.Transport != "" {
+		if err := o.parameter("transport", o.Transport); err != nil {
+			return uri, err
+		}
 	}
-	host := trimBrackets(uri.Host)
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return uri, netip.AddrPortFrom(addr.Unmap(), port), nil
+	if o.Ring < 0 || o.Redirects < 0 {
+		return uri, fmt.Errorf("negative limit: %w", fault.Invalid)
 	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil || len(addrs) == 0 {
-		return uri, netip.AddrPort{}, fmt.Errorf("resolve: %w: %w", err, fault.Unavailable)
-	}
-	return uri, netip.AddrPortFrom(addrs[0].Unmap(), port), nil
+	return uri, o.Identity.check()
 }
 
 // callerSide registers a call of ours, so that requests from the other side find it.
@@ -101,18 +136,22 @@ func (e *Endpoint) callerSide(uri sip.Uri, l link, o DialOptions) (*Call, error)
 	if strings.ContainsAny(user, "\"\\\r\n<>@ ") || strings.ContainsAny(o.Display, "\"\\\r\n") {
 		return nil, fmt.Errorf("name of the caller: %w", fault.Invalid)
 	}
+	if strings.ContainsAny(o.Replaces+o.ReferredBy, "\r\n") || strings.ContainsAny(o.Domain, "\r\n<>@\" ;") {
+		return nil, fmt.Errorf("value of a header: %w", fault.Invalid)
+	}
 	tag := newTag()
 	c := newCall(e, newTag()+"@"+e.face(l).String(), tag)
 	c.dlg = dialog{
-		callID: c.id, contact: user, target: uri,
-		local: sip.FromHeader{
-			DisplayName: o.Display,
-			Address:     sip.Uri{Scheme: "sip", User: user, Host: e.face(l).String()},
-			Params:      sip.HeaderParams{{K: "tag", V: tag}},
-		},
-		remote: sip.ToHeader{Address: sip.Uri{Scheme: "sip", User: uri.User, Host: uri.Host, Port: uri.Port}},
+		callID: c.id, contact: user, target: uri, routes: slices.Clone(o.Route), seq: new(atomic.Uint32),
+		local:  o.Identity.from(user, o.Display, e.face(l)),
+		remote: sip.ToHeader{Address: sip.Uri{Scheme: uri.Scheme, User: uri.User, Host: uri.Host, Port: uri.Port}},
 		peer:   peer{network: l.network(), addr: l.source()},
 	}
+	c.dlg.local.Params = sip.HeaderParams{{K: "tag", V: tag}}
+	if o.Domain != "" && !o.Identity.Private {
+		c.dlg.local.Address.Host = o.Domain
+	}
+	c.partners()
 	c.seen(c.dlg.peer)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -121,139 +160,4 @@ func (e *Endpoint) callerSide(uri sip.Uri, l link, o DialOptions) (*Call, error)
 	}
 	e.calls[tag] = c
 	return c, nil
-}
-
-// place sends the INVITE and sees it to its end; nil means answered and acknowledged.
-func (c *Call) place(ctx context.Context, l link, offer []byte) error {
-	req := c.dlg.request(c.e, l, sip.INVITE)
-	req.AppendHeader(sip.NewHeader("Allow", allowed))
-	req.AppendHeader(sip.NewHeader("Content-Type", acceptable))
-	req.SetBody(offer)
-	res, tx, err := c.e.invite(ctx, l, req)
-	if err != nil {
-		return err
-	}
-	if res.StatusCode >= 300 {
-		return &Refused{Code: res.StatusCode, Reason: res.Reason}
-	}
-	c.dlg.confirm(res)
-	remote := tagOf(c.dlg.remote.Params)
-	c.remoteTag.Store(&remote)
-	c.acknowledge(ctx, l, tx)
-	if err := c.settle(res.Body()); err != nil {
-		c.hangNow(ctx, l)
-		return fmt.Errorf("answer: %w", err)
-	}
-	if ctx.Err() != nil { // the 200 crossed our CANCEL (RFC 3261 9.1)
-		c.hangNow(ctx, l)
-		return ctx.Err()
-	}
-	c.up = true
-	c.facts.tell(actors.Fact{Kind: actors.FactLineUp})
-	c.tellHold()
-	return nil
-}
-
-// acknowledge sends the ACK of a 2xx, and again whenever the 2xx comes again.
-func (c *Call) acknowledge(ctx context.Context, l link, tx *inviteTx) {
-	ack := c.dlg.request(c.e, l, sip.ACK)
-	tx.ack.Store(ack)
-	way, err := c.dlg.wayOut(ctx, c.e)
-	if err != nil {
-		way = l
-	}
-	tx.way.Store(&way)
-	if err := way.WriteMsg(ack); err != nil {
-		c.e.log.Debug("sip ack not sent", "call", c.id, "err", err)
-	}
-}
-
-// hangNow ends a dialog that never became a call.
-func (c *Call) hangNow(ctx context.Context, l link) {
-	d := c.dlg
-	c.e.start(func() {
-		way, err := d.wayOut(context.WithoutCancel(ctx), c.e)
-		if err != nil {
-			way = l
-		}
-		_, _ = c.e.ask(way, d.request(c.e, way, sip.BYE))
-	})
-}
-
-// inviteTx is a client INVITE transaction with the ACK its 2xx is repeated for.
-type inviteTx struct {
-	ack atomic.Pointer[sip.Request]
-	way atomic.Pointer[link]
-}
-
-// invite runs an INVITE to its final response. When ctx ends it sends CANCEL, as
-// soon as the other side has shown itself (RFC 3261 9.1).
-func (e *Endpoint) invite(ctx context.Context, l link, req *sip.Request) (*sip.Response, *inviteTx, error) {
-	i := &inviteTx{}
-	tx, err := e.client(l, req, func() {
-		if ack, way := i.ack.Load(), i.way.Load(); ack != nil && way != nil {
-			_ = (*way).WriteMsg(ack)
-		}
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	late := time.NewTimer(time.Hour) // runs from the wish to cancel on
-	late.Stop()
-	defer late.Stop()
-	giveUp, closing := ctx.Done(), (<-chan struct{})(e.closing)
-	wanted, shown, sent := false, false, false
-	for {
-		select {
-		case res := <-tx.Responses():
-			if res.StatusCode >= 200 {
-				return res, i, cancelled(ctx, res)
-			}
-			shown = true
-		case <-tx.Done():
-			return nil, nil, noAnswer(tx.Err())
-		case <-giveUp:
-			giveUp, wanted = nil, true
-			late.Reset(64 * e.opt.T1)
-		case <-closing:
-			closing, wanted = nil, true
-			late.Reset(64 * e.opt.T1)
-		case <-late.C: // no final response to a cancelled INVITE (RFC 3261 9.1)
-			tx.Terminate()
-			return nil, nil, fmt.Errorf("cancelled: %w", fault.Cancelled)
-		}
-		if wanted && shown && !sent {
-			sent = true
-			e.start(func() { _, _ = e.ask(l, cancelFor(req)) })
-		}
-	}
-}
-
-// cancelled is the error of an INVITE whose 487 we asked for ourselves.
-func cancelled(ctx context.Context, res *sip.Response) error {
-	if res.StatusCode == 487 && ctx.Err() != nil {
-		return fmt.Errorf("cancelled: %w: %w", ctx.Err(), fault.Cancelled)
-	}
-	return nil
-}
-
-func noAnswer(err error) error {
-	return fmt.Errorf("no answer: %w: %w", errors.Join(err), fault.Unavailable)
-}
-
-// cancelFor builds the CANCEL of a request: the same branch, number and route
-// (RFC 3261 9.1).
-func cancelFor(invite *sip.Request) *sip.Request {
-	req := sip.NewRequest(sip.CANCEL, *invite.Recipient.Clone())
-	req.SetTransport(invite.Transport())
-	req.AppendHeader(sip.HeaderClone(invite.Via()))
-	sip.CopyHeaders("Route", invite, req)
-	forwards := sip.MaxForwardsHeader(70)
-	req.AppendHeader(&forwards)
-	req.AppendHeader(sip.HeaderClone(invite.From()))
-	req.AppendHeader(sip.HeaderClone(invite.To()))
-	req.AppendHeader(sip.HeaderClone(invite.CallID()))
-	req.AppendHeader(&sip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: sip.CANCEL})
-	req.SetBody(nil)
-	return req
 }

@@ -87,9 +87,10 @@ func TestCallFromDialToHangup(t *testing.T) {
 			theirs, ours := callee.studio.Made()[0], caller.studio.Made()[0]
 			got := theirs.Last()
 			require.Equal(t, sip.MediaParams{
-				Codec: "PCMA", PayloadType: 8, DTMFType: 101, Direction: "sendrecv", PtimeMS: 20,
-				Remote: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(ours.Port())),
-				Local:  netip.MustParseAddr("127.0.0.1"),
+				Codec: "PCMA", PayloadType: 8, DTMFType: 101, DTMFHz: 8000, NoiseType: 255, Direction: "sendrecv", PtimeMS: 20,
+				Remote:     netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(ours.Port())),
+				RemoteRTCP: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(ours.Port())+1),
+				Local:      netip.MustParseAddr("127.0.0.1"),
 			}, got)
 			require.Equal(t, uint16(theirs.Port()), ours.Last().Remote.Port())
 			require.Equal(t, "PCMA", ours.Last().Codec)

@@ -187,7 +187,7 @@ func TestLateOffer(t *testing.T) {
 		in.body = ""
 		got := s.say(in.String())
 		require.Equal(t, []string{"200 OK"}, statuses(got))
-		require.Contains(t, got[0], "m=audio 20000 RTP/AVP 0 8 101\r\n")
+		require.Contains(t, got[0], "m=audio 20000 RTP/AVP 111 9 0 8 101 110\r\n")
 		require.Equal(t, []string{"491 Request Pending"},
 			statuses(s.say(ask{method: "INVITE", cseq: 2, to: toTag(got[0]), body: offer}.String())), "a second offer in flight")
 		s.say(ask{method: "ACK", to: toTag(got[0]), body: strings.Replace(offer, "8 0 101", "8 101", 1)}.String())
@@ -314,17 +314,25 @@ func TestInfoDigits(t *testing.T) {
 	})
 }
 
-// Methods we do not do within a dialog are refused with what we do.
+// What a dialog has no use for is refused, each with the answer that says why.
 func TestMethodsWithinTheDialog(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s *stage) {
 		tag := s.up(t)
-		for i, method := range []string{"UPDATE", "PRACK", "REFER", "NOTIFY", "MESSAGE"} {
-			got := s.say(ask{method: method, cseq: i + 2, to: tag}.String())
-			require.Equal(t, []string{"405 Method Not Allowed"}, statuses(got), method)
-			require.Contains(t, value(got[0], "Allow"), "INVITE")
+		for i, step := range []struct{ method, want string }{
+			{"PRACK", "481 Call/Transaction Does Not Exist"},
+			{"REFER", "400 Malformed Refer-To or Replaces"},
+			{"NOTIFY", "489 Bad Event"},
+			{"SUBSCRIBE", "405 Method Not Allowed"},
+			{"MESSAGE", "405 Method Not Allowed"},
+		} {
+			got := s.say(ask{method: step.method, cseq: i + 2, to: tag}.String())
+			require.Equal(t, []string{step.want}, statuses(got), step.method)
+			if strings.HasPrefix(step.want, "405") {
+				require.Contains(t, value(got[0], "Allow"), "INVITE")
+			}
 		}
 		require.Equal(t, []string{"501 Not Implemented"}, statuses(s.say(ask{method: "FROBNICATE", cseq: 9, to: tag}.String())))
 		require.Equal(t, []string{"420 Bad Extension"},
-			statuses(s.say(ask{method: "INVITE", cseq: 10, to: tag, headers: []string{"Require: 100rel"}, body: offer}.String())))
+			statuses(s.say(ask{method: "INVITE", cseq: 10, to: tag, headers: []string{"Require: gruu"}, body: offer}.String())))
 	})
 }

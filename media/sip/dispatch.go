@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"strconv"
+	"sync"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -22,6 +23,7 @@ func (e *Endpoint) receive(ctx context.Context, l link, raw []byte) {
 		}
 		return
 	}
+	defer e.heard(l, msg, raw)()
 	switch msg := msg.(type) {
 	case *sip.Request:
 		e.request(ctx, l, msg)
@@ -40,12 +42,7 @@ func (e *Endpoint) refuseRaw(l link, raw []byte, r *guard.Refusal) {
 	}
 	e.stats.refused.Add(1)
 	e.log.Debug("sip message refused", "kind", r.Code, "err", r.Reason)
-	switch l := l.(type) {
-	case *udpLink:
-		_, _ = l.socket.WriteToUDPAddrPort(answer, to)
-	case *tcpLink:
-		_ = l.write(answer)
-	}
+	_ = l.raw(answer, to)
 }
 
 func (e *Endpoint) request(ctx context.Context, l link, req *sip.Request) {
@@ -87,7 +84,9 @@ func (e *Endpoint) handOver(ctx context.Context, in *inbound) {
 		}
 	}()
 	if !in.inside {
-		e.outside(ctx, in)
+		if e.admit(in) {
+			e.outside(ctx, in)
+		}
 		return
 	}
 	c := e.callOf(in.req)
@@ -132,7 +131,7 @@ func (e *Endpoint) callOf(req *sip.Request) *Call {
 	if c == nil || c.id != req.CallID().Value() {
 		return nil
 	}
-	if remote := c.remoteTag.Load(); remote == nil || *remote != tagOf(req.From().Params) {
+	if !c.speaksTo(tagOf(req.From().Params)) {
 		return nil
 	}
 	return c
@@ -158,7 +157,7 @@ func (e *Endpoint) ack(req *sip.Request) {
 func (e *Endpoint) cancel(l link, req *sip.Request) {
 	in, how := e.begin(l, req)
 	if how == repeated {
-		_ = in.tx.Receive(req)
+		in.again(req)
 		return
 	}
 	if in == nil {
@@ -181,7 +180,8 @@ func (e *Endpoint) cancel(l link, req *sip.Request) {
 
 // response goes to the client transaction it answers; strangers are dropped.
 // Receive blocks until the transaction's reader took the response, and for
-// seconds when a final one is repeated, so it gets a goroutine of its own.
+// seconds when a final one is repeated, so it gets a goroutine of its own; the
+// responses to one request keep their order.
 func (e *Endpoint) response(res *sip.Response) {
 	key, err := sip.ClientTxKeyMake(res)
 	if err != nil {
@@ -189,11 +189,79 @@ func (e *Endpoint) response(res *sip.Response) {
 		return
 	}
 	e.mu.Lock()
-	tx := e.clients[key]
+	out := e.clients[key]
 	e.mu.Unlock()
-	if tx == nil {
+	if out == nil {
 		e.stats.dropped.Add(1)
 		return
 	}
-	e.start(func() { tx.Receive(res) })
+	out.seen.Store(true)
+	first, ok := e.lanes.enter(key, res)
+	if !ok {
+		e.stats.dropped.Add(1)
+	}
+	if !first {
+		return
+	}
+	if !e.start(func() { e.lanes.serve(key, out.tx.Receive) }) {
+		e.lanes.clear(key)
+	}
+}
+
+// serve hands on what is in line, until the line is over.
+func (s *lanes) serve(key string, receive func(*sip.Response)) {
+	served := false
+	defer func() {
+		if !served { // a panic on the way
+			s.clear(key)
+		}
+	}()
+	for res := s.next(key); res != nil; res = s.next(key) {
+		receive(res)
+	}
+	served = true
+}
+
+// mostWaiting bounds the responses one request may have in line: a peer that
+// repeats itself faster than we read is heard later.
+const mostWaiting = 64
+
+// lanes keep the responses to one request in order. The zero value is ready.
+type lanes struct {
+	mu      sync.Mutex // guards waiting
+	waiting map[string][]*sip.Response
+}
+
+// enter puts a response in line; first says that nobody serves the line yet.
+func (s *lanes) enter(key string, res *sip.Response) (first, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line, served := s.waiting[key]
+	if len(line) >= mostWaiting {
+		return false, false
+	}
+	if s.waiting == nil {
+		s.waiting = make(map[string][]*sip.Response)
+	}
+	s.waiting[key] = append(line, res)
+	return !served, true
+}
+
+// next takes the first response out of its line, nil when the line is over.
+func (s *lanes) next(key string) *sip.Response {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line := s.waiting[key]
+	if len(line) == 0 {
+		delete(s.waiting, key)
+		return nil
+	}
+	s.waiting[key] = line[1:]
+	return line[0]
+}
+
+func (s *lanes) clear(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, key)
 }

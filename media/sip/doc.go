@@ -1,8 +1,9 @@
-// Package sip is the SIP endpoint: it answers and places calls over UDP and TCP
-// (RFC 3261) and negotiates their media (RFC 3264). It knows SIP and SDP and
-// refuses to know media, agents or sessions: a call's media is made by
-// Options.NewMedia, whether to take a call is decided by Options.Answer, and
-// what happens on the line is told as actors.Fact.
+// Package sip is the SIP endpoint: it answers and places calls over UDP, TCP,
+// TLS and WebSocket (RFC 3261, RFC 7118), registers accounts, and negotiates the
+// media of calls (RFC 3264). It knows SIP and SDP and refuses to know media,
+// agents or sessions: a call's media is made by Options.NewMedia, whether to take
+// a call is decided by Options.Answer, and what happens on the line is told as
+// actors.Fact.
 //
 // Messages, header grammar and transaction state machines are those of sipgo.
 // Sockets, dispatch and dialogs are ours, for four reasons found in sipgo
@@ -14,6 +15,15 @@
 //
 // Every byte passes package guard before the parser. Messages of one connection
 // are dispatched in order by its reading goroutine; each call has one goroutine
-// that owns its dialog. Not there yet: PRACK, session timers, UPDATE, REFER,
-// digest, TLS; requests for them get the answer RFC 3261 has for that.
+// that owns its dialog, each registration one that keeps it up. Until a call of
+// ours is answered that goroutine is the one of Dial; what a call asks of its
+// peer runs beside it and comes back as a function to run.
+//
+// A call may do and suffer: reliable provisional responses (RFC 3262), UPDATE
+// (RFC 3311), session timers (RFC 4028), REFER with and without a subscription
+// (RFC 3515, RFC 4488), Replaces (RFC 3891), forks and redirections. What is for
+// the owner to allow is in Rules; nothing of it is allowed by itself.
+//
+// Names are found by package locate, passwords met by package digest, the life
+// of a registration decided by package register; all three send nothing.
 package sip

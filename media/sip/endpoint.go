@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/emiago/sipgo/sip"
-
-	"flametree/engine/fault"
+	"flametree/media/sip/digest"
 )
 
 // Endpoint is one SIP user agent with its sockets, transactions and calls. All
@@ -22,8 +22,10 @@ type Endpoint struct {
 	opt      Options
 	log      *slog.Logger
 	quiet    *slog.Logger // for transactions: what matters of theirs comes as an error
-	udp      datagrams
-	tcp      net.Listener
+	places   []place
+	tls      *tlsSide
+	gate     *gate
+	keeper   gatekeeper
 	work     sync.WaitGroup // every goroutine of the endpoint
 	closing  chan struct{}  // closed when Close begins: calls hang up
 	cut      chan struct{}  // closed when its grace is over: calls just end
@@ -31,20 +33,28 @@ type Endpoint struct {
 	unwatch  func() bool    // stops closing with the context of Listen
 	draining atomic.Bool
 	stats    counters
+	lanes    lanes // of responses
+	traces   traces
 
-	mu      sync.Mutex               // guards what follows; no transaction is made to write under it
-	closed  bool                     // Close was called
-	sealed  bool                     // no goroutine and no transaction begins any more
-	servers map[string]*inbound      // by transaction key
-	merged  map[string]string        // transaction key by RFC 3261 8.2.2.2
-	clients map[string]*sip.ClientTx // by transaction key
-	calls   map[string]*Call         // by local tag
-	conns   map[netip.AddrPort]*tcpLink
-	faces   map[netip.Addr]netip.Addr // our address towards a peer
+	mu      sync.Mutex                   // guards what follows; no transaction is made to write under it
+	closed  bool                         // Close was called
+	sealed  bool                         // no goroutine and no transaction begins any more
+	servers map[string]*inbound          // by transaction key
+	merged  map[string]string            // transaction key by RFC 3261 8.2.2.2
+	clients map[string]*outgoing         // by transaction key
+	calls   map[string]*Call             // by local tag
+	streams map[*stream]struct{}         // every open connection
+	conns   map[connKey]*stream          // where to find one
+	names   map[netip.AddrPort]string    // by which we dialled secure peers
+	udpOnly map[netip.AddrPort]time.Time // peers that took no TCP, until when
+	// perSource counts connections; those of one address are bounded.
+	perSource map[netip.Addr]int
+	accounts  map[string]*Registration  // by the line of our Contact
+	faces     map[netip.Addr]netip.Addr // our address towards a peer
 }
 
 type counters struct {
-	requests, refused, dropped, calls, bugs atomic.Uint64
+	requests, refused, dropped, shed, calls, bugs atomic.Uint64
 }
 
 // Stats counts since Listen.
@@ -52,10 +62,11 @@ type Stats struct {
 	Requests uint64 // that began a server transaction
 	Refused  uint64 // messages the guard answered with an error
 	Dropped  uint64 // messages dropped without an answer
+	Shed     uint64 // messages of sources over their Limits, dropped unread
 	Calls    uint64 // that were set up, both ways
 	Bugs     uint64 // panics contained; each is logged with its stack
 	Live     int    // calls now
-	Conns    int    // TCP connections now
+	Conns    int    // connections now
 }
 
 // Listen opens the sockets and begins to answer. ctx is the parent of the
@@ -64,72 +75,47 @@ func Listen(ctx context.Context, o Options) (*Endpoint, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	var socket datagrams
-	var listener net.Listener
-	if o.UDP != "" {
-		addr, err := net.ResolveUDPAddr("udp", o.UDP)
-		if err != nil {
-			return nil, fmt.Errorf("sip udp address %q: %w: %w", o.UDP, err, fault.Invalid)
-		}
-		conn, err := net.ListenUDP("udp", addr)
-		if err != nil {
-			return nil, fmt.Errorf("listen for sip: %w: %w", err, fault.Unavailable)
-		}
-		// A burst of calls must survive the time one goroutine takes to read it.
-		_ = conn.SetReadBuffer(4 << 20)
-		socket = conn
+	side, err := o.TLS.build(o.Log)
+	if err != nil {
+		return nil, fmt.Errorf("sip options: %w", err)
 	}
-	if o.TCP != "" {
-		var config net.ListenConfig
-		l, err := config.Listen(ctx, "tcp", o.TCP)
-		if err != nil {
-			if socket != nil {
-				_ = socket.Close()
-			}
-			return nil, fmt.Errorf("listen for sip: %w: %w", err, fault.Unavailable)
-		}
-		listener = l
+	places, err := openPlaces(ctx, &o, side)
+	if err != nil {
+		return nil, err
 	}
-	return serve(ctx, o, socket, listener), nil
+	return serve(ctx, o, side, places), nil
 }
 
-// serve starts an endpoint on sockets that it then owns; either may be nil.
-func serve(ctx context.Context, o Options, socket datagrams, listener net.Listener) *Endpoint {
+// serve starts an endpoint on sockets that it then owns.
+func serve(ctx context.Context, o Options, side *tlsSide, places []place) *Endpoint {
 	e := &Endpoint{
-		opt: o, log: o.Log, quiet: slog.New(slog.DiscardHandler), udp: socket, tcp: listener,
+		opt: o, log: o.Log, quiet: slog.New(slog.DiscardHandler), places: places, tls: side, gate: newGate(&o),
 		closing: make(chan struct{}), cut: make(chan struct{}), done: make(chan struct{}),
 		servers: make(map[string]*inbound), merged: make(map[string]string),
-		clients: make(map[string]*sip.ClientTx), calls: make(map[string]*Call),
-		conns: make(map[netip.AddrPort]*tcpLink), faces: make(map[netip.Addr]netip.Addr),
+		clients: make(map[string]*outgoing), calls: make(map[string]*Call),
+		conns: make(map[connKey]*stream), streams: make(map[*stream]struct{}), perSource: make(map[netip.Addr]int), accounts: make(map[string]*Registration), faces: make(map[netip.Addr]netip.Addr),
 	}
-	if socket != nil {
-		e.work.Go(func() { e.readUDP(ctx, socket) })
-	}
-	if listener != nil {
-		e.work.Go(func() { e.acceptTCP(ctx, listener) })
+	e.keeper.guard = digest.NewGuard(o.Realm, 0, o.WeakDigest)
+	for i, p := range places {
+		if p.socket != nil {
+			p.socket = seenSocket{p.socket, e}
+			places[i] = p
+			e.work.Go(func() { e.readUDP(ctx, p.socket) })
+			continue
+		}
+		e.work.Go(func() { e.accept(ctx, p) })
 	}
 	e.unwatch = context.AfterFunc(ctx, func() { _ = e.Close() })
 	return e
 }
 
-// Addrs reports where the endpoint listens; what is off is not valid.
-func (e *Endpoint) Addrs() (udp, tcp netip.AddrPort) {
-	if e.udp != nil {
-		udp = addrPort(e.udp.LocalAddr())
-	}
-	if e.tcp != nil {
-		tcp = addrPort(e.tcp.Addr())
-	}
-	return udp, tcp
-}
-
 // Stats reports the counters.
 func (e *Endpoint) Stats() Stats {
 	e.mu.Lock()
-	live, conns := len(e.calls), len(e.conns)
+	live, conns := len(e.calls), len(e.streams)
 	e.mu.Unlock()
 	return Stats{
-		Requests: e.stats.requests.Load(), Refused: e.stats.refused.Load(), Dropped: e.stats.dropped.Load(),
+		Requests: e.stats.requests.Load(), Refused: e.stats.refused.Load(), Dropped: e.stats.dropped.Load(), Shed: e.stats.shed.Load(),
 		Calls: e.stats.calls.Load(), Bugs: e.stats.bugs.Load(), Live: live, Conns: conns,
 	}
 }
@@ -154,19 +140,17 @@ func (e *Endpoint) Close() error {
 	e.draining.Store(true)
 	close(e.closing)
 	e.awaitCalls()
+	e.awaitRegistrations()
 	close(e.cut)
 	e.mu.Lock()
 	e.sealed = true
 	e.mu.Unlock()
-	if e.udp != nil {
-		_ = e.udp.Close()
-	}
-	if e.tcp != nil {
-		_ = e.tcp.Close()
+	for _, p := range e.places {
+		p.close()
 	}
 	e.dropTransactions()
 	e.mu.Lock()
-	for _, t := range e.conns {
+	for t := range e.streams {
 		_ = t.conn.Close()
 	}
 	e.mu.Unlock()
@@ -196,22 +180,33 @@ func (e *Endpoint) awaitCalls() {
 	}
 }
 
+// awaitRegistrations gives the registrations, which know their own grace, time to
+// be taken back.
+func (e *Endpoint) awaitRegistrations() {
+	e.mu.Lock()
+	all := slices.Collect(maps.Values(e.accounts))
+	e.mu.Unlock()
+	for _, r := range all {
+		<-r.gone
+	}
+}
+
 // dropTransactions ends all transactions, which frees everybody who waits for one.
 func (e *Endpoint) dropTransactions() {
 	e.mu.Lock()
-	servers, clients := make([]*inbound, 0, len(e.servers)), make([]*sip.ClientTx, 0, len(e.clients))
+	servers, clients := make([]*inbound, 0, len(e.servers)), make([]*outgoing, 0, len(e.clients))
 	for _, in := range e.servers {
 		servers = append(servers, in)
 	}
-	for _, tx := range e.clients {
-		clients = append(clients, tx)
+	for _, out := range e.clients {
+		clients = append(clients, out)
 	}
 	e.mu.Unlock()
 	for _, in := range servers {
 		in.tx.Terminate()
 	}
-	for _, tx := range clients {
-		tx.Terminate()
+	for _, out := range clients {
+		out.tx.Terminate()
 	}
 }
 
@@ -272,16 +267,4 @@ func (e *Endpoint) face(l link) netip.Addr {
 	}
 	e.faces[peer] = own
 	return own
-}
-
-// contactPort is the port peers reach us at over a network.
-func (e *Endpoint) contactPort(l link) int {
-	udp, tcp := e.Addrs()
-	switch {
-	case l.network() == "UDP":
-		return int(udp.Port())
-	case tcp.IsValid():
-		return int(tcp.Port())
-	}
-	return int(addrPort(l.LocalAddr()).Port())
 }

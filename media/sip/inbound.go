@@ -17,19 +17,16 @@ type inbound struct {
 	tx     *sip.ServerTx
 	link   link
 	key    string
-	merge  string               // RFC 3261 8.2.2.2, "" for requests within a dialog
-	inside bool                 // the request came with a To tag
-	status atomic.Int32         // of the last response
-	call   atomic.Pointer[Call] // of an INVITE
+	merge  string                       // RFC 3261 8.2.2.2, "" for requests within a dialog
+	inside bool                         // the request came with a To tag
+	from   origin                       // who sent it, outside of calls
+	status atomic.Int32                 // of the last response
+	call   atomic.Pointer[Call]         // of an INVITE
+	last   atomic.Pointer[sip.Response] // of a CANCEL
 }
 
 // header is an extra header of a response.
 type header struct{ name, value string }
-
-const (
-	allowed    = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
-	acceptable = "application/sdp"
-)
 
 // respond answers; code and headers are all a response without a body needs.
 func (in *inbound) respond(code int, reason string, extra ...header) {
@@ -42,9 +39,28 @@ func (in *inbound) respond(code int, reason string, extra ...header) {
 
 func (in *inbound) send(res *sip.Response) {
 	in.status.Store(int32(res.StatusCode))
-	if err := in.tx.Respond(res); err != nil {
+	cancel := in.req.Method == sip.CANCEL
+	if cancel {
+		in.last.Store(res)
+	}
+	err := in.tx.Respond(res)
+	if err != nil {
 		in.e.log.Debug("sip response not sent", "err", err)
 	}
+	// Two transactions of sipgo v1.7.2 would never end: that of a CANCEL, whose
+	// answer passes it by, and that of an INVITE whose 200 could not be written.
+	if cancel || err != nil && in.req.Method == sip.INVITE && res.IsSuccess() {
+		time.AfterFunc(64*in.e.opt.T1, in.tx.Terminate)
+	}
+}
+
+// again answers a request that was repeated as it was answered before.
+func (in *inbound) again(req *sip.Request) {
+	if last := in.last.Load(); last != nil {
+		_ = in.link.WriteMsg(last)
+		return
+	}
+	_ = in.tx.Receive(req)
 }
 
 // answered reports whether a final response was given.

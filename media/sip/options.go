@@ -11,6 +11,7 @@ import (
 
 	"flametree/actors"
 	"flametree/engine/fault"
+	"flametree/media/sip/locate"
 	"flametree/media/sip/sdp"
 )
 
@@ -26,10 +27,12 @@ type MediaParams struct {
 	// Remote is where the peer wants RTP, the source address of its SIP with the
 	// port of its SDP when c= named a host. It is not valid before a late answer
 	// came; its address is unspecified when the peer wants no packets at all.
-	Remote    netip.AddrPort
-	Local     netip.Addr // our address as the peer is told it
-	Direction string     // sendrecv sendonly recvonly inactive, ours
-	PtimeMS   int        // the peer's wish, 10 to 60; 20 without one
+	Remote     netip.AddrPort
+	RemoteRTCP netip.AddrPort // where it wants RTCP, as far as it is known
+	Mux        bool           // RTCP goes both ways on the ports of RTP (RFC 5761)
+	Local      netip.Addr     // our address as the peer is told it
+	Direction  string         // sendrecv sendonly recvonly inactive, ours
+	PtimeMS    int            // the peer's wish, 10 to 60; 20 without one
 }
 
 // Security is how the packets of a call are sealed. The zero value is plain RTP.
@@ -68,10 +71,17 @@ type Invite struct {
 	Display   string // the caller's display name, may be empty
 	UserAgent string
 	Source    netip.AddrPort
-	Transport string      // UDP or TCP
+	Transport string      // UDP TCP TLS WS WSS
+	Trunk     string      // the trunk whose address it comes from, "" of none
+	Account   string      // the account of ours it was called by, "" of none
+	Login     string      // the user it proved to be by digest, "" without
 	Media     MediaParams // as negotiated, or our offer when the caller sent none
 	Leg       actors.Leg
 	Line      actors.Line
+	Call      *Call // the same as Line, for Early and the like
+	// Replaces is the call this one is to take the place of (RFC 3891), nil for
+	// most. When Answer returns nil that call is told FactLineReplaced and ends.
+	Replaces *Call
 }
 
 // RetryAfter gives a refusal its Retry-After header. It wraps the reason.
@@ -86,9 +96,15 @@ func (r *RetryAfter) Error() string { return fmt.Sprintf("%v; retry after %v", r
 // Unwrap gives the reason.
 func (r *RetryAfter) Unwrap() error { return r.Err }
 
-// Options configure an endpoint. UDP or TCP must be set.
+// Options configure an endpoint. There must be an address to listen on.
 type Options struct {
 	UDP, TCP string // listen addresses; "" is off, port 0 chooses one
+	// Listen are further ones: udp://, tcp://, tls://, ws:// or wss:// and
+	// address:port, of IPv4 or [IPv6].
+	Listen []string
+	// TLS has the certificate of tls:// and wss:// and what we trust when we
+	// connect; nil trusts the authorities of the system.
+	TLS *TLS
 	// PublicIP is the address told to peers in Contact, Via and SDP. Not valid:
 	// the address of the socket, or the one that reaches the peer.
 	PublicIP netip.Addr
@@ -104,28 +120,65 @@ type Options struct {
 	Allow func(netip.Addr) bool
 	Log   *slog.Logger // nil: none
 
+	// Admit says who may call besides trunks and registrars of accounts; "" is
+	// AdmitOpen.
+	Admit  Admit
+	Trunks []Trunk
+	// Realm and Password are for AdmitDigest. Password gives that of a user and is
+	// asked from one goroutine at a time; it must not block.
+	Realm    string
+	Password func(user string) (password string, known bool)
+	// WeakDigest offers MD5 beside SHA-256, for phones that know no other.
+	WeakDigest bool
+	Limits     Limits // of a source that is no trunk
+
+	// Resolver finds the addresses of names; nil asks as the system does.
+	Resolver locate.Resolver
+
+	// Codecs are taken and offered in this order; nil is all, wide band first.
+	Codecs []string
+	Noise  bool // offer comfort noise (RFC 3389)
+	Mux    bool // the media takes RTCP on its RTP port; peers that ask are told so
+	// Seal says whether packets are sealed; "" is SealOff. NewMedia must do what
+	// MediaParams.Security says.
+	Seal Sealing
+	// SealBy is how: "" by SDES, and by DTLS where the peer knows only that;
+	// "dtls" by nothing else.
+	SealBy string
+	// Fingerprint is that of the certificate NewMedia's DTLS shows, "sha-256 AB:…";
+	// "": no DTLS.
+	Fingerprint string
+
 	// T1 is the round trip estimate of RFC 3261 17; zero is 500 ms. It times the
 	// repetition of a 200 and our patience for a BYE.
 	T1 time.Duration
 	// MaxTransactions bounds the server transactions held; over it new requests
 	// get 503. Zero is 100000, about 600 MB; a call over UDP holds two for 32 s.
 	MaxTransactions int
-	// MaxConns bounds TCP connections; zero is 4096.
-	MaxConns int
+	// MaxConns bounds connections; zero is 4096. MaxConnsPerSource bounds those
+	// of one address; zero is 512.
+	MaxConns, MaxConnsPerSource int
+	// Rules are what calls may do beyond coming and going.
+	Rules Rules
 	// Grace is how long Close waits for the answers to its BYEs; zero is 2 s.
 	Grace time.Duration
 }
 
 func (o *Options) fill() error {
 	var errs []error
-	if o.UDP == "" && o.TCP == "" {
-		errs = append(errs, errors.New("neither UDP nor TCP address"))
+	if _, err := o.addresses(); err != nil {
+		errs = append(errs, err)
 	}
 	if o.NewMedia == nil {
 		errs = append(errs, errors.New("no NewMedia"))
 	}
-	if o.T1 < 0 || o.Grace < 0 || o.MaxTransactions < 0 || o.MaxConns < 0 {
+	errs = append(errs, o.checkMedia()...)
+	errs = append(errs, o.checkAdmission()...)
+	if o.T1 < 0 || o.Grace < 0 || o.MaxTransactions < 0 || o.MaxConns < 0 || o.MaxConnsPerSource < 0 {
 		errs = append(errs, errors.New("negative limit"))
+	}
+	if err := o.Rules.fill(); err != nil {
+		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
 		return fmt.Errorf("sip options: %w: %w", errors.Join(errs...), fault.Invalid)
@@ -133,11 +186,48 @@ func (o *Options) fill() error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Resolver == nil {
+		o.Resolver = locate.DNS{}
+	}
+	o.Seal = orDefault(o.Seal, SealOff)
 	o.T1 = orDefault(o.T1, 500*time.Millisecond)
 	o.Grace = orDefault(o.Grace, 2*time.Second)
 	o.MaxTransactions = orDefault(o.MaxTransactions, 100_000)
 	o.MaxConns = orDefault(o.MaxConns, 4096)
+	o.MaxConnsPerSource = orDefault(o.MaxConnsPerSource, 512)
 	return nil
+}
+
+// Sealing says whether the packets of a call are sealed.
+type Sealing = sdp.Sealing
+
+// The sealings, see package sdp.
+const (
+	SealOff      = sdp.SealOff
+	SealOptional = sdp.SealOptional
+	SealRequired = sdp.SealRequired
+)
+
+// checkMedia reports what is wrong with the options about media.
+func (o *Options) checkMedia() []error {
+	var errs []error
+	if o.Codecs != nil {
+		if _, err := checkCodecs(o.Codecs); err != nil || len(o.Codecs) == 0 {
+			errs = append(errs, fmt.Errorf("codecs %q: want some of %v", o.Codecs, sdp.Codecs()))
+		}
+	}
+	switch o.Seal {
+	case "", SealOff, SealOptional, SealRequired:
+	default:
+		errs = append(errs, fmt.Errorf("seal %q: want off, optional or required", o.Seal))
+	}
+	if o.SealBy != "" && o.SealBy != "dtls" {
+		errs = append(errs, fmt.Errorf("seal by %q: want dtls or nothing", o.SealBy))
+	}
+	if o.SealBy == "dtls" && o.Fingerprint == "" {
+		errs = append(errs, errors.New("seal by dtls without a fingerprint"))
+	}
+	return errs
 }
 
 func orDefault[T comparable](v, d T) T {
@@ -189,6 +279,8 @@ const busyRetry = 10 * time.Second
 type Refused struct {
 	Code   int
 	Reason string
+	// Contacts are where a 3xx says the callee is, the best first.
+	Contacts []string
 }
 
 // Error implements error.
@@ -214,10 +306,10 @@ func (r *Refused) Unwrap() error {
 	return fault.Invalid
 }
 
-// checkCodecs fills an empty list and refuses names we do not know.
+// checkCodecs refuses names we do not know; an empty list is nil, which is all.
 func checkCodecs(names []string) ([]string, error) {
 	if len(names) == 0 {
-		return sdp.Codecs(), nil
+		return nil, nil
 	}
 	for _, name := range names {
 		if !slices.Contains(sdp.Codecs(), name) {

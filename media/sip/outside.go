@@ -12,8 +12,11 @@ import (
 func (e *Endpoint) outside(ctx context.Context, in *inbound) {
 	switch in.req.Method {
 	case sip.INVITE, sip.OPTIONS:
-	case sip.BYE, sip.INFO, sip.UPDATE, sip.PRACK:
+	case sip.BYE, sip.INFO, sip.UPDATE, sip.PRACK, sip.NOTIFY:
 		in.respond(481, "Call/Transaction Does Not Exist")
+		return
+	case sip.REFER: // nobody but the other side of a call may send us elsewhere
+		in.respond(403, "Forbidden")
 		return
 	default:
 		in.notAllowed()
@@ -34,10 +37,14 @@ func (e *Endpoint) outside(ctx context.Context, in *inbound) {
 		in.options()
 		return
 	}
-	if in.badContent() {
+	if in.badContent() || in.badExpiry() || in.needs() {
 		return
 	}
-	e.invited(ctx, in)
+	old, ok := e.replaced(in)
+	if !ok {
+		return
+	}
+	e.invited(ctx, in, old)
 }
 
 // notAllowed tells methods of SIP that we do not do (405) from words that are no
@@ -45,7 +52,7 @@ func (e *Endpoint) outside(ctx context.Context, in *inbound) {
 func (in *inbound) notAllowed() {
 	allow := header{"Allow", allowed}
 	switch in.req.Method {
-	case sip.REGISTER, sip.SUBSCRIBE, sip.NOTIFY, sip.REFER, sip.MESSAGE, sip.PRACK, sip.UPDATE, sip.PUBLISH:
+	case sip.REGISTER, sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH:
 		in.respond(405, "Method Not Allowed", allow)
 	default:
 		in.respond(501, "Not Implemented", allow)
@@ -56,25 +63,7 @@ func (in *inbound) notAllowed() {
 func (in *inbound) options() {
 	in.respond(200, "OK",
 		header{"Allow", allowed}, header{"Accept", acceptable},
-		header{"Accept-Encoding", "identity"}, header{"Accept-Language", "en"}, header{"Supported", ""})
-}
-
-// badExtension refuses a request that requires what we do not have, which today
-// is every extension (RFC 3261 8.2.2.3).
-func (in *inbound) badExtension() bool {
-	var missing []string
-	for _, h := range in.req.GetHeaders("require") {
-		for tag := range strings.SplitSeq(h.Value(), ",") {
-			if tag = strings.TrimSpace(tag); tag != "" {
-				missing = append(missing, tag)
-			}
-		}
-	}
-	if len(missing) == 0 {
-		return false
-	}
-	in.respond(420, "Bad Extension", header{"Unsupported", strings.Join(missing, ", ")})
-	return true
+		header{"Accept-Encoding", "identity"}, header{"Accept-Language", "en"}, header{"Supported", extensions})
 }
 
 // badContent refuses a body we cannot read, and a caller that could not read our

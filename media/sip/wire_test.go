@@ -88,6 +88,7 @@ type stage struct {
 	invites []sip.Invite
 	ear     siptest.Ear
 	answer  func(context.Context, sip.Invite) error
+	t       *testing.T
 }
 
 // onStage runs a test in a bubble, with an endpoint that takes every call.

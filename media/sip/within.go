@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,14 +15,24 @@ import (
 	"flametree/media/sip/sdp"
 )
 
+// inOrder refuses a request that is older than one already seen
+// (RFC 3261 12.2.2).
+func (c *Call) inOrder(in *inbound) bool {
+	seq := in.req.CSeq().SeqNo
+	if seq <= c.dlg.remoteSeq {
+		in.respond(500, "CSeq out of order")
+		return false
+	}
+	c.dlg.remoteSeq = seq
+	return true
+}
+
 // within answers a request of the dialog (RFC 3261 12.2.2).
 func (c *Call) within(ctx context.Context, in *inbound) {
 	req := in.req
-	if req.CSeq().SeqNo <= c.dlg.remoteSeq {
-		in.respond(500, "CSeq out of order")
+	if !c.inOrder(in) {
 		return
 	}
-	c.dlg.remoteSeq = req.CSeq().SeqNo
 	if c.leaving && req.Method != sip.BYE {
 		in.respond(481, "Call/Transaction Does Not Exist")
 		return
@@ -36,8 +47,16 @@ func (c *Call) within(ctx context.Context, in *inbound) {
 		c.over = true
 	case sip.INVITE:
 		c.reinvite(ctx, in)
+	case sip.UPDATE:
+		c.update(in)
+	case sip.PRACK: // nothing of ours awaits one any more
+		in.respond(481, "Call/Transaction Does Not Exist")
 	case sip.INFO:
 		c.info(in)
+	case sip.REFER:
+		c.refer(ctx, in)
+	case sip.NOTIFY:
+		c.notified(in)
 	case sip.OPTIONS:
 		in.options()
 	default:
@@ -48,16 +67,15 @@ func (c *Call) within(ctx context.Context, in *inbound) {
 // reinvite answers a change of the session; whatever is refused leaves the call
 // as it was (RFC 3261 14.2).
 func (c *Call) reinvite(ctx context.Context, in *inbound) {
-	if c.asked != nil || c.unacked != nil && c.unacked.offer {
+	if c.offering || c.unacked != nil && c.unacked.offer {
 		in.respond(491, "Request Pending")
 		return
 	}
-	if in.badContent() {
+	if in.badContent() || in.badExpiry() {
 		return
 	}
 	in.call.Store(c)
-	c.dlg.refresh(in.req.Contact())
-	c.seen(peer{network: in.link.network(), addr: in.link.source()})
+	c.moved(in)
 	if c.unacked != nil && !c.up { // the ACK was lost, but the peer has our 200
 		c.onAck(ctx, ackOf(c.unacked.seq))
 	}
@@ -65,33 +83,82 @@ func (c *Call) reinvite(ctx context.Context, in *inbound) {
 		c.local.Version++
 		choice := c.choice
 		choice.Direction = sdp.SendRecv
-		c.accept(in, sdp.Answer(c.shape, choice, c.local), true)
+		c.accept(in, sdp.Answer(c.shape, choice, c.local), true, c.expiry.agree(in.req, &c.e.opt.Rules)...)
 		return
 	}
-	shape, err := sdp.Parse(in.req.Body())
+	answer, err := c.takeOffer(in.req.Body())
+	if err != nil {
+		in.respond(488, "Not Acceptable Here")
+		return
+	}
+	c.accept(in, answer, false, c.expiry.agree(in.req, &c.e.opt.Rules)...)
+}
+
+// moved takes what a request that may change the dialog says of its sender
+// (RFC 3261 12.2.2).
+func (c *Call) moved(in *inbound) {
+	c.dlg.refresh(in.req.Contact())
+	if methods := tokens(in.req, "allow"); len(methods) > 0 {
+		c.canUpdate = slices.Contains(methods, "update")
+	}
+	c.seen(peer{network: in.link.network(), addr: in.link.source()})
+}
+
+// takeOffer changes the session by an offer of the peer and gives the answer.
+// After an error the session is as it was.
+func (c *Call) takeOffer(body []byte) ([]byte, error) {
+	shape, err := sdp.Parse(body)
 	if err == nil && len(shape.Streams) < len(c.shape.Streams) {
 		err = fmt.Errorf("offer has fewer streams than the call: %w", fault.Invalid) // RFC 3264 8
 	}
 	var choice sdp.Choice
 	if err == nil {
-		choice, err = sdp.Negotiate(shape)
+		choice, err = c.agree(shape)
 	}
 	if err != nil {
 		c.e.log.Debug("sip offer refused", "call", c.id, "err", err)
-		in.respond(488, "Not Acceptable Here")
-		return
+		return nil, err
 	}
 	oldShape, oldChoice := c.shape, c.choice
 	c.shape, c.choice = shape, choice
 	if err := c.media.Renegotiate(c.params()); err != nil {
 		c.shape, c.choice = oldShape, oldChoice
 		c.e.log.Warn("sip media refused", "call", c.id, "err", err)
-		in.respond(488, "Not Acceptable Here")
-		return
+		return nil, err
 	}
 	c.local.Version++
 	c.tellHold()
-	c.accept(in, sdp.Answer(c.shape, c.choice, c.local), false)
+	return sdp.Answer(c.shape, c.choice, c.local), nil
+}
+
+// update answers UPDATE: it refreshes the target and the session timer, and may
+// change the session, early or late in a call (RFC 3311 5.2). The caller has
+// seen to it that no offer of the peer awaits its answer.
+func (c *Call) update(in *inbound) {
+	body := in.req.Body()
+	if len(body) > 0 && (c.offering || c.unacked != nil && c.unacked.offer || c.reliable != nil && c.reliable.offer) {
+		in.respond(491, "Request Pending")
+		return
+	}
+	if in.badContent() || in.badExpiry() {
+		return
+	}
+	var answer []byte
+	if len(body) > 0 {
+		var err error
+		if answer, err = c.takeOffer(body); err != nil {
+			in.respond(488, "Not Acceptable Here")
+			return
+		}
+	}
+	c.moved(in)
+	extra := []header{
+		{"Contact", c.dlg.contactHeader(c.e, in.link).Value()}, {"Allow", allowed}, {"Supported", extensions},
+	}
+	if c.up || c.unacked != nil { // the timer of a call that is not answered is settled by its 200
+		extra = append(extra, c.expiry.agree(in.req, &c.e.opt.Rules)...)
+	}
+	in.answerWith(answer, extra...)
 }
 
 // ackOf stands for an ACK that must have been sent.

@@ -66,7 +66,7 @@ func syncDir(dir string) error {
 
 // Get opens a blob for reading; the caller closes it. fault.NotFound when
 // there is none, fault.Invalid when name is no name.
-func (s *Store) Get(name string) (io.ReadCloser, error) {
+func (s *Store) Get(name string) (*os.File, error) {
 	if b, err := hex.DecodeString(name); err != nil || len(b) != sha256.Size {
 		return nil, fmt.Errorf("blob name %q: %w", name, fault.Invalid)
 	}
@@ -78,4 +78,49 @@ func (s *Store) Get(name string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("blob %s: %w: %w", name, fault.Unavailable, err)
 	}
 	return f, nil
+}
+
+// Adopt takes a finished file of the same volume into the store without copying
+// it, and names it by its SHA-256, which the caller knows from writing it. It is
+// durable on return. The file still has its old name, too, which the caller
+// removes once it no longer needs it to adopt the file again.
+func (s *Store) Adopt(path string, sum [sha256.Size]byte) (name string, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		kind := fault.Unavailable
+		if errors.Is(err, os.ErrNotExist) {
+			kind = fault.NotFound
+		}
+		return "", fmt.Errorf("blob: %w: %w", kind, err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return "", fmt.Errorf("blob: %w: %w", fault.Unavailable, err)
+	}
+	name = hex.EncodeToString(sum[:])
+	dir := filepath.Join(s.dir, "sha256", name[:2])
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("blob: %w: %w", fault.Unavailable, err)
+	}
+	if err := os.Link(path, filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("blob: %w: %w", fault.Unavailable, err)
+	}
+	return name, syncDir(dir)
+}
+
+// Delete removes a blob, durably. One that is not there is no error: whoever
+// was stopped half-way deletes again. Who else needs the blob is the caller's to
+// know. fault.Invalid when name is no name.
+func (s *Store) Delete(name string) error {
+	if b, err := hex.DecodeString(name); err != nil || len(b) != sha256.Size {
+		return fmt.Errorf("blob name %q: %w", name, fault.Invalid)
+	}
+	dir := filepath.Join(s.dir, "sha256", name[:2])
+	err := os.Remove(filepath.Join(dir, name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("blob %s: %w: %w", name, fault.Unavailable, err)
+	}
+	return syncDir(dir)
 }

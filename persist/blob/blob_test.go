@@ -59,3 +59,31 @@ func TestNamesThatAreNone(t *testing.T) {
 	require.ErrorIs(t, err, fault.NotFound)
 	require.NotErrorIs(t, err, os.ErrPermission)
 }
+
+func TestAFinishedFileIsAdoptedAndDeletedOnce(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(filepath.Join(dir, "blob"))
+	require.NoError(t, err)
+	path := filepath.Join(dir, "spool")
+	require.NoError(t, os.WriteFile(path, []byte("hello"), 0o600))
+	name, err := s.Adopt(path, sha256.Sum256([]byte("hello")))
+	require.NoError(t, err)
+	same, err := s.Put(text("hello"))
+	require.NoError(t, err)
+	require.Equal(t, same, name, "it is named as Put names it")
+	again, err := s.Adopt(path, sha256.Sum256([]byte("hello")))
+	require.NoError(t, err, "who was stopped half-way adopts again")
+	require.Equal(t, name, again)
+	require.NoError(t, os.Remove(path))
+	_, err = s.Adopt(path, sha256.Sum256([]byte("hello")))
+	require.ErrorIs(t, err, fault.NotFound)
+	r, err := s.Get(name)
+	require.NoError(t, err, "it has a name of its own")
+	require.NoError(t, r.Close())
+
+	require.NoError(t, s.Delete(name))
+	_, err = s.Get(name)
+	require.ErrorIs(t, err, fault.NotFound)
+	require.NoError(t, s.Delete(name), "who was stopped half-way deletes again")
+	require.ErrorIs(t, s.Delete("../x"), fault.Invalid)
+}

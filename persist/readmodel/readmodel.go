@@ -12,9 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"flametree/engine/agent"
 	"flametree/engine/event"
 	"flametree/engine/knowledge/lexis"
 	"flametree/engine/knowledge/library"
+	"flametree/engine/session"
 	"flametree/engine/tenant"
 	"flametree/persist/journal"
 )
@@ -46,7 +48,19 @@ type Session struct {
 	Turns        int
 	Pending      bool   // a reply is started and not closed
 	CallEnded    bool   // its call, if it has one, is over
-	Recording    string // blob
+	Recording    string // blob, "" = none or deleted
+	Recorded     Recorded
+	Revision     uint64 // of the agent, to the end of the conversation
+}
+
+// Recorded is what is known of a session's recording.
+type Recorded struct {
+	Peaks          string // blob, "" = none
+	At             time.Time
+	Length, Paused time.Duration
+	RateHz         uint32
+	Bytes          uint64 // of the WAV file
+	Cut            bool
 }
 
 // Open reports whether the conversation goes on.
@@ -64,7 +78,10 @@ type Model struct {
 	byCall   map[string]string    // call id → session id
 	running  map[string]tenant.ID // calls that were offered and have not ended
 	order    []string
+	serving  map[servingKey]int // open sessions
 
+	catalogs  catalogs
+	channels  map[string]*Channel
 	sources   map[string]*Source
 	questions map[tenant.ID]*library.Questions
 	lexicon   *lexis.Lexicon // of questions; nil before the first
@@ -76,6 +93,8 @@ func New() *Model {
 		tenants: make(map[tenant.ID]event.TenantCreated), agents: make(map[string]*Agent),
 		sessions: make(map[string]*Session), byCall: make(map[string]string), running: make(map[string]tenant.ID),
 		sources: make(map[string]*Source), questions: make(map[tenant.ID]*library.Questions),
+		serving:  make(map[servingKey]int),
+		catalogs: catalogs{byID: make(map[string]*Catalog), invited: make(map[string]string)},
 	}
 	m.moved = sync.NewCond(m.mu.RLocker())
 	return m
@@ -138,6 +157,10 @@ func (m *Model) fold(e event.Envelope) {
 		m.foldQuestion(e)
 	case event.SourceStream:
 		m.foldSource(e)
+	case event.CatalogStream:
+		m.foldCatalog(e)
+	case event.ConnectionStream:
+		m.foldChannel(e)
 	case event.CallStream:
 		m.foldCall(e)
 	}
@@ -161,6 +184,13 @@ func (m *Model) foldCall(e event.Envelope) {
 		s.CallEnded = true
 	case event.RecordingClosed:
 		s.Recording = b.Blob
+		s.Recorded = Recorded{
+			Peaks: b.Peaks, At: e.Time, Length: b.Length, Paused: b.Paused, RateHz: b.RateHz, Bytes: b.Bytes, Cut: b.Cut,
+		}
+	case event.RecordingDeleted:
+		if s.Recording == b.Blob {
+			s.Recording, s.Recorded = "", Recorded{}
+		}
 	default:
 	}
 }
@@ -177,6 +207,10 @@ func (m *Model) foldAgent(e event.Envelope) {
 		return
 	}
 	switch b := e.Body.(type) {
+	case event.AgentSaved:
+		if name := agent.Title(b.File.Text); name != "" {
+			a.Name = name
+		}
 	case event.AgentPublished:
 		a.Published = b.Revision
 	case event.AgentStarted:
@@ -192,8 +226,9 @@ func (m *Model) foldSession(e event.Envelope) {
 	if b, ok := e.Body.(event.SessionCreated); ok {
 		m.sessions[e.Stream.ID] = &Session{
 			Tenant: e.Stream.Tenant, ID: e.Stream.ID, Agent: b.Agent, Conversation: b.Conversation,
-			Channel: b.Channel, Call: b.Call, Started: e.Time,
+			Channel: b.Channel, Call: b.Call, Started: e.Time, Revision: b.Revision,
 		}
+		m.serving[servingKey{e.Stream.Tenant, b.Agent, b.Revision}]++
 		m.order = append(m.order, e.Stream.ID)
 		if b.Call != "" {
 			m.byCall[b.Call] = e.Stream.ID
@@ -208,12 +243,38 @@ func (m *Model) foldSession(e event.Envelope) {
 		s.Turns++
 	case event.ReplyStarted:
 		s.Pending = true
-	case event.ReplySent, event.ReplySpoken, event.ReplyLost:
+	case event.ReplySent:
+		s.Pending = s.Pending && session.IsFiller(b.Message)
+	case event.ReplySpoken, event.ReplyLost:
 		s.Pending = false
 	case event.SessionEnded:
+		if s.Open() {
+			m.served(servingKey{s.Tenant, s.Agent, s.Revision})
+		}
 		s.Status, s.Ended, s.Pending = b.Status, e.Time, false
 	default:
 	}
+}
+
+// servingKey is a revision of an agent.
+type servingKey struct {
+	tenant   tenant.ID
+	agent    string
+	revision uint64
+}
+
+func (m *Model) served(k servingKey) {
+	if m.serving[k]--; m.serving[k] <= 0 {
+		delete(m.serving, k)
+	}
+}
+
+// Serving is how many open sessions run on a revision of an agent, also those
+// that sleep.
+func (m *Model) Serving(t tenant.ID, agent string, revision uint64) int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.serving[servingKey{t, agent, revision}]
 }
 
 // Agents lists all agents, oldest first.

@@ -156,3 +156,27 @@ func chunkNonce(i uint64, last bool) []byte {
 	}
 	return nonce
 }
+
+// FileKey draws the key of a file that is sealed by somebody else, piece by
+// piece, and wraps it under k for the file's beginning. Name binds it to its
+// place as SealFile does. The key seals this one file and no other, so that a
+// counter may be its nonce.
+func FileKey(k Key, name string) (file cipher.AEAD, head []byte) {
+	raw, nonce := random(keySize), random(nonceSize)
+	return aead(raw), k.AEAD.Seal(nonce, nonce, raw, growingData(name))
+}
+
+// OpenFileKey unwraps what FileKey wrapped for that key and name; anything else
+// is fault.Invalid.
+func OpenFileKey(k Key, name string, head []byte) (cipher.AEAD, error) {
+	if len(head) != nonceSize+keySize+tagSize {
+		return nil, fmt.Errorf("open file key: %d bytes are no wrapped key: %w", len(head), fault.Invalid)
+	}
+	raw, err := k.AEAD.Open(nil, head[:nonceSize], head[nonceSize:], growingData(name))
+	if err != nil {
+		return nil, fmt.Errorf("open file key: wrapped with another key or under another name: %w", fault.Invalid)
+	}
+	return aead(raw), nil
+}
+
+func growingData(name string) []byte { return append([]byte("flametree file key\x00"), name...) }

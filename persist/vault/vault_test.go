@@ -193,3 +193,28 @@ func FuzzOpenFile(f *testing.F) {
 		require.Equal(t, buf.Bytes(), b, "only the genuine file opens")
 	})
 }
+
+func TestAFileKeyOpensOnlyAtItsPlace(t *testing.T) {
+	tn, _ := vault.New([32]byte{1}).NewTenant(one)
+	k, _ := tn.NewPerson("anna")
+	other, _ := tn.NewPerson("bert")
+	file, head := vault.FileKey(k, "call/1")
+	sealed := seal(vault.Key{AEAD: file}, "sound")
+	back, err := vault.OpenFileKey(k, "call/1", head)
+	require.NoError(t, err)
+	require.Equal(t, sealed, seal(vault.Key{AEAD: back}, "sound"))
+	again, _ := vault.FileKey(k, "call/1")
+	require.NotEqual(t, sealed, seal(vault.Key{AEAD: again}, "sound"), "each file has a key of its own")
+
+	flipped := bytes.Clone(head)
+	flipped[len(flipped)-1] ^= 1
+	for name, f := range map[string]func() error{
+		"another call":   func() error { _, err := vault.OpenFileKey(k, "call/2", head); return err },
+		"another person": func() error { _, err := vault.OpenFileKey(other, "call/1", head); return err },
+		"changed":        func() error { _, err := vault.OpenFileKey(k, "call/1", flipped); return err },
+		"cut":            func() error { _, err := vault.OpenFileKey(k, "call/1", head[:20]); return err },
+		"empty":          func() error { _, err := vault.OpenFileKey(k, "call/1", nil); return err },
+	} {
+		require.ErrorIs(t, f(), fault.Invalid, name)
+	}
+}

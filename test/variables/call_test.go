@@ -2,6 +2,7 @@ package variables
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +103,39 @@ func waiting(t *testing.T, env []string) (out string) {
 			out = "after a phrase"
 		}
 		require.True(t, strings.HasSuffix(reply, "You said: what is the fee"), reply)
+	})
+	return out
+}
+
+// bridger is a model that makes phrases to bridge its late replies with.
+type bridger struct{ provider.Completer }
+
+// Complete implements provider.Completer.
+func (b bridger) Complete(ctx context.Context, r provider.Request) iter.Seq2[provider.Delta, error] {
+	if r.Schema != nil || len(r.Tools) > 0 {
+		return b.Completer.Complete(ctx, r)
+	}
+	return func(yield func(provider.Delta, error) bool) {
+		_ = yield(provider.Delta{Text: "I look into the fees."}, nil) && yield(provider.Delta{Finish: provider.FinishStop}, nil)
+	}
+}
+
+// bridged is who thought of the phrase before a reply that takes long.
+func bridged(t *testing.T, env []string) (out string) {
+	ring(t, env, func(h *actorstest.House) {
+		h.Model.Wait = make(chan struct{})
+		h.Cast.Thinks = bridger{h.Model}
+	}, func(h *actorstest.House, p *actorstest.Phone) {
+		p.Say("what is the fee")
+		time.Sleep(4 * time.Second)
+		h.Model.Wait <- struct{}{}
+		time.Sleep(6 * time.Second)
+		_, reply, _ := strings.Cut(spoken(t, h), " | ")
+		phrase, whole := strings.CutSuffix(reply, " You said: what is the fee")
+		require.True(t, whole, reply)
+		if out = "of the list"; phrase == "I look into the fees." {
+			out = "of the model"
+		}
 	})
 	return out
 }

@@ -42,7 +42,6 @@ func textRows() []row {
 	soon := map[string]string{"SESSION_TIMEOUT": "1"}
 	return []row{
 		{key: "GAC_SYSTEM", value: "Speak like a sailor.", chat: saying("rules"), byDefault: "Yes.", changed: "Aye."},
-		{key: "FILLER_PHRASES_WITH_CHAIN", value: "True", idle: "fillers come from a list only"},
 		{key: "REPHRASING_IT_TEXT", value: "Say it again.", chat: saying("nothing"), byDefault: apology, changed: "Say it again."},
 		{key: "START_PHRASE", value: "Ahoy.", chat: greeting, byDefault: "Welcome.", changed: "Ahoy."},
 		{key: "START_PHRASE_APPENDIX", value: "Ask me.", chat: greeting, byDefault: "Welcome.", changed: "Welcome. Ask me."},
@@ -60,7 +59,6 @@ func textRows() []row {
 		{key: "RAG_TOP_K", value: "2", chat: saying("leaflets about fees"), byDefault: "6", changed: "2"},
 		{key: "RAG_MIN_SCORE", value: "1", chat: saying("leaflets about fees"), byDefault: "6", changed: "0"},
 		{key: "OPERATOR_WAIT_SECONDS", value: "1", chat: resumed, byDefault: "OPERATOR", changed: "REGULAR"},
-		{key: "RESULTS_EMAIL_TO", value: "desk@mail.example", idle: "no mail is sent"},
 		{key: "OPERATOR_UNAVAILABLE_TEXT", value: "Nobody is in.", chat: saying("person please"), byDefault: "All of my colleagues are busy right now. Somebody will answer you here as soon as possible.", changed: "Nobody is in."},
 		{key: "SHOW_THOUGHTS", value: "True", chat: thoughts, byDefault: "hidden", changed: "shown"},
 		{key: "VOICE_LANGUAGE", value: "de-AT", chat: saying("style"), byDefault: "Plain.\nBegin in English, unless the style above names another language. Follow the language of the human, also when it changes.", changed: "Plain.\nBegin in the language \"de-AT\". Follow the language of the human, also when it changes."},
@@ -70,7 +68,9 @@ func textRows() []row {
 func callRows() []row {
 	const hello = "Hello, this is Echo."
 	return []row{
+		{key: "RESULTS_EMAIL_TO", value: "desk@mail.example", call: mailed, byDefault: "nobody", changed: "desk@mail.example: Aigul Bek"},
 		{key: "ENABLE_FILLER_PHRASES", value: "True", call: waiting, byDefault: "at once", changed: "after a phrase"},
+		{key: "FILLER_PHRASES_WITH_CHAIN", value: "True", with: map[string]string{"ENABLE_FILLER_PHRASES": "True"}, call: bridged, byDefault: "of the list", changed: "of the model"},
 		{key: "LLM_FIRST_TOKEN_TIMEOUT_MS", value: "900", call: configured("llm_first_token_timeout"), byDefault: "2.5s", changed: "900ms"},
 		{key: "LLM_TIMEOUT_MS", value: "1500", call: patience, byDefault: "waits", changed: "gave up"},
 		{key: "VOICE_RECORD", value: "True", call: taped, byDefault: "no recording", changed: "a recording"},
@@ -78,11 +78,11 @@ func callRows() []row {
 		{key: "VOICE_TTS_VOICE", value: "slt", call: voiced, byDefault: "voice", changed: "voice slt"},
 		{key: "VOICE_LANGUAGE", value: "de", call: configured("language"), byDefault: "", changed: "de"},
 		{key: "VOICE_NO_INPUT_TEXT", value: "Anybody?", call: silence, byDefault: "Are you still there?", changed: "Anybody?"},
-		{key: "VOICE_AMD", value: "False", idle: "this build places no calls"},
-		{key: "VOICE_VOICEMAIL_ACTION", value: "message", idle: "this build places no calls"},
-		{key: "VOICE_VOICEMAIL_MESSAGE", value: "Call us.", idle: "this build places no calls"},
-		{key: "VOICE_TRANSFER_TARGETS", value: `{"desk":"sip:desk@example.net"}`, idle: "this build transfers no calls"},
-		{key: "VOICE_TRANSFER_MODE", value: "attended", idle: "this build transfers no calls"},
+		{key: "VOICE_AMD", value: "False", call: placed, byDefault: "nothing", changed: hello},
+		{key: "VOICE_VOICEMAIL_ACTION", value: "message", with: map[string]string{"VOICE_VOICEMAIL_MESSAGE": "Call us."}, call: placed, byDefault: "nothing", changed: "Call us."},
+		{key: "VOICE_VOICEMAIL_MESSAGE", value: "Call us.", with: map[string]string{"VOICE_VOICEMAIL_ACTION": "message"}, call: placed, byDefault: "nothing", changed: "Call us."},
+		{key: "VOICE_TRANSFER_TARGETS", value: `{"desk":"sip:desk@example.net"}`, call: throughTo, byDefault: "nobody", changed: "refer sip:desk@example.net"},
+		{key: "VOICE_TRANSFER_MODE", value: "attended", with: map[string]string{"VOICE_TRANSFER_TARGETS": `{"desk":"sip:desk@example.net"}`}, call: throughTo, byDefault: "refer sip:desk@example.net", changed: "dial sip:desk@example.net, refer to the other call"},
 	}
 }
 

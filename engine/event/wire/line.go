@@ -38,10 +38,14 @@ func lineBody(e event.Event, s *sealing) message {
 		return &pb.RecordingPaused{Reason: e.Reason, OffsetNs: int64(e.Offset)}
 	case event.RecordingResumed:
 		return &pb.RecordingResumed{OffsetNs: int64(e.Offset)}
+	case event.RecordingDeleted:
+		return &pb.RecordingDeleted{Blob: e.Blob, Reason: e.Reason}
 	case event.CallObserved:
 		return &pb.CallObserved{By: e.By, What: e.What, On: e.On, OffsetNs: int64(e.Offset), KeptNs: int64(e.Kept)}
 	case event.CallTraced:
 		return &pb.CallTraced{Blob: e.Blob, Messages: e.Messages}
+	case event.OperatorWhispered:
+		return &pb.OperatorWhispered{By: e.By, Text: s.text(e.Text)}
 	default: // of another file
 	}
 	return nil
@@ -93,6 +97,10 @@ func lineEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 		return read(b, func(m *pb.RecordingResumed) event.Event {
 			return event.RecordingResumed{Offset: time.Duration(m.OffsetNs)}
 		})
+	case event.RecordingDeleted{}.Kind():
+		return read(b, func(m *pb.RecordingDeleted) event.Event {
+			return event.RecordingDeleted{Blob: m.Blob, Reason: m.Reason}
+		})
 	case event.CallObserved{}.Kind():
 		return read(b, func(m *pb.CallObserved) event.Event {
 			return event.CallObserved{
@@ -105,6 +113,10 @@ func lineEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 		})
 	case event.CallTraced{}.Kind():
 		return read(b, func(m *pb.CallTraced) event.Event { return event.CallTraced{Blob: m.Blob, Messages: m.Messages} })
+	case event.OperatorWhispered{}.Kind():
+		return read(b, func(m *pb.OperatorWhispered) event.Event {
+			return event.OperatorWhispered{By: m.By, Text: o.text(m.Text)}
+		})
 	}
 	return nil, nil
 }

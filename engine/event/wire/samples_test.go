@@ -98,8 +98,10 @@ func samples() []event.Event {
 		event.TransferCompleted{Mode: "warm", Name: "desk", Joined: true, Offset: 60 * time.Second},
 		event.RecordingPaused{Reason: "sensitive", Offset: 12 * time.Second},
 		event.RecordingResumed{Offset: 20 * time.Second},
+		event.RecordingDeleted{Blob: "ab12", Reason: "retention"},
 		event.CallObserved{By: "anna", What: "capture", On: true, Offset: 3 * time.Second, Kept: time.Hour},
 		event.CallTraced{Blob: "0a1b", Messages: 9},
+		event.OperatorWhispered{By: "anna", Text: p("offer the second month for free")},
 		event.ConnectionCreated{Type: "sip", Name: "Head office"},
 		event.ConnectionSaved{
 			Revision: 2, Name: "Head office", Description: "the PBX of the branch", Settings: []event.Pair{{Key: "domain", Value: "pbx.example.org"}},
@@ -111,5 +113,19 @@ func samples() []event.Event {
 		event.ConnectionAttached{Agent: "a1", Inbound: true},
 		event.ConnectionDetached{Agent: "a1"},
 		event.ConnectionRemoved{},
+		event.CatalogCreated{Name: "Chandlery", Description: "what sailors need", Currency: "EUR", Language: "en"},
+		event.CatalogChanged{Name: "Chandlery of the harbour", Description: "what sailors need", Currency: "EUR", Language: "en"},
+		event.ProductsPut{By: "inv1", Products: []event.Product{{
+			SKU: "L-1", Title: "Life jacket", Description: "150 newtons", Category: "Safety", Brand: "Baltic", Priced: true, Price: 895000,
+			Currency: "EUR", Availability: "in_stock", ImageURL: "https://shop.example/l-1.png", ProductURL: "https://shop.example/l-1",
+			Attributes: []event.Pair{{Key: "colour", Value: "blue"}}, Tags: []string{"new"}, Active: true,
+		}}},
+		event.ProductsRemoved{SKUs: []string{"L-1"}, By: "inv1"},
+		event.CatalogConnected{Agent: "a1"},
+		event.CatalogDisconnected{Agent: "a1"},
+		event.CatalogInvited{Invitation: "inv1", TokenHash: []byte{1, 2, 3}, Life: 168 * time.Hour},
+		event.InvitationsReset{},
+		event.CatalogRemoved{},
+		event.ResultsMailed{MessageID: "results.s1@bank.example", Taken: 2, Given: 1, Attempts: 3, Fault: "denied: it answers 550"},
 	}
 }

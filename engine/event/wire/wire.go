@@ -118,10 +118,14 @@ func Kinds() []event.Kind {
 		event.SourceDisconnected{}.Kind(), event.SourceRemoved{}.Kind(), event.QuestionResolved{}.Kind(),
 		event.CallProgressed{}.Kind(), event.CallScreened{}.Kind(), event.VoicemailLeft{}.Kind(),
 		event.TransferBegun{}.Kind(), event.TransferFailed{}.Kind(), event.TransferCompleted{}.Kind(),
-		event.RecordingPaused{}.Kind(), event.RecordingResumed{}.Kind(), event.CallObserved{}.Kind(),
-		event.CallTraced{}.Kind(), event.ConnectionCreated{}.Kind(), event.ConnectionSaved{}.Kind(),
+		event.RecordingPaused{}.Kind(), event.RecordingResumed{}.Kind(), event.RecordingDeleted{}.Kind(), event.CallObserved{}.Kind(),
+		event.CallTraced{}.Kind(), event.OperatorWhispered{}.Kind(), event.ConnectionCreated{}.Kind(), event.ConnectionSaved{}.Kind(),
 		event.ConnectionStarted{}.Kind(), event.ConnectionStopped{}.Kind(), event.ConnectionReported{}.Kind(),
 		event.ConnectionAttached{}.Kind(), event.ConnectionDetached{}.Kind(), event.ConnectionRemoved{}.Kind(),
+		event.CatalogCreated{}.Kind(), event.CatalogChanged{}.Kind(), event.ProductsPut{}.Kind(), event.ProductsRemoved{}.Kind(),
+		event.CatalogConnected{}.Kind(), event.CatalogDisconnected{}.Kind(), event.CatalogInvited{}.Kind(),
+		event.InvitationsReset{}.Kind(), event.CatalogRemoved{}.Kind(),
+		event.ResultsMailed{}.Kind(),
 	}
 }
 
@@ -131,7 +135,7 @@ func bodyOf(e event.Event, s *sealing) (message, error) {
 		return nil, fmt.Errorf("encode: an envelope without an event: %w", fault.Invalid)
 	}
 	for _, family := range []func(event.Event, *sealing) message{
-		talkBody, sessionBody, callBody, deedBody, agentBody, sourceBody, lineBody, connectionBody,
+		talkBody, sessionBody, callBody, deedBody, agentBody, sourceBody, lineBody, connectionBody, catalogBody, mailBody,
 	} {
 		if m := family(e, s); m != nil {
 			return m, nil
@@ -143,7 +147,7 @@ func bodyOf(e event.Event, s *sealing) (message, error) {
 // eventOf reads the body of a known kind.
 func eventOf(k event.Kind, b []byte, o *opening) (event.Event, error) {
 	for _, family := range []func(event.Kind, []byte, *opening) (event.Event, error){
-		talkEvent, sessionEvent, callEvent, deedEvent, agentEvent, sourceEvent, lineEvent, connectionEvent,
+		talkEvent, sessionEvent, callEvent, deedEvent, agentEvent, sourceEvent, lineEvent, connectionEvent, catalogEvent, mailEvent,
 	} {
 		e, err := family(k, b, o)
 		if err != nil {

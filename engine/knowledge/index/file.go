@@ -35,7 +35,7 @@ func (s *Shelf) Encode() []byte {
 	}
 	out = binary.AppendUvarint(out, uint64(len(s.vectors)))
 	for _, v := range s.vectors {
-		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v.step))
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v.step)) // 0 = there is none, and no numbers follow
 		for _, n := range v.numbers {
 			out = append(out, byte(n))
 		}
@@ -133,14 +133,20 @@ func (r *reader) bytes(n uint64) []byte {
 func (r *reader) text() string { return string(r.bytes(r.number(math.MaxUint64))) }
 
 func (r *reader) vector(dim int) vector {
-	step, numbers := r.bytes(stepSize), r.bytes(uint64(dim))
+	step := r.bytes(stepSize)
 	if r.short {
 		return vector{}
 	}
-	v := vector{step: math.Float32frombits(binary.LittleEndian.Uint32(step)), numbers: make([]int8, dim)}
-	if !(v.step > 0) || math.IsInf(float64(v.step), 0) {
-		r.short = true
+	v := vector{step: math.Float32frombits(binary.LittleEndian.Uint32(step))}
+	if v.step == 0 {
+		return vector{}
 	}
+	numbers := r.bytes(uint64(dim))
+	if !(v.step > 0) || math.IsInf(float64(v.step), 0) || r.short {
+		r.short = true
+		return vector{}
+	}
+	v.numbers = make([]int8, dim)
 	for i, b := range numbers {
 		v.numbers[i] = int8(b)
 	}

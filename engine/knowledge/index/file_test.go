@@ -48,7 +48,9 @@ func TestABrokenFileIsRefused(t *testing.T) {
 
 // With a right checksum, wrong lengths are found out one by one.
 func FuzzDecode(f *testing.F) {
-	for _, s := range []*Shelf{house(f), {label: Label{Source: "empty"}}, {label: Label{Source: "one"}, sources: []knowledge.Source{faq("a", "b", "c")}}} {
+	holed := *house(f)
+	holed.vectors = append([]vector{{}}, holed.vectors[1:]...)
+	for _, s := range []*Shelf{house(f), &holed, {label: Label{Source: "empty"}}, {label: Label{Source: "one"}, sources: []knowledge.Source{faq("a", "b", "c")}}} {
 		raw := s.Encode()
 		f.Add(raw[len(mark) : len(raw)-sumBytes])
 	}

@@ -69,6 +69,7 @@ func (s *state) near(vector []float32) ([]near, spread) {
 		return nil, spread{}
 	}
 	found, of := s.sketch.nearest(q, compared)
+	found = slices.DeleteFunc(found, func(n near) bool { return s.vectors[n.passage].numbers == nil })
 	for i, n := range found {
 		found[i].like = s.vectors[n.passage].dot(q)
 	}
@@ -129,16 +130,27 @@ func (s *state) also(all []judged, found []near, r knowledge.Reading) []judged {
 // weigh moves the scores by what the likeness says: a little down where it does
 // not stand out, and up, by as much as the vectors are trusted, where it does.
 func (x *Index) weigh(s *state, all []judged, q []float32, of spread) {
-	n := float64(of.n)
-	deviation := math.Sqrt((n*of.deviation*of.deviation + fewPassages*usualSpread*usualSpread) / (n + fewPassages))
 	for i := range all {
 		j := &all[i]
 		v := s.vectors[j.Passage]
 		if v.numbers == nil {
 			continue
 		}
-		out := (float64(v.dot(q)) - of.mean) / deviation
-		like := min(1, max(0, (out-standsOut)/standsFar))
+		like := min(1, max(0, (of.out(float64(v.dot(q)))-standsOut)/standsFar))
 		j.score = j.Fit*(1-sway*(1-like)) + x.options.Trust*like*max(0, 1-j.Fit)
 	}
+}
+
+// out is by how many deviations one likeness stands out from all others. Of few
+// others little is known, and the usual spread is taken to be among them; of
+// none, nothing stands out.
+func (s spread) out(like float64) float64 {
+	others := float64(s.n - 1)
+	if others < 1 {
+		return 0
+	}
+	mean := (s.mean*(others+1) - like) / others
+	square := ((s.deviation*s.deviation+s.mean*s.mean)*(others+1) - like*like) / others
+	spread := max(0, square-mean*mean)
+	return (like - mean) / math.Sqrt((others*spread+fewPassages*usualSpread*usualSpread)/(others+fewPassages))
 }

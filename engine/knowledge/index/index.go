@@ -144,6 +144,15 @@ func (s *state) line(old *state, stayed []int32, put []*Shelf, dim int) {
 // Len is the number of passages.
 func (x *Index) Len() int { return x.now.Load().words.Len() }
 
+// Dim is the number of dimensions of the vectors that are searched, 0 where
+// there are none.
+func (x *Index) Dim() int {
+	if s := x.now.Load(); s.sketch != nil {
+		return s.sketch.dim
+	}
+	return 0
+}
+
 // Shelves are the shelves that are searched, by the ids of their sources.
 func (x *Index) Shelves() []*Shelf {
 	s := x.now.Load()

@@ -30,7 +30,7 @@ type Shelf struct {
 	label   Label
 	dim     int // 0: without vectors
 	sources []knowledge.Source
-	vectors []vector // one a passage, in the order of sources; nil without vectors
+	vectors []vector // one a passage, in the order of sources; nil without vectors, without numbers where one is missing
 }
 
 // Fill makes a Shelf: each passage is embedded together with its title and
@@ -49,22 +49,69 @@ func Fill(ctx context.Context, e provider.Embedder, label Label, sources []knowl
 		return nil, fmt.Errorf("index: an embedder needs a model's name and 1 to %d dimensions, not %q and %d: %w", MaxDim, label.Model, s.dim, fault.Invalid)
 	}
 	texts := s.texts()
-	s.vectors = make([]vector, len(texts))
-	known := old.known(label.Model, s.dim)
-	var missing []int
-	for i, t := range texts {
-		if v, ok := known[t]; ok {
-			s.vectors[i] = v
-			continue
-		}
-		missing = append(missing, i)
-	}
+	missing := s.keep(texts, old)
 	for some := range slices.Chunk(missing, batch) {
 		if err := s.embed(ctx, e, texts, some); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// More makes a Shelf of what s says with the vectors of another embedder, of
+// which it need not have all at once: those that s or old (nil = none) has of
+// that model stay, and at most so many of the missing ones are made. A passage
+// without a vector is found by its words. Where the embedder fails, More gives
+// what it has by then beside the error, which is that of Fill.
+func (s *Shelf) More(ctx context.Context, e provider.Embedder, model string, most int, old *Shelf) (*Shelf, error) {
+	out := &Shelf{label: s.label, dim: e.Dim(), sources: s.sources}
+	out.label.Model = model
+	if model == "" || out.dim < 1 || out.dim > MaxDim {
+		return s, fmt.Errorf("index: an embedder needs a model's name and 1 to %d dimensions, not %q and %d: %w", MaxDim, model, out.dim, fault.Invalid)
+	}
+	texts := out.texts()
+	missing := out.keep(texts, s, old)
+	for some := range slices.Chunk(missing[:min(most, len(missing))], batch) {
+		if err := out.embed(ctx, e, texts, some); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// Missing is how many passages have no vector.
+func (s *Shelf) Missing() int {
+	n := s.passages()
+	for _, v := range s.vectors {
+		if v.numbers != nil {
+			n--
+		}
+	}
+	return n
+}
+
+// Len is the number of passages.
+func (s *Shelf) Len() int { return s.passages() }
+
+// keep takes over the vectors of the same texts from other shelves of the same
+// model, and lists the passages that are left without one.
+func (s *Shelf) keep(texts []string, from ...*Shelf) (missing []int) {
+	s.vectors = make([]vector, len(texts))
+	var known []map[string]vector
+	for _, one := range from {
+		known = append(known, one.known(s.label.Model, s.dim))
+	}
+next:
+	for i, t := range texts {
+		for _, k := range known {
+			if v, ok := k[t]; ok {
+				s.vectors[i] = v
+				continue next
+			}
+		}
+		missing = append(missing, i)
+	}
+	return missing
 }
 
 // embed embeds the texts of some passages.
@@ -111,7 +158,9 @@ func (s *Shelf) known(model string, dim int) map[string]vector {
 	}
 	out := make(map[string]vector, len(s.vectors))
 	for i, t := range s.texts() {
-		out[t] = s.vectors[i]
+		if s.vectors[i].numbers != nil {
+			out[t] = s.vectors[i]
+		}
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -35,7 +36,7 @@ func Main(args []string, in io.Reader, out io.Writer) int {
 	flags.StringVar(&o.file, "file", "", "the file to read")
 	flags.StringVar(&o.dir, "dir", "", "folder for temporary files")
 	flags.StringVar(&o.name, "name", "", "the file's name as the user knows it")
-	flags.StringVar(&o.mode, "mode", "text", "text or rows")
+	flags.StringVar(&o.mode, "mode", "text", "text, rows or sound")
 	flags.Int64Var(&o.memory, "memory", 512*mega, "bytes of memory")
 	flags.Uint64Var(&o.cpu, "cpu", 120, "seconds of processor time")
 	w := bufio.NewWriterSize(out, 64<<10)
@@ -88,8 +89,11 @@ func (o reading) run(in io.Reader, t *teller) (err error) {
 	}
 	input := parse.Input{At: f, Size: info.Size(), Path: o.file, Name: o.name, Dir: o.dir}
 	ctx := context.Background() // the parent ends us with a signal
-	if o.mode == "rows" {
+	switch o.mode {
+	case "rows":
 		return parse.Rows(ctx, input, t.row)
+	case "sound":
+		return parse.Sound(ctx, input, t.sound)
 	}
 	return parse.Read(ctx, input, t)
 }
@@ -146,6 +150,15 @@ func (t *teller) Warn(text string) { _ = t.enc.Encode(record{Warning: text}) }
 func (t *teller) Section(s parse.Section) error { return t.enc.Encode(record{Section: &s}) }
 
 func (t *teller) row(cells []string) error { return t.enc.Encode(record{Row: cells}) }
+
+// sound keeps the order of bytes that the samples came in.
+func (t *teller) sound(pcm []int16) error {
+	raw := make([]byte, 0, 2*len(pcm))
+	for _, v := range pcm {
+		raw = binary.LittleEndian.AppendUint16(raw, uint16(v))
+	}
+	return t.enc.Encode(record{Sound: raw})
+}
 
 // peak is the most memory this process, or one that it awaited, had resident.
 // The process's own is read from /proc: getrusage would also count what the

@@ -2,7 +2,8 @@
 // parse, but never in this process. Parse starts our own program again as a
 // child that has little memory, little processor time, no network and a folder
 // that is removed afterwards; a file that breaks its reader breaks that child.
-// It also takes questions with answers out of a document.
+// It also takes questions with answers out of a document, and the sound out of a
+// recording; what is said in it is package transcript's.
 //
 // It refuses to store, to index and to fetch: web pages are package crawl's,
 // videos package video's, and both hand what they fetched to Parse.

@@ -99,10 +99,32 @@ func TestAModelsAnswersMustStandInTheText(t *testing.T) {
 	text := doc(ingest.Section{Heading: "Cards", Text: "A debit card costs 12 euros a year. A second card costs 6 euros."})
 	got, refused, err := ingest.Writer{Model: m}.Write(t.Context(), text)
 	require.NoError(t, err)
-	require.Equal(t, []ingest.QA{{Question: "What does a card cost?", Answer: "A debit card costs 12 euros a year."}}, got)
+	require.Len(t, got, 1)
+	require.Equal(t, ingest.QA{Question: "What does a card cost?", Answer: "A debit card costs 12 euros a year."}, got[0].QA)
+	require.Contains(t, got[0].Passage, "A debit card costs 12 euros a year.")
 	require.Equal(t, 4, refused)
 	require.Contains(t, string(m.asked[0].Schema), "faqs")
 	require.Contains(t, m.asked[0].Messages[0].Text, "debit card")
+}
+
+// An answer that is put together of a document's far ends is not in it.
+func TestAnAnswerStandsInOnePassage(t *testing.T) {
+	filler := strings.Repeat("The boats come and go with the tide, and the master notes each of them in his book. ", 20)
+	text := doc(ingest.Section{Text: "The crane lifts 20 tons. " + filler + "The sauna costs 7 euros."})
+	m := &model{replies: []string{`{"faqs":[
+		{"question":"What does the crane lift?","answer":"The crane lifts 20 tons."},
+		{"question":"What does the crane cost?","answer":"The crane costs 7 euros."},
+		{"question":"What does the sauna cost?","answer":"7 euros."}]}`}}
+	var told [][2]int
+	got, refused, err := ingest.Writer{Model: m, Most: 2, Told: func(done, of int) { told = append(told, [2]int{done, of}) }}.Write(t.Context(), text)
+	require.NoError(t, err)
+	require.Equal(t, 1, refused)
+	require.Len(t, got, 2)
+	require.Contains(t, got[0].Passage, "20 tons")
+	require.NotContains(t, got[0].Passage, "sauna")
+	require.Contains(t, got[1].Passage, "The sauna costs 7 euros.")
+	require.Equal(t, [][2]int{{0, 1}, {1, 1}}, told)
+	require.Contains(t, m.asked[0].System[0].Text, "up to 2 questions")
 }
 
 func TestAModelThatKeepsToNoForm(t *testing.T) {

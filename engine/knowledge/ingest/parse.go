@@ -143,7 +143,7 @@ func Rows(ctx context.Context, opt Options, file io.Reader, name string, each fu
 type job struct {
 	r    io.Reader
 	name string
-	mode string // text rows
+	mode string // text rows sound
 }
 
 // run keeps the file in a folder of its own, starts the child on it and gives
@@ -337,6 +337,7 @@ type record struct {
 	Section *Section `json:"section,omitempty"`
 	Row     []string `json:"row,omitempty"`
 	Warning string   `json:"warning,omitempty"`
+	Sound   []byte   `json:"sound,omitempty"` // samples, little endian
 	Failed  *failure `json:"failed,omitempty"`
 	Done    bool     `json:"done,omitempty"`
 	Peak    int64    `json:"peak,omitempty"` // bytes, with Done or Failed

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"flametree/engine/fault"
 	"flametree/engine/provider/wire"
@@ -16,7 +17,7 @@ const batch = 64
 // EmbedderOptions are those of the server and of its vectors.
 type EmbedderOptions struct {
 	Options
-	Dim     int  // numbers of a vector; must be what the model gives
+	Dim     int  // numbers of a vector; must be what the model gives; 0 = as many as it gives first
 	Shorten bool // ask for Dim numbers; OpenAI's text-embedding-3 can
 }
 
@@ -24,24 +25,31 @@ type EmbedderOptions struct {
 type Embedder struct {
 	client  *wire.Client
 	model   string
-	dim     int
+	dim     atomic.Int64 // 0 = not known yet
 	shorten bool
 }
 
 // NewEmbedder makes an Embedder. It asks nothing yet; faults of o are fault.Invalid.
 func NewEmbedder(o EmbedderOptions) (*Embedder, error) {
-	if o.Dim <= 0 {
-		return nil, fmt.Errorf("openai: the dimension of the vectors must be set: %w", fault.Invalid)
+	switch {
+	case o.Dim < 0:
+		return nil, fmt.Errorf("openai: vectors of %d numbers cannot be: %w", o.Dim, fault.Invalid)
+	case o.Dim == 0 && o.Shorten:
+		return nil, fmt.Errorf("openai: vectors are shortened to a dimension that must be set: %w", fault.Invalid)
 	}
 	c, err := o.client()
 	if err != nil {
 		return nil, err
 	}
-	return &Embedder{client: c, model: o.Model, dim: o.Dim, shorten: o.Shorten}, nil
+	e := &Embedder{client: c, model: o.Model, shorten: o.Shorten}
+	e.dim.Store(int64(o.Dim))
+	return e, nil
 }
 
-// Dim implements provider.Embedder.
-func (e *Embedder) Dim() int { return e.dim }
+// Dim implements provider.Embedder. Where no dimension was set it is 0 until
+// the first answer, and from then on the length of that answer's vectors: other
+// lengths are refused.
+func (e *Embedder) Dim() int { return int(e.dim.Load()) }
 
 // Embed implements provider.Embedder. An empty text, which the server would
 // refuse, counts as a space.
@@ -66,7 +74,7 @@ func (e *Embedder) ask(ctx context.Context, texts []string) ([][]float32, error)
 		}
 	}
 	if e.shorten {
-		q.Dimensions = e.dim
+		q.Dimensions = e.Dim()
 	}
 	var a embedded
 	if err := e.client.Post(ctx, "/embeddings", q, &a); err != nil {
@@ -77,8 +85,11 @@ func (e *Embedder) ask(ctx context.Context, texts []string) ([][]float32, error)
 		if d.Index < 0 || d.Index >= len(out) || out[d.Index] != nil {
 			return nil, e.client.Unreadable()
 		}
-		if len(d.Embedding) != e.dim {
-			return nil, fmt.Errorf("openai: the model gives vectors of %d numbers, not %d: set the dimension: %w", len(d.Embedding), e.dim, fault.Invalid)
+		if len(d.Embedding) > 0 {
+			e.dim.CompareAndSwap(0, int64(len(d.Embedding)))
+		}
+		if dim := e.Dim(); len(d.Embedding) != dim {
+			return nil, fmt.Errorf("openai: the model gives vectors of %d numbers, not %d: set the dimension: %w", len(d.Embedding), dim, fault.Invalid)
 		}
 		if !unit(d.Embedding) {
 			return nil, e.client.Unreadable()

@@ -189,7 +189,7 @@ func TestOptionsAreChecked(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := openai.NewEmbedder(openai.EmbedderOptions{Options: openai.Options{Model: "m"}}); fault.KindOf(err) != fault.Invalid {
+	if _, err := openai.NewEmbedder(openai.EmbedderOptions{Options: openai.Options{Model: "m"}, Dim: -1}); fault.KindOf(err) != fault.Invalid {
 		t.Error(err)
 	}
 	m, _ := openai.New(openai.Options{Model: "m"})

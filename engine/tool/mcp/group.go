@@ -30,13 +30,16 @@ type Options struct {
 	// Log gets warnings about tools left out and connections lost; nil = nowhere.
 	Log *slog.Logger
 	// Backoff is the wait before the second attempt to connect again; it doubles
-	// up to 30 s. 0 = 250 ms.
-	Backoff time.Duration
+	// up to MaxBackoff. 0 = 250 ms, and 30 s.
+	Backoff, MaxBackoff time.Duration
+	// Changed is told, from the runner's own goroutine, that Tools gives
+	// something else now. It must not close the runner. nil = nobody wants to know.
+	Changed func()
 }
 
 const (
 	defaultBackoff = 250 * time.Millisecond
-	maxBackoff     = 30 * time.Second
+	defaultLongest = 30 * time.Second
 	connectTime    = 30 * time.Second
 	goodbye        = time.Second            // for a polite end before a hard one
 	stuck          = 500 * time.Millisecond // for a call to let go when its time is over
@@ -75,6 +78,44 @@ type link struct {
 // the server and wrap fault.Invalid (the declaration, or a list that cannot
 // be), fault.Denied (guard, authentication) or fault.Unavailable.
 func Connect(ctx context.Context, s Server, o Options) (tool.Runner, error) {
+	g, err := ready(ctx, s, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.connect(ctx); err != nil {
+		g.stop()
+		return nil, err
+	}
+	g.work.Go(g.keep)
+	return g, nil
+}
+
+// Awaited is the runner of a server that may not be there yet.
+type Awaited interface {
+	tool.Runner
+	// Missing says why the server's tools are not known; nil once they were
+	// listed, also if it has gone away since.
+	Missing() error
+}
+
+// Await is Connect for those who can go without the server for a while: a first
+// attempt that fails is told by Missing, the runner offers nothing, and goes on
+// trying until it is closed; Changed tells when it has succeeded. The error is
+// one of the declaration.
+func Await(ctx context.Context, s Server, o Options) (Awaited, error) {
+	g, err := ready(ctx, s, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.connect(ctx); err != nil {
+		g.down = err
+	}
+	g.work.Go(g.keep)
+	return g, nil
+}
+
+// ready makes a group that has no connection yet.
+func ready(ctx context.Context, s Server, o Options) (*group, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
@@ -87,13 +128,15 @@ func Connect(ctx context.Context, s Server, o Options) (tool.Runner, error) {
 	if o.Backoff <= 0 {
 		o.Backoff = defaultBackoff
 	}
+	if o.MaxBackoff <= 0 {
+		o.MaxBackoff = max(defaultLongest, o.Backoff)
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
+	}
+	o.Backoff = min(o.Backoff, o.MaxBackoff)
 	g := &group{server: s, opts: o, changed: make(chan struct{}, 1), up: make(chan struct{})}
 	g.life, g.stop = context.WithCancel(context.WithoutCancel(ctx))
-	if err := g.connect(ctx); err != nil {
-		g.stop()
-		return nil, err
-	}
-	g.work.Go(g.keep)
 	return g, nil
 }
 
@@ -121,8 +164,12 @@ func (g *group) connect(ctx context.Context) error {
 	return nil
 }
 
-// keep connects again after a drop and lists again after a change.
+// keep connects where that has failed, again after a drop, and lists again after
+// a change.
 func (g *group) keep() {
+	if g.now == nil && !(g.sleep(g.opts.Backoff) && g.again()) {
+		return
+	}
 	for {
 		l := g.now // only this goroutine writes it from here on
 		select {
@@ -161,26 +208,38 @@ func (g *group) lose(l *link, why error) {
 	}
 }
 
-// again tries until there is a connection or the group ends.
+// again tries until there is a connection or the group ends. What is wrong is
+// logged when it is something else than before.
 func (g *group) again() bool {
-	for wait := g.opts.Backoff; ; wait = min(2*wait, maxBackoff) {
+	logged := ""
+	for wait := g.opts.Backoff; ; wait = min(2*wait, g.opts.MaxBackoff) {
 		err := g.connect(g.life)
 		if err == nil {
+			g.opts.Changed()
 			return true
 		}
 		g.mu.Lock()
 		g.down = err
 		g.mu.Unlock()
-		if g.life.Err() == nil {
-			g.opts.Log.Warn("a server of tools cannot be reached", "server", g.server.Code, "reason", err.Error(), "next_in", wait)
+		if said := err.Error(); g.life.Err() == nil && said != logged {
+			logged = said
+			g.opts.Log.Warn("a server of tools cannot be reached", "server", g.server.Code, "reason", said, "next_in", wait)
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-g.life.Done():
-			t.Stop()
+		if !g.sleep(wait) {
 			return false
-		case <-t.C:
 		}
+	}
+}
+
+// sleep reports false when the group ends meanwhile.
+func (g *group) sleep(wait time.Duration) bool {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-g.life.Done():
+		return false
+	case <-t.C:
+		return true
 	}
 }
 
@@ -194,8 +253,9 @@ func (g *group) refresh(l *link) {
 		return
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.has = has
+	g.mu.Unlock()
+	g.opts.Changed()
 }
 
 // Tools implements tool.Runner: what the server listed last, also while it is
@@ -203,7 +263,20 @@ func (g *group) refresh(l *link) {
 func (g *group) Tools() []tool.Spec {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.has == nil {
+		return nil
+	}
 	return append([]tool.Spec(nil), g.has.specs...)
+}
+
+// Missing implements Awaited.
+func (g *group) Missing() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.has != nil {
+		return nil
+	}
+	return g.down
 }
 
 // Skills implements tool.Runner. A server has none.
@@ -229,8 +302,12 @@ func (g *group) Run(ctx context.Context, c tool.Call) (tool.Outcome, error) {
 
 func (g *group) run(ctx context.Context, c tool.Call) (json.RawMessage, error) {
 	g.mu.Lock()
-	e := g.has.entries[c.Name]
+	has := g.has
 	g.mu.Unlock()
+	if has == nil {
+		return nil, fmt.Errorf("the server %s was never reached: %w", g.server.Code, fault.Unavailable)
+	}
+	e := has.entries[c.Name]
 	if e == nil {
 		return nil, fmt.Errorf("the server %s has no such tool: %w", g.server.Code, fault.NotFound)
 	}

@@ -40,6 +40,11 @@ const (
 type Bundle struct {
 	Plugin []byte
 	Files  map[string][]byte
+
+	// Elsewhere are dependencies that are somewhere else, and not here to be
+	// looked at: Parse believes what they are said to hold. They are no part of
+	// Hash and Pack.
+	Elsewhere []string
 }
 
 // Hash names the content: equal bundles have equal hashes, in every version of
@@ -84,6 +89,35 @@ func (b Bundle) check() error {
 		return fmt.Errorf("tool group: %w: %w", fault.Invalid, err)
 	}
 	return nil
+}
+
+// Proper reports whether a file may be called so: Bundle.Files has such names.
+func Proper(name string) bool { return proper(name) }
+
+// Missing are the files and folders that the plugin names as dependencies and
+// that are not among Files, in the plugin's order.
+func (b Bundle) Missing() []string {
+	var out []string
+	for _, name := range dependencies(b.Plugin) {
+		name = path.Clean(name)
+		if proper(name) && !b.has(name) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// has reports whether a file, or a file in a folder, of a name is there.
+func (b Bundle) has(name string) bool {
+	if _, ok := b.Files[name]; ok {
+		return true
+	}
+	for f := range b.Files {
+		if strings.HasPrefix(f, name+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // proper reports whether a file's path stays below the plugin's folder on every

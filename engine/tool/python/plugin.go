@@ -101,13 +101,8 @@ func (p *plugin) depends(n located.Node) {
 			p.Fault(v, "dependency %q must lead downwards from the plugin", shorten(name))
 			return
 		}
-		if _, ok := p.bundle.Files[clean]; ok {
+		if p.bundle.has(clean) || slices.Contains(p.bundle.Elsewhere, clean) {
 			return
-		}
-		for f := range p.bundle.Files {
-			if strings.HasPrefix(f, clean+"/") {
-				return
-			}
 		}
 		known := make([]string, 0, len(p.bundle.Files))
 		for f := range p.bundle.Files {
@@ -250,6 +245,9 @@ func (p *plugin) implementation(n located.Node, text string) (entryPoint, bool) 
 	cut := strings.LastIndexByte(text, '.')
 	e := entryPoint{module: text[:cut], function: text[cut+1:]}
 	file, found := source(p.bundle.Files, p.group.paths, e.module)
+	if !found && len(p.bundle.Elsewhere) > 0 {
+		return e, true
+	}
 	if !found {
 		p.Fault(at, "no file %s.py is among the dependencies", strings.ReplaceAll(e.module, ".", "/"))
 		return e, false

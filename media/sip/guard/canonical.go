@@ -6,8 +6,10 @@ import (
 )
 
 // canonical spells the message for the parser. Contact and Route lose their
-// display names and Contact all but its first address: nothing of ours reads
-// them, and the parser stumbles over quotes escaped inside.
+// display names, for nothing of ours reads them, and the parser stumbles over
+// quotes escaped inside. A request keeps its first Contact only; a response
+// keeps all, with q and expires: a registrar lists every binding (RFC 3261 10.3),
+// a redirection every alternative (RFC 3261 8.1.3.4).
 func (m *message) canonical() []byte {
 	var out bytes.Buffer
 	out.Grow(len(m.start) + len(m.body) + 64 + 64*len(m.fields))
@@ -28,10 +30,11 @@ func (m *message) canonical() []byte {
 		switch f.name {
 		case "Content-Length":
 		case "Contact":
-			if !contact && string(f.value) != "*" {
-				contact = true
-				writeAddress(&out, f.name, list(f.value)[0])
+			if string(f.value) == "*" || contact && m.request {
+				continue
 			}
+			contact = true
+			m.writeContacts(&out, f)
 		case "Route", "Record-Route":
 			for _, one := range list(f.value) {
 				writeAddress(&out, f.name, one)
@@ -57,6 +60,57 @@ func writeField(out *bytes.Buffer, name string, value []byte) {
 	out.WriteString(": ")
 	out.Write(value)
 	out.WriteString("\r\n")
+}
+
+// writeContacts writes the contacts of one field, one line each.
+func (m *message) writeContacts(out *bytes.Buffer, f field) {
+	for i, one := range list(f.value) {
+		if m.request && i > 0 {
+			return
+		}
+		writeAddress(out, f.name, one)
+		if m.request {
+			continue
+		}
+		out.Truncate(out.Len() - len("\r\n"))
+		writeRank(out, one)
+		out.WriteString("\r\n")
+	}
+}
+
+// writeRank writes the parameters of a contact that say how good it is and how
+// long (RFC 3261 20.10), when their values are plain numbers.
+func writeRank(out *bytes.Buffer, v []byte) {
+	for param := range bytes.SplitSeq(v[headerParams(v):], []byte(";")) {
+		name, value, _ := bytes.Cut(param, []byte("="))
+		name = bytes.ToLower(bytes.TrimSpace(name))
+		value = bytes.TrimSpace(value)
+		if string(name) != "q" && string(name) != "expires" || len(value) == 0 || len(bytes.Trim(value, "0123456789.")) > 0 {
+			continue
+		}
+		out.WriteByte(';')
+		out.Write(name)
+		out.WriteByte('=')
+		out.Write(value)
+	}
+}
+
+// headerParams finds where the parameters of an address begin: behind its
+// bracket, or at the first semicolon of one without brackets (RFC 3261 20.10).
+func headerParams(v []byte) int {
+	at := 0
+	if v[0] == '"' {
+		at = quoted(v)
+	}
+	open := bytes.IndexByte(v[at:], '<')
+	semi := bytes.IndexByte(v[at:], ';')
+	switch {
+	case open >= 0 && (semi < 0 || open < semi):
+		return at + bytes.IndexByte(v[at:], '>') + 1
+	case semi >= 0:
+		return at + semi
+	}
+	return len(v)
 }
 
 // writeAddress writes <uri> without display name and header parameters.

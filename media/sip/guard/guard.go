@@ -9,6 +9,7 @@ package guard
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -25,6 +26,8 @@ const (
 type Refusal struct {
 	Code   int    // 400, 416, 505, 513; 0: drop it without an answer
 	Reason string // the reason phrase: what is wrong, and where
+	// RetryAfter says when to come again; zero says nothing.
+	RetryAfter time.Duration
 }
 
 // Error implements error.

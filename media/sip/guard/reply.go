@@ -38,6 +38,9 @@ func Reply(raw []byte, r *Refusal, source netip.AddrPort) (answer []byte, to net
 		}
 		writeField(&out, name, v)
 	}
+	if r.RetryAfter > 0 {
+		writeField(&out, "Retry-After", strconv.AppendInt(nil, int64(r.RetryAfter.Seconds()), 10))
+	}
 	out.WriteString("Content-Length: 0\r\n\r\n")
 	return out.Bytes(), to
 }

@@ -1,7 +1,10 @@
 // Package sdp reads session descriptions and writes ours (RFC 8866, RFC 3264),
-// as far as a telephone call in G.711 needs them. It is not a general SDP
-// library: it knows one audio stream, PCMU, PCMA and telephone-event, refuses
-// every other stream in its answers, and touches no socket.
+// as far as a telephone call needs them. It is not a general SDP library: it
+// knows one audio stream in PCMU, PCMA, G.722 or Opus with telephone-event and
+// comfort noise, plain or sealed by SDES (RFC 4568) or DTLS (RFC 5763), refuses
+// every other stream in its answers, and touches no socket. ICE and bundling are
+// read over: our answers do not take them up. It makes no keys and judges none:
+// lines of a=crypto pass through it as they are.
 package sdp
 
 import (
@@ -19,6 +22,7 @@ const (
 	MaxStreams = 16
 	maxLines   = 1024
 	maxFormats = 64
+	maxCrypto  = 16
 )
 
 // Direction says who sends, seen from the one who describes.
@@ -48,7 +52,15 @@ type Stream struct {
 	Direction Direction
 	Ptime     int // ms, 0 when not said
 	MaxPtime  int // ms, 0 when not said
-	maps      map[string]string
+	// Crypto are the a=crypto lines behind the colon, unread (RFC 4568 9.1). They
+	// hold keys: they never reach a log.
+	Crypto      []string
+	Fingerprint string // of the peer's certificate, "sha-256 AB:…" (RFC 8122)
+	Setup       string // active passive actpass holdconn, "" when not said (RFC 4145)
+	Mux         bool   // a=rtcp-mux: RTCP on the port of RTP (RFC 5761)
+	RTCPPort    uint16 // a=rtcp (RFC 3605), 0 when not said
+	maps        map[string]string
+	formats     map[string]string // a=fmtp by payload type
 }
 
 // Parse reads a description. An error is of kind fault.Invalid and names the line.
@@ -159,8 +171,9 @@ func (p *parser) media(value string) error {
 		return fmt.Errorf("m= port %.20q", f[1])
 	}
 	s := p.session
+	s.Crypto = nil // a=crypto belongs to a stream (RFC 4568 9.1)
 	s.Kind, s.Port, s.Proto, s.Formats = f[0], uint16(port), f[2], f[3:]
-	s.maps = make(map[string]string)
+	s.maps, s.formats = make(map[string]string), make(map[string]string)
 	p.out.Streams = append(p.out.Streams, s)
 	return nil
 }
@@ -181,10 +194,48 @@ func attribute(s *Stream, value string) error {
 		if s.maps != nil {
 			s.maps[pt] = strings.ToUpper(strings.TrimSpace(codec))
 		}
+	case "fmtp":
+		if pt, format, ok := strings.Cut(rest, " "); ok && s.formats != nil {
+			s.formats[pt] = strings.TrimSpace(format)
+		}
 	case "ptime":
 		return milliseconds(&s.Ptime, name, rest)
 	case "maxptime":
 		return milliseconds(&s.MaxPtime, name, rest)
+	default:
+		return transportAttribute(s, name, rest)
+	}
+	return nil
+}
+
+// transportAttribute reads how packets travel and how they are sealed.
+func transportAttribute(s *Stream, name, value string) error {
+	value = strings.TrimSpace(value)
+	switch name {
+	case "crypto":
+		if len(s.Crypto) == maxCrypto {
+			return fmt.Errorf("more than %d a=crypto", maxCrypto)
+		}
+		s.Crypto = append(s.Crypto, value)
+	case "fingerprint":
+		hash, sum, ok := strings.Cut(value, " ")
+		if !ok || sum == "" {
+			return fmt.Errorf("a=fingerprint has no sum")
+		}
+		if s.Fingerprint == "" || strings.EqualFold(hash, "sha-256") {
+			s.Fingerprint = strings.ToLower(hash) + " " + strings.ToUpper(strings.TrimSpace(sum))
+		}
+	case "setup":
+		s.Setup = strings.ToLower(value)
+	case "rtcp-mux":
+		s.Mux = true
+	case "rtcp":
+		first, _, _ := strings.Cut(value, " ")
+		port, err := strconv.ParseUint(first, 10, 16)
+		if err != nil {
+			return fmt.Errorf("a=rtcp port %.20q", first)
+		}
+		s.RTCPPort = uint16(port)
 	}
 	return nil
 }

@@ -33,19 +33,19 @@ func TestNegotiate(t *testing.T) {
 		"the offer's order":         {"m=audio 4000 RTP/AVP 18 8 0\r\n", "PCMA", 8, 255, 20, "m=audio 20000 RTP/AVP 8"},
 		"a dynamic type":            {"m=audio 4000 RTP/AVP 97 96\r\na=rtpmap:97 G729/8000\r\na=rtpmap:96 pcmu/8000/1\r\n", "PCMU", 96, 255, 20, "m=audio 20000 RTP/AVP 96"},
 		"events at 8000":            {"m=audio 4000 RTP/AVP 0 96 97\r\na=rtpmap:96 telephone-event/48000\r\na=rtpmap:97 telephone-event/8000\r\n", "PCMU", 0, 97, 20, "m=audio 20000 RTP/AVP 0 97"},
-		"zero mapped to another":    {"m=audio 4000 RTP/AVP 0 8\r\na=rtpmap:0 OPUS/48000/2\r\n", "PCMA", 8, 255, 20, "m=audio 20000 RTP/AVP 8"},
+		"zero mapped to another":    {"m=audio 4000 RTP/AVP 0 8\r\na=rtpmap:0 G729/8000\r\n", "PCMA", 8, 255, 20, "m=audio 20000 RTP/AVP 8"},
 		"packets of 10 ms":          {"m=audio 4000 RTP/AVP 0\r\na=ptime:10\r\n", "PCMU", 0, 255, 10, "m=audio 20000 RTP/AVP 0"},
 		"packets of 60 ms":          {"m=audio 4000 RTP/AVP 0\r\na=ptime:60.0\r\n", "PCMU", 0, 255, 60, "m=audio 20000 RTP/AVP 0"},
 		"packets too long":          {"m=audio 4000 RTP/AVP 0\r\na=ptime:200\r\n", "PCMU", 0, 255, 20, "m=audio 20000 RTP/AVP 0"},
 		"video before audio":        {"m=video 4002 RTP/AVP 31\r\nm=audio 4000 RTP/AVP 0\r\n", "PCMU", 0, 255, 20, "m=video 0 RTP/AVP 31 m=audio 20000 RTP/AVP 0"},
 		"secure first, plain after": {"m=audio 4002 RTP/SAVP 0\r\nm=audio 4000 RTP/AVP 0\r\n", "PCMU", 0, 255, 20, "m=audio 0 RTP/SAVP 0 m=audio 20000 RTP/AVP 0"},
 		"with feedback":             {"m=audio 4000 RTP/AVPF 0\r\n", "PCMU", 0, 255, 20, "m=audio 20000 RTP/AVPF 0"},
-		"two audio streams":         {"m=audio 4000 RTP/AVP 9\r\nm=audio 4002 RTP/AVP 8\r\nm=audio 4004 RTP/AVP 0\r\n", "PCMA", 8, 255, 20, "m=audio 0 RTP/AVP 9 m=audio 20000 RTP/AVP 8 m=audio 0 RTP/AVP 0"},
+		"two audio streams":         {"m=audio 4000 RTP/AVP 18\r\nm=audio 4002 RTP/AVP 8\r\nm=audio 4004 RTP/AVP 0\r\n", "PCMA", 8, 255, 20, "m=audio 0 RTP/AVP 18 m=audio 20000 RTP/AVP 8 m=audio 0 RTP/AVP 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := sdp.Parse([]byte(head + test.streams))
 			require.NoError(t, err)
-			c, err := sdp.Negotiate(s)
+			c, err := sdp.Negotiate(s, sdp.Policy{})
 			require.NoError(t, err)
 			require.Equal(t, test.codec, c.Codec)
 			require.Equal(t, test.pt, c.PayloadType)
@@ -63,7 +63,7 @@ func TestNegotiate(t *testing.T) {
 			require.Contains(t, answer, "a=ptime:20\r\na=sendrecv\r\n")
 			back, err := sdp.Parse([]byte(answer))
 			require.NoError(t, err)
-			_, err = sdp.Settle(back, c.Index)
+			_, err = sdp.Settle(back, c.Index, sdp.Policy{})
 			require.NoError(t, err, "the other side can read our answer")
 		})
 	}
@@ -73,7 +73,7 @@ func TestNegotiate(t *testing.T) {
 func TestNothingInCommon(t *testing.T) {
 	for name, streams := range map[string]string{
 		"no stream":           "",
-		"other codecs":        "m=audio 4000 RTP/AVP 9 18\r\n",
+		"other codecs":        "m=audio 4000 RTP/AVP 4 18\r\n",
 		"switched off":        "m=audio 0 RTP/AVP 0\r\n",
 		"only secure":         "m=audio 4000 RTP/SAVP 0\r\n",
 		"only video":          "m=video 4000 RTP/AVP 0\r\n",
@@ -83,7 +83,7 @@ func TestNothingInCommon(t *testing.T) {
 	} {
 		s, err := sdp.Parse([]byte(head + streams))
 		require.NoError(t, err, name)
-		_, err = sdp.Negotiate(s)
+		_, err = sdp.Negotiate(s, sdp.Policy{})
 		require.ErrorIs(t, err, fault.Invalid, name)
 	}
 }
@@ -115,7 +115,7 @@ func TestDirections(t *testing.T) {
 		}
 		s, err := sdp.Parse([]byte(text))
 		require.NoError(t, err)
-		c, err := sdp.Negotiate(s)
+		c, err := sdp.Negotiate(s, sdp.Policy{})
 		require.NoError(t, err)
 		require.Equal(t, test.want, c.Direction, "%+v", test)
 	}
@@ -132,7 +132,7 @@ func TestRemote(t *testing.T) {
 	} {
 		s, err := sdp.Parse([]byte("v=0\ns=-\nt=0 0\nm=audio 4000/2 RTP/AVP 0\nc=IN " + host + "\n"))
 		require.NoError(t, err, host)
-		c, err := sdp.Negotiate(s)
+		c, err := sdp.Negotiate(s, sdp.Policy{})
 		require.NoError(t, err, host)
 		require.Equal(t, want, c.Remote.String(), host)
 		require.Equal(t, uint16(4000), c.Remote.Port(), host)
@@ -170,15 +170,15 @@ func TestMalformed(t *testing.T) {
 // Our offer, and what the other side may answer to it.
 func TestOfferAndSettle(t *testing.T) {
 	l := ours()
-	l.Addr = netip.MustParseAddr("2001:db8::7")
+	l.Addr, l.Codecs = netip.MustParseAddr("2001:db8::7"), []string{"PCMA", "PCMU"}
 	require.Equal(t, "v=0\r\no=- 7 3 IN IP6 2001:db8::7\r\ns=-\r\nc=IN IP6 2001:db8::7\r\nt=0 0\r\n"+
 		"m=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"+
 		"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendonly\r\n",
-		string(sdp.Offer([]string{"PCMA", "PCMU"}, sdp.SendOnly, l)))
-	for _, text := range []string{head, head + "m=audio 0 RTP/AVP 0\r\n", head + "m=audio 4000 RTP/AVP 9\r\n"} {
+		string(sdp.Offer(sdp.SendOnly, l)))
+	for _, text := range []string{head, head + "m=audio 0 RTP/AVP 0\r\n", head + "m=audio 4000 RTP/AVP 18\r\n"} {
 		s, err := sdp.Parse([]byte(text))
 		require.NoError(t, err)
-		_, err = sdp.Settle(s, 0)
+		_, err = sdp.Settle(s, 0, sdp.Policy{})
 		require.ErrorIs(t, err, fault.Invalid)
 	}
 }
@@ -187,6 +187,8 @@ func TestOfferAndSettle(t *testing.T) {
 func FuzzSDP(f *testing.F) {
 	f.Add([]byte(head + "m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendonly\r\n"))
 	f.Add([]byte(head + "m=video 1 RTP/AVP 31\r\nm=audio 4000/2 RTP/AVPF 96\r\na=rtpmap:96 PCMA/8000\r\nc=IN IP6 ::\r\n"))
+	f.Add([]byte(head + "m=audio 9 UDP/TLS/RTP/SAVPF 111 13 110\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 x\r\na=fingerprint:sha-1 AA\r\na=setup:actpass\r\na=rtcp-mux\r\n"))
+	f.Add([]byte(head + "m=audio 9 RTP/SAVP 9\r\na=crypto:1 S inline:fit\r\na=rtcp:1\r\nm=audio 1 RTP/AVP 13 0\r\n"))
 	f.Add([]byte("v=0\nc=IN IP4 0.0.0.0\nm=audio 1 RTP/AVP 0\n"))
 	f.Add([]byte(fmt.Sprintf("v=0\r\nc=IN IP4 %s\r\nm=audio 65535 RTP/AVP 8\r\na=maxptime:1e9\r\n", strings.Repeat("9", 300))))
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -194,18 +196,20 @@ func FuzzSDP(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c, err := sdp.Negotiate(s)
+		l := ours()
+		l.Policy, l.Crypto = sealed(sdp.SealOptional), []string{"1 S inline:fit"}
+		c, err := sdp.Negotiate(s, l.Policy)
 		if err != nil {
 			return
 		}
-		answer, err := sdp.Parse(sdp.Answer(s, c, ours()))
+		answer, err := sdp.Parse(sdp.Answer(s, c, l))
 		if err != nil {
 			t.Fatalf("our answer cannot be read: %v", err)
 		}
 		if len(answer.Streams) != len(s.Streams) {
 			t.Fatalf("answer has %d streams, offer %d", len(answer.Streams), len(s.Streams))
 		}
-		if _, err := sdp.Settle(answer, c.Index); err != nil {
+		if _, err := sdp.Settle(answer, c.Index, l.Policy); err != nil {
 			t.Fatalf("our answer refuses the stream: %v", err)
 		}
 	})

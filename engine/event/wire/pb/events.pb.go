@@ -4453,6 +4453,58 @@ func (x *RecordingResumed) GetOffsetNs() int64 {
 	return 0
 }
 
+type RecordingDeleted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Blob          string                 `protobuf:"bytes,1,opt,name=blob,proto3" json:"blob,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordingDeleted) Reset() {
+	*x = RecordingDeleted{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordingDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordingDeleted) ProtoMessage() {}
+
+func (x *RecordingDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordingDeleted.ProtoReflect.Descriptor instead.
+func (*RecordingDeleted) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *RecordingDeleted) GetBlob() string {
+	if x != nil {
+		return x.Blob
+	}
+	return ""
+}
+
+func (x *RecordingDeleted) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type CallObserved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	By            string                 `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
@@ -4466,7 +4518,7 @@ type CallObserved struct {
 
 func (x *CallObserved) Reset() {
 	*x = CallObserved{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[66]
+	mi := &file_engine_event_wire_events_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4478,7 +4530,7 @@ func (x *CallObserved) String() string {
 func (*CallObserved) ProtoMessage() {}
 
 func (x *CallObserved) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[66]
+	mi := &file_engine_event_wire_events_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4491,7 +4543,7 @@ func (x *CallObserved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallObserved.ProtoReflect.Descriptor instead.
 func (*CallObserved) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{66}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *CallObserved) GetBy() string {
@@ -4539,7 +4591,7 @@ type CallTraced struct {
 
 func (x *CallTraced) Reset() {
 	*x = CallTraced{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[67]
+	mi := &file_engine_event_wire_events_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4551,7 +4603,7 @@ func (x *CallTraced) String() string {
 func (*CallTraced) ProtoMessage() {}
 
 func (x *CallTraced) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[67]
+	mi := &file_engine_event_wire_events_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4564,7 +4616,7 @@ func (x *CallTraced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallTraced.ProtoReflect.Descriptor instead.
 func (*CallTraced) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{67}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *CallTraced) GetBlob() string {
@@ -4581,6 +4633,58 @@ func (x *CallTraced) GetMessages() uint32 {
 	return 0
 }
 
+type OperatorWhispered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            string                 `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	Text          *Sealed                `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperatorWhispered) Reset() {
+	*x = OperatorWhispered{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperatorWhispered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperatorWhispered) ProtoMessage() {}
+
+func (x *OperatorWhispered) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperatorWhispered.ProtoReflect.Descriptor instead.
+func (*OperatorWhispered) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *OperatorWhispered) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *OperatorWhispered) GetText() *Sealed {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
 type ConnectionCreated struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
@@ -4591,7 +4695,7 @@ type ConnectionCreated struct {
 
 func (x *ConnectionCreated) Reset() {
 	*x = ConnectionCreated{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[68]
+	mi := &file_engine_event_wire_events_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4603,7 +4707,7 @@ func (x *ConnectionCreated) String() string {
 func (*ConnectionCreated) ProtoMessage() {}
 
 func (x *ConnectionCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[68]
+	mi := &file_engine_event_wire_events_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4616,7 +4720,7 @@ func (x *ConnectionCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionCreated.ProtoReflect.Descriptor instead.
 func (*ConnectionCreated) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{68}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ConnectionCreated) GetType() string {
@@ -4646,7 +4750,7 @@ type ConnectionSaved struct {
 
 func (x *ConnectionSaved) Reset() {
 	*x = ConnectionSaved{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[69]
+	mi := &file_engine_event_wire_events_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4658,7 +4762,7 @@ func (x *ConnectionSaved) String() string {
 func (*ConnectionSaved) ProtoMessage() {}
 
 func (x *ConnectionSaved) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[69]
+	mi := &file_engine_event_wire_events_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4671,7 +4775,7 @@ func (x *ConnectionSaved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionSaved.ProtoReflect.Descriptor instead.
 func (*ConnectionSaved) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{69}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ConnectionSaved) GetRevision() uint64 {
@@ -4717,7 +4821,7 @@ type ConnectionStarted struct {
 
 func (x *ConnectionStarted) Reset() {
 	*x = ConnectionStarted{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[70]
+	mi := &file_engine_event_wire_events_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4729,7 +4833,7 @@ func (x *ConnectionStarted) String() string {
 func (*ConnectionStarted) ProtoMessage() {}
 
 func (x *ConnectionStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[70]
+	mi := &file_engine_event_wire_events_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4742,7 +4846,7 @@ func (x *ConnectionStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionStarted.ProtoReflect.Descriptor instead.
 func (*ConnectionStarted) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{70}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{72}
 }
 
 type ConnectionStopped struct {
@@ -4754,7 +4858,7 @@ type ConnectionStopped struct {
 
 func (x *ConnectionStopped) Reset() {
 	*x = ConnectionStopped{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[71]
+	mi := &file_engine_event_wire_events_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4766,7 +4870,7 @@ func (x *ConnectionStopped) String() string {
 func (*ConnectionStopped) ProtoMessage() {}
 
 func (x *ConnectionStopped) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[71]
+	mi := &file_engine_event_wire_events_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4779,7 +4883,7 @@ func (x *ConnectionStopped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionStopped.ProtoReflect.Descriptor instead.
 func (*ConnectionStopped) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{71}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ConnectionStopped) GetReason() string {
@@ -4800,7 +4904,7 @@ type ConnectionReported struct {
 
 func (x *ConnectionReported) Reset() {
 	*x = ConnectionReported{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[72]
+	mi := &file_engine_event_wire_events_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4812,7 +4916,7 @@ func (x *ConnectionReported) String() string {
 func (*ConnectionReported) ProtoMessage() {}
 
 func (x *ConnectionReported) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[72]
+	mi := &file_engine_event_wire_events_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4825,7 +4929,7 @@ func (x *ConnectionReported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionReported.ProtoReflect.Descriptor instead.
 func (*ConnectionReported) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{72}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ConnectionReported) GetState() string {
@@ -4859,7 +4963,7 @@ type ConnectionAttached struct {
 
 func (x *ConnectionAttached) Reset() {
 	*x = ConnectionAttached{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[73]
+	mi := &file_engine_event_wire_events_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4871,7 +4975,7 @@ func (x *ConnectionAttached) String() string {
 func (*ConnectionAttached) ProtoMessage() {}
 
 func (x *ConnectionAttached) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[73]
+	mi := &file_engine_event_wire_events_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4884,7 +4988,7 @@ func (x *ConnectionAttached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionAttached.ProtoReflect.Descriptor instead.
 func (*ConnectionAttached) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{73}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ConnectionAttached) GetAgent() string {
@@ -4910,7 +5014,7 @@ type ConnectionDetached struct {
 
 func (x *ConnectionDetached) Reset() {
 	*x = ConnectionDetached{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[74]
+	mi := &file_engine_event_wire_events_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4922,7 +5026,7 @@ func (x *ConnectionDetached) String() string {
 func (*ConnectionDetached) ProtoMessage() {}
 
 func (x *ConnectionDetached) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[74]
+	mi := &file_engine_event_wire_events_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4935,7 +5039,7 @@ func (x *ConnectionDetached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionDetached.ProtoReflect.Descriptor instead.
 func (*ConnectionDetached) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{74}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ConnectionDetached) GetAgent() string {
@@ -4953,7 +5057,7 @@ type ConnectionRemoved struct {
 
 func (x *ConnectionRemoved) Reset() {
 	*x = ConnectionRemoved{}
-	mi := &file_engine_event_wire_events_proto_msgTypes[75]
+	mi := &file_engine_event_wire_events_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4965,7 +5069,7 @@ func (x *ConnectionRemoved) String() string {
 func (*ConnectionRemoved) ProtoMessage() {}
 
 func (x *ConnectionRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_event_wire_events_proto_msgTypes[75]
+	mi := &file_engine_event_wire_events_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4978,7 +5082,691 @@ func (x *ConnectionRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectionRemoved.ProtoReflect.Descriptor instead.
 func (*ConnectionRemoved) Descriptor() ([]byte, []int) {
-	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{75}
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{77}
+}
+
+type CatalogCreated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	Currency      string                 `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	Language      string                 `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogCreated) Reset() {
+	*x = CatalogCreated{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogCreated) ProtoMessage() {}
+
+func (x *CatalogCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogCreated.ProtoReflect.Descriptor instead.
+func (*CatalogCreated) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *CatalogCreated) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CatalogCreated) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *CatalogCreated) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *CatalogCreated) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+type CatalogChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	Currency      string                 `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	Language      string                 `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogChanged) Reset() {
+	*x = CatalogChanged{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogChanged) ProtoMessage() {}
+
+func (x *CatalogChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogChanged.ProtoReflect.Descriptor instead.
+func (*CatalogChanged) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *CatalogChanged) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CatalogChanged) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *CatalogChanged) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *CatalogChanged) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+type Product struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sku           string                 `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	Category      string                 `protobuf:"bytes,4,opt,name=category,proto3" json:"category,omitempty"`
+	Brand         string                 `protobuf:"bytes,5,opt,name=brand,proto3" json:"brand,omitempty"`
+	Priced        bool                   `protobuf:"varint,6,opt,name=priced,proto3" json:"priced,omitempty"`
+	Price         int64                  `protobuf:"varint,7,opt,name=price,proto3" json:"price,omitempty"` // ten-thousandths
+	Currency      string                 `protobuf:"bytes,8,opt,name=currency,proto3" json:"currency,omitempty"`
+	Availability  string                 `protobuf:"bytes,9,opt,name=availability,proto3" json:"availability,omitempty"`
+	ImageUrl      string                 `protobuf:"bytes,10,opt,name=image_url,json=imageUrl,proto3" json:"image_url,omitempty"`
+	ProductUrl    string                 `protobuf:"bytes,11,opt,name=product_url,json=productUrl,proto3" json:"product_url,omitempty"`
+	Attributes    []*Pair                `protobuf:"bytes,12,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	Tags          []string               `protobuf:"bytes,13,rep,name=tags,proto3" json:"tags,omitempty"`
+	Active        bool                   `protobuf:"varint,14,opt,name=active,proto3" json:"active,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Product) Reset() {
+	*x = Product{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Product) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Product) ProtoMessage() {}
+
+func (x *Product) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Product.ProtoReflect.Descriptor instead.
+func (*Product) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *Product) GetSku() string {
+	if x != nil {
+		return x.Sku
+	}
+	return ""
+}
+
+func (x *Product) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Product) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Product) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *Product) GetBrand() string {
+	if x != nil {
+		return x.Brand
+	}
+	return ""
+}
+
+func (x *Product) GetPriced() bool {
+	if x != nil {
+		return x.Priced
+	}
+	return false
+}
+
+func (x *Product) GetPrice() int64 {
+	if x != nil {
+		return x.Price
+	}
+	return 0
+}
+
+func (x *Product) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Product) GetAvailability() string {
+	if x != nil {
+		return x.Availability
+	}
+	return ""
+}
+
+func (x *Product) GetImageUrl() string {
+	if x != nil {
+		return x.ImageUrl
+	}
+	return ""
+}
+
+func (x *Product) GetProductUrl() string {
+	if x != nil {
+		return x.ProductUrl
+	}
+	return ""
+}
+
+func (x *Product) GetAttributes() []*Pair {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *Product) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Product) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+type ProductsPut struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Products      []*Product             `protobuf:"bytes,1,rep,name=products,proto3" json:"products,omitempty"`
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProductsPut) Reset() {
+	*x = ProductsPut{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProductsPut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProductsPut) ProtoMessage() {}
+
+func (x *ProductsPut) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProductsPut.ProtoReflect.Descriptor instead.
+func (*ProductsPut) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *ProductsPut) GetProducts() []*Product {
+	if x != nil {
+		return x.Products
+	}
+	return nil
+}
+
+func (x *ProductsPut) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+type ProductsRemoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Skus          []string               `protobuf:"bytes,1,rep,name=skus,proto3" json:"skus,omitempty"`
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProductsRemoved) Reset() {
+	*x = ProductsRemoved{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProductsRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProductsRemoved) ProtoMessage() {}
+
+func (x *ProductsRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProductsRemoved.ProtoReflect.Descriptor instead.
+func (*ProductsRemoved) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *ProductsRemoved) GetSkus() []string {
+	if x != nil {
+		return x.Skus
+	}
+	return nil
+}
+
+func (x *ProductsRemoved) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+type CatalogConnected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogConnected) Reset() {
+	*x = CatalogConnected{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogConnected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogConnected) ProtoMessage() {}
+
+func (x *CatalogConnected) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogConnected.ProtoReflect.Descriptor instead.
+func (*CatalogConnected) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *CatalogConnected) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+type CatalogDisconnected struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogDisconnected) Reset() {
+	*x = CatalogDisconnected{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogDisconnected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogDisconnected) ProtoMessage() {}
+
+func (x *CatalogDisconnected) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogDisconnected.ProtoReflect.Descriptor instead.
+func (*CatalogDisconnected) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *CatalogDisconnected) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+type CatalogInvited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Invitation    string                 `protobuf:"bytes,1,opt,name=invitation,proto3" json:"invitation,omitempty"`
+	TokenHash     []byte                 `protobuf:"bytes,2,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
+	LifeNs        int64                  `protobuf:"varint,3,opt,name=life_ns,json=lifeNs,proto3" json:"life_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogInvited) Reset() {
+	*x = CatalogInvited{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogInvited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogInvited) ProtoMessage() {}
+
+func (x *CatalogInvited) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogInvited.ProtoReflect.Descriptor instead.
+func (*CatalogInvited) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *CatalogInvited) GetInvitation() string {
+	if x != nil {
+		return x.Invitation
+	}
+	return ""
+}
+
+func (x *CatalogInvited) GetTokenHash() []byte {
+	if x != nil {
+		return x.TokenHash
+	}
+	return nil
+}
+
+func (x *CatalogInvited) GetLifeNs() int64 {
+	if x != nil {
+		return x.LifeNs
+	}
+	return 0
+}
+
+type InvitationsReset struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InvitationsReset) Reset() {
+	*x = InvitationsReset{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InvitationsReset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InvitationsReset) ProtoMessage() {}
+
+func (x *InvitationsReset) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InvitationsReset.ProtoReflect.Descriptor instead.
+func (*InvitationsReset) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{86}
+}
+
+type CatalogRemoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogRemoved) Reset() {
+	*x = CatalogRemoved{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogRemoved) ProtoMessage() {}
+
+func (x *CatalogRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogRemoved.ProtoReflect.Descriptor instead.
+func (*CatalogRemoved) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{87}
+}
+
+type ResultsMailed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Taken         uint32                 `protobuf:"varint,2,opt,name=taken,proto3" json:"taken,omitempty"`
+	Given         uint32                 `protobuf:"varint,3,opt,name=given,proto3" json:"given,omitempty"`
+	Attempts      uint32                 `protobuf:"varint,4,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	Fault         string                 `protobuf:"bytes,5,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResultsMailed) Reset() {
+	*x = ResultsMailed{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResultsMailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResultsMailed) ProtoMessage() {}
+
+func (x *ResultsMailed) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResultsMailed.ProtoReflect.Descriptor instead.
+func (*ResultsMailed) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *ResultsMailed) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ResultsMailed) GetTaken() uint32 {
+	if x != nil {
+		return x.Taken
+	}
+	return 0
+}
+
+func (x *ResultsMailed) GetGiven() uint32 {
+	if x != nil {
+		return x.Given
+	}
+	return 0
+}
+
+func (x *ResultsMailed) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *ResultsMailed) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
 }
 
 var File_engine_event_wire_events_proto protoreflect.FileDescriptor
@@ -5321,7 +6109,10 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x1b\n" +
 	"\toffset_ns\x18\x02 \x01(\x03R\boffsetNs\"/\n" +
 	"\x10RecordingResumed\x12\x1b\n" +
-	"\toffset_ns\x18\x01 \x01(\x03R\boffsetNs\"x\n" +
+	"\toffset_ns\x18\x01 \x01(\x03R\boffsetNs\">\n" +
+	"\x10RecordingDeleted\x12\x12\n" +
+	"\x04blob\x18\x01 \x01(\tR\x04blob\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"x\n" +
 	"\fCallObserved\x12\x0e\n" +
 	"\x02by\x18\x01 \x01(\tR\x02by\x12\x12\n" +
 	"\x04what\x18\x02 \x01(\tR\x04what\x12\x0e\n" +
@@ -5331,7 +6122,10 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\n" +
 	"CallTraced\x12\x12\n" +
 	"\x04blob\x18\x01 \x01(\tR\x04blob\x12\x1a\n" +
-	"\bmessages\x18\x02 \x01(\rR\bmessages\";\n" +
+	"\bmessages\x18\x02 \x01(\rR\bmessages\"S\n" +
+	"\x11OperatorWhispered\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\tR\x02by\x12.\n" +
+	"\x04text\x18\x02 \x01(\v2\x1a.flametree.event.v1.SealedR\x04text\";\n" +
 	"\x11ConnectionCreated\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"\xd3\x01\n" +
@@ -5353,7 +6147,62 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\ainbound\x18\x02 \x01(\bR\ainbound\"*\n" +
 	"\x12ConnectionDetached\x12\x14\n" +
 	"\x05agent\x18\x01 \x01(\tR\x05agent\"\x13\n" +
-	"\x11ConnectionRemovedB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
+	"\x11ConnectionRemoved\"~\n" +
+	"\x0eCatalogCreated\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
+	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12\x1a\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\"~\n" +
+	"\x0eCatalogChanged\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
+	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12\x1a\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\"\x97\x03\n" +
+	"\aProduct\x12\x10\n" +
+	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x1a\n" +
+	"\bcategory\x18\x04 \x01(\tR\bcategory\x12\x14\n" +
+	"\x05brand\x18\x05 \x01(\tR\x05brand\x12\x16\n" +
+	"\x06priced\x18\x06 \x01(\bR\x06priced\x12\x14\n" +
+	"\x05price\x18\a \x01(\x03R\x05price\x12\x1a\n" +
+	"\bcurrency\x18\b \x01(\tR\bcurrency\x12\"\n" +
+	"\favailability\x18\t \x01(\tR\favailability\x12\x1b\n" +
+	"\timage_url\x18\n" +
+	" \x01(\tR\bimageUrl\x12\x1f\n" +
+	"\vproduct_url\x18\v \x01(\tR\n" +
+	"productUrl\x128\n" +
+	"\n" +
+	"attributes\x18\f \x03(\v2\x18.flametree.event.v1.PairR\n" +
+	"attributes\x12\x12\n" +
+	"\x04tags\x18\r \x03(\tR\x04tags\x12\x16\n" +
+	"\x06active\x18\x0e \x01(\bR\x06active\"V\n" +
+	"\vProductsPut\x127\n" +
+	"\bproducts\x18\x01 \x03(\v2\x1b.flametree.event.v1.ProductR\bproducts\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\"5\n" +
+	"\x0fProductsRemoved\x12\x12\n" +
+	"\x04skus\x18\x01 \x03(\tR\x04skus\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\"(\n" +
+	"\x10CatalogConnected\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\"+\n" +
+	"\x13CatalogDisconnected\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\"h\n" +
+	"\x0eCatalogInvited\x12\x1e\n" +
+	"\n" +
+	"invitation\x18\x01 \x01(\tR\n" +
+	"invitation\x12\x1d\n" +
+	"\n" +
+	"token_hash\x18\x02 \x01(\fR\ttokenHash\x12\x17\n" +
+	"\alife_ns\x18\x03 \x01(\x03R\x06lifeNs\"\x12\n" +
+	"\x10InvitationsReset\"\x10\n" +
+	"\x0eCatalogRemoved\"\x8c\x01\n" +
+	"\rResultsMailed\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x14\n" +
+	"\x05taken\x18\x02 \x01(\rR\x05taken\x12\x14\n" +
+	"\x05given\x18\x03 \x01(\rR\x05given\x12\x1a\n" +
+	"\battempts\x18\x04 \x01(\rR\battempts\x12\x14\n" +
+	"\x05fault\x18\x05 \x01(\tR\x05faultB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
 
 var (
 	file_engine_event_wire_events_proto_rawDescOnce sync.Once
@@ -5367,84 +6216,97 @@ func file_engine_event_wire_events_proto_rawDescGZIP() []byte {
 	return file_engine_event_wire_events_proto_rawDescData
 }
 
-var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
+var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 89)
 var file_engine_event_wire_events_proto_goTypes = []any{
-	(*Envelope)(nil),           // 0: flametree.event.v1.Envelope
-	(*Sealed)(nil),             // 1: flametree.event.v1.Sealed
-	(*Pair)(nil),               // 2: flametree.event.v1.Pair
-	(*SealedPair)(nil),         // 3: flametree.event.v1.SealedPair
-	(*TenantCreated)(nil),      // 4: flametree.event.v1.TenantCreated
-	(*AgentCreated)(nil),       // 5: flametree.event.v1.AgentCreated
-	(*AgentSaved)(nil),         // 6: flametree.event.v1.AgentSaved
-	(*AgentDrafted)(nil),       // 7: flametree.event.v1.AgentDrafted
-	(*AgentPublished)(nil),     // 8: flametree.event.v1.AgentPublished
-	(*AgentStarted)(nil),       // 9: flametree.event.v1.AgentStarted
-	(*AgentStopped)(nil),       // 10: flametree.event.v1.AgentStopped
-	(*CallOffered)(nil),        // 11: flametree.event.v1.CallOffered
-	(*CallAnswered)(nil),       // 12: flametree.event.v1.CallAnswered
-	(*CallHeld)(nil),           // 13: flametree.event.v1.CallHeld
-	(*CallResumed)(nil),        // 14: flametree.event.v1.CallResumed
-	(*CallDigit)(nil),          // 15: flametree.event.v1.CallDigit
-	(*CallEnded)(nil),          // 16: flametree.event.v1.CallEnded
-	(*CallInputs)(nil),         // 17: flametree.event.v1.CallInputs
-	(*TurnInput)(nil),          // 18: flametree.event.v1.TurnInput
-	(*RecordingClosed)(nil),    // 19: flametree.event.v1.RecordingClosed
-	(*SessionCreated)(nil),     // 20: flametree.event.v1.SessionCreated
-	(*SessionUpdated)(nil),     // 21: flametree.event.v1.SessionUpdated
-	(*SessionHandedOver)(nil),  // 22: flametree.event.v1.SessionHandedOver
-	(*SessionEnded)(nil),       // 23: flametree.event.v1.SessionEnded
-	(*MessageReceived)(nil),    // 24: flametree.event.v1.MessageReceived
-	(*UtteranceHeard)(nil),     // 25: flametree.event.v1.UtteranceHeard
-	(*ReplyStarted)(nil),       // 26: flametree.event.v1.ReplyStarted
-	(*ModelAnswered)(nil),      // 27: flametree.event.v1.ModelAnswered
-	(*ToolCall)(nil),           // 28: flametree.event.v1.ToolCall
-	(*Passage)(nil),            // 29: flametree.event.v1.Passage
-	(*ResultsExtracted)(nil),   // 30: flametree.event.v1.ResultsExtracted
-	(*ResultSet)(nil),          // 31: flametree.event.v1.ResultSet
-	(*StateEntered)(nil),       // 32: flametree.event.v1.StateEntered
-	(*ToolCalled)(nil),         // 33: flametree.event.v1.ToolCalled
-	(*ToolAnswered)(nil),       // 34: flametree.event.v1.ToolAnswered
-	(*ReplySent)(nil),          // 35: flametree.event.v1.ReplySent
-	(*ReplySpoken)(nil),        // 36: flametree.event.v1.ReplySpoken
-	(*ReplyLost)(nil),          // 37: flametree.event.v1.ReplyLost
-	(*TurnTimed)(nil),          // 38: flametree.event.v1.TurnTimed
-	(*Stage)(nil),              // 39: flametree.event.v1.Stage
-	(*SkillRan)(nil),           // 40: flametree.event.v1.SkillRan
-	(*QuestionUnanswered)(nil), // 41: flametree.event.v1.QuestionUnanswered
-	(*CustomerVerified)(nil),   // 42: flametree.event.v1.CustomerVerified
-	(*GuardHit)(nil),           // 43: flametree.event.v1.GuardHit
-	(*HistorySummarised)(nil),  // 44: flametree.event.v1.HistorySummarised
-	(*TracedPart)(nil),         // 45: flametree.event.v1.TracedPart
-	(*Attempt)(nil),            // 46: flametree.event.v1.Attempt
-	(*SuggestionMade)(nil),     // 47: flametree.event.v1.SuggestionMade
-	(*SourceCreated)(nil),      // 48: flametree.event.v1.SourceCreated
-	(*SourceSaved)(nil),        // 49: flametree.event.v1.SourceSaved
-	(*SourceIndexing)(nil),     // 50: flametree.event.v1.SourceIndexing
-	(*SourceIndexed)(nil),      // 51: flametree.event.v1.SourceIndexed
-	(*SourceFailed)(nil),       // 52: flametree.event.v1.SourceFailed
-	(*SourceStopped)(nil),      // 53: flametree.event.v1.SourceStopped
-	(*SourceConnected)(nil),    // 54: flametree.event.v1.SourceConnected
-	(*SourceDisconnected)(nil), // 55: flametree.event.v1.SourceDisconnected
-	(*SourceRemoved)(nil),      // 56: flametree.event.v1.SourceRemoved
-	(*QuestionResolved)(nil),   // 57: flametree.event.v1.QuestionResolved
-	(*CallProgressed)(nil),     // 58: flametree.event.v1.CallProgressed
-	(*CallScreened)(nil),       // 59: flametree.event.v1.CallScreened
-	(*VoicemailLeft)(nil),      // 60: flametree.event.v1.VoicemailLeft
-	(*TransferBegun)(nil),      // 61: flametree.event.v1.TransferBegun
-	(*TransferFailed)(nil),     // 62: flametree.event.v1.TransferFailed
-	(*TransferCompleted)(nil),  // 63: flametree.event.v1.TransferCompleted
-	(*RecordingPaused)(nil),    // 64: flametree.event.v1.RecordingPaused
-	(*RecordingResumed)(nil),   // 65: flametree.event.v1.RecordingResumed
-	(*CallObserved)(nil),       // 66: flametree.event.v1.CallObserved
-	(*CallTraced)(nil),         // 67: flametree.event.v1.CallTraced
-	(*ConnectionCreated)(nil),  // 68: flametree.event.v1.ConnectionCreated
-	(*ConnectionSaved)(nil),    // 69: flametree.event.v1.ConnectionSaved
-	(*ConnectionStarted)(nil),  // 70: flametree.event.v1.ConnectionStarted
-	(*ConnectionStopped)(nil),  // 71: flametree.event.v1.ConnectionStopped
-	(*ConnectionReported)(nil), // 72: flametree.event.v1.ConnectionReported
-	(*ConnectionAttached)(nil), // 73: flametree.event.v1.ConnectionAttached
-	(*ConnectionDetached)(nil), // 74: flametree.event.v1.ConnectionDetached
-	(*ConnectionRemoved)(nil),  // 75: flametree.event.v1.ConnectionRemoved
+	(*Envelope)(nil),            // 0: flametree.event.v1.Envelope
+	(*Sealed)(nil),              // 1: flametree.event.v1.Sealed
+	(*Pair)(nil),                // 2: flametree.event.v1.Pair
+	(*SealedPair)(nil),          // 3: flametree.event.v1.SealedPair
+	(*TenantCreated)(nil),       // 4: flametree.event.v1.TenantCreated
+	(*AgentCreated)(nil),        // 5: flametree.event.v1.AgentCreated
+	(*AgentSaved)(nil),          // 6: flametree.event.v1.AgentSaved
+	(*AgentDrafted)(nil),        // 7: flametree.event.v1.AgentDrafted
+	(*AgentPublished)(nil),      // 8: flametree.event.v1.AgentPublished
+	(*AgentStarted)(nil),        // 9: flametree.event.v1.AgentStarted
+	(*AgentStopped)(nil),        // 10: flametree.event.v1.AgentStopped
+	(*CallOffered)(nil),         // 11: flametree.event.v1.CallOffered
+	(*CallAnswered)(nil),        // 12: flametree.event.v1.CallAnswered
+	(*CallHeld)(nil),            // 13: flametree.event.v1.CallHeld
+	(*CallResumed)(nil),         // 14: flametree.event.v1.CallResumed
+	(*CallDigit)(nil),           // 15: flametree.event.v1.CallDigit
+	(*CallEnded)(nil),           // 16: flametree.event.v1.CallEnded
+	(*CallInputs)(nil),          // 17: flametree.event.v1.CallInputs
+	(*TurnInput)(nil),           // 18: flametree.event.v1.TurnInput
+	(*RecordingClosed)(nil),     // 19: flametree.event.v1.RecordingClosed
+	(*SessionCreated)(nil),      // 20: flametree.event.v1.SessionCreated
+	(*SessionUpdated)(nil),      // 21: flametree.event.v1.SessionUpdated
+	(*SessionHandedOver)(nil),   // 22: flametree.event.v1.SessionHandedOver
+	(*SessionEnded)(nil),        // 23: flametree.event.v1.SessionEnded
+	(*MessageReceived)(nil),     // 24: flametree.event.v1.MessageReceived
+	(*UtteranceHeard)(nil),      // 25: flametree.event.v1.UtteranceHeard
+	(*ReplyStarted)(nil),        // 26: flametree.event.v1.ReplyStarted
+	(*ModelAnswered)(nil),       // 27: flametree.event.v1.ModelAnswered
+	(*ToolCall)(nil),            // 28: flametree.event.v1.ToolCall
+	(*Passage)(nil),             // 29: flametree.event.v1.Passage
+	(*ResultsExtracted)(nil),    // 30: flametree.event.v1.ResultsExtracted
+	(*ResultSet)(nil),           // 31: flametree.event.v1.ResultSet
+	(*StateEntered)(nil),        // 32: flametree.event.v1.StateEntered
+	(*ToolCalled)(nil),          // 33: flametree.event.v1.ToolCalled
+	(*ToolAnswered)(nil),        // 34: flametree.event.v1.ToolAnswered
+	(*ReplySent)(nil),           // 35: flametree.event.v1.ReplySent
+	(*ReplySpoken)(nil),         // 36: flametree.event.v1.ReplySpoken
+	(*ReplyLost)(nil),           // 37: flametree.event.v1.ReplyLost
+	(*TurnTimed)(nil),           // 38: flametree.event.v1.TurnTimed
+	(*Stage)(nil),               // 39: flametree.event.v1.Stage
+	(*SkillRan)(nil),            // 40: flametree.event.v1.SkillRan
+	(*QuestionUnanswered)(nil),  // 41: flametree.event.v1.QuestionUnanswered
+	(*CustomerVerified)(nil),    // 42: flametree.event.v1.CustomerVerified
+	(*GuardHit)(nil),            // 43: flametree.event.v1.GuardHit
+	(*HistorySummarised)(nil),   // 44: flametree.event.v1.HistorySummarised
+	(*TracedPart)(nil),          // 45: flametree.event.v1.TracedPart
+	(*Attempt)(nil),             // 46: flametree.event.v1.Attempt
+	(*SuggestionMade)(nil),      // 47: flametree.event.v1.SuggestionMade
+	(*SourceCreated)(nil),       // 48: flametree.event.v1.SourceCreated
+	(*SourceSaved)(nil),         // 49: flametree.event.v1.SourceSaved
+	(*SourceIndexing)(nil),      // 50: flametree.event.v1.SourceIndexing
+	(*SourceIndexed)(nil),       // 51: flametree.event.v1.SourceIndexed
+	(*SourceFailed)(nil),        // 52: flametree.event.v1.SourceFailed
+	(*SourceStopped)(nil),       // 53: flametree.event.v1.SourceStopped
+	(*SourceConnected)(nil),     // 54: flametree.event.v1.SourceConnected
+	(*SourceDisconnected)(nil),  // 55: flametree.event.v1.SourceDisconnected
+	(*SourceRemoved)(nil),       // 56: flametree.event.v1.SourceRemoved
+	(*QuestionResolved)(nil),    // 57: flametree.event.v1.QuestionResolved
+	(*CallProgressed)(nil),      // 58: flametree.event.v1.CallProgressed
+	(*CallScreened)(nil),        // 59: flametree.event.v1.CallScreened
+	(*VoicemailLeft)(nil),       // 60: flametree.event.v1.VoicemailLeft
+	(*TransferBegun)(nil),       // 61: flametree.event.v1.TransferBegun
+	(*TransferFailed)(nil),      // 62: flametree.event.v1.TransferFailed
+	(*TransferCompleted)(nil),   // 63: flametree.event.v1.TransferCompleted
+	(*RecordingPaused)(nil),     // 64: flametree.event.v1.RecordingPaused
+	(*RecordingResumed)(nil),    // 65: flametree.event.v1.RecordingResumed
+	(*RecordingDeleted)(nil),    // 66: flametree.event.v1.RecordingDeleted
+	(*CallObserved)(nil),        // 67: flametree.event.v1.CallObserved
+	(*CallTraced)(nil),          // 68: flametree.event.v1.CallTraced
+	(*OperatorWhispered)(nil),   // 69: flametree.event.v1.OperatorWhispered
+	(*ConnectionCreated)(nil),   // 70: flametree.event.v1.ConnectionCreated
+	(*ConnectionSaved)(nil),     // 71: flametree.event.v1.ConnectionSaved
+	(*ConnectionStarted)(nil),   // 72: flametree.event.v1.ConnectionStarted
+	(*ConnectionStopped)(nil),   // 73: flametree.event.v1.ConnectionStopped
+	(*ConnectionReported)(nil),  // 74: flametree.event.v1.ConnectionReported
+	(*ConnectionAttached)(nil),  // 75: flametree.event.v1.ConnectionAttached
+	(*ConnectionDetached)(nil),  // 76: flametree.event.v1.ConnectionDetached
+	(*ConnectionRemoved)(nil),   // 77: flametree.event.v1.ConnectionRemoved
+	(*CatalogCreated)(nil),      // 78: flametree.event.v1.CatalogCreated
+	(*CatalogChanged)(nil),      // 79: flametree.event.v1.CatalogChanged
+	(*Product)(nil),             // 80: flametree.event.v1.Product
+	(*ProductsPut)(nil),         // 81: flametree.event.v1.ProductsPut
+	(*ProductsRemoved)(nil),     // 82: flametree.event.v1.ProductsRemoved
+	(*CatalogConnected)(nil),    // 83: flametree.event.v1.CatalogConnected
+	(*CatalogDisconnected)(nil), // 84: flametree.event.v1.CatalogDisconnected
+	(*CatalogInvited)(nil),      // 85: flametree.event.v1.CatalogInvited
+	(*InvitationsReset)(nil),    // 86: flametree.event.v1.InvitationsReset
+	(*CatalogRemoved)(nil),      // 87: flametree.event.v1.CatalogRemoved
+	(*ResultsMailed)(nil),       // 88: flametree.event.v1.ResultsMailed
 }
 var file_engine_event_wire_events_proto_depIdxs = []int32{
 	1,  // 0: flametree.event.v1.SealedPair.value:type_name -> flametree.event.v1.Sealed
@@ -5497,13 +6359,16 @@ var file_engine_event_wire_events_proto_depIdxs = []int32{
 	1,  // 47: flametree.event.v1.VoicemailLeft.text:type_name -> flametree.event.v1.Sealed
 	1,  // 48: flametree.event.v1.TransferBegun.target:type_name -> flametree.event.v1.Sealed
 	1,  // 49: flametree.event.v1.TransferBegun.summary:type_name -> flametree.event.v1.Sealed
-	2,  // 50: flametree.event.v1.ConnectionSaved.settings:type_name -> flametree.event.v1.Pair
-	3,  // 51: flametree.event.v1.ConnectionSaved.secrets:type_name -> flametree.event.v1.SealedPair
-	52, // [52:52] is the sub-list for method output_type
-	52, // [52:52] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	1,  // 50: flametree.event.v1.OperatorWhispered.text:type_name -> flametree.event.v1.Sealed
+	2,  // 51: flametree.event.v1.ConnectionSaved.settings:type_name -> flametree.event.v1.Pair
+	3,  // 52: flametree.event.v1.ConnectionSaved.secrets:type_name -> flametree.event.v1.SealedPair
+	2,  // 53: flametree.event.v1.Product.attributes:type_name -> flametree.event.v1.Pair
+	80, // 54: flametree.event.v1.ProductsPut.products:type_name -> flametree.event.v1.Product
+	55, // [55:55] is the sub-list for method output_type
+	55, // [55:55] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_engine_event_wire_events_proto_init() }
@@ -5518,7 +6383,7 @@ func file_engine_event_wire_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_engine_event_wire_events_proto_rawDesc), len(file_engine_event_wire_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   76,
+			NumMessages:   89,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

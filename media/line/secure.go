@@ -1,0 +1,69 @@
+package line
+
+import (
+	"fmt"
+	"log/slog"
+
+	"flametree/engine/fault"
+	"flametree/media/rtp"
+	"flametree/media/sip"
+	"flametree/media/srtp"
+)
+
+// secure makes conn do what signalling agreed on about sealing. A call that was
+// sealed does not become plain again: that fails with fault.Denied, whatever
+// the peer may offer.
+func secure(conn *rtp.Conn, p sip.MediaParams, identity *srtp.Identity, log *slog.Logger) error {
+	conn.Mux(p.Mux)
+	if p.RemoteRTCP.IsValid() {
+		conn.SetRemoteControl(p.RemoteRTCP)
+	}
+	s := p.Security
+	switch s.Kind {
+	case "":
+		if conn.Sealed() {
+			return fmt.Errorf("media: a sealed call is to become plain: %w", fault.Denied)
+		}
+		return nil
+	case "sdes":
+		return sdes(conn, s)
+	case "dtls":
+		// Without a port of its own RTCP needs no second handshake (RFC 5764 4.1).
+		conn.Mux(true)
+		return shake(conn, s, identity, log)
+	}
+	return fmt.Errorf("media: packets sealed by %.20q: %w", s.Kind, fault.Invalid)
+}
+
+func sdes(conn *rtp.Conn, s sip.Security) error {
+	our, err := srtp.NewKey(srtp.Suite(s.Suite), s.OurKey)
+	if err != nil {
+		return fmt.Errorf("our key: %w", err)
+	}
+	var peer srtp.Key // a late answer brings it
+	if len(s.PeerKey) > 0 {
+		if peer, err = srtp.NewKey(srtp.Suite(s.Suite), s.PeerKey); err != nil {
+			our.Wipe()
+			return fmt.Errorf("the peer's key: %w", err)
+		}
+	}
+	return conn.Seal(our, peer)
+}
+
+func shake(conn *rtp.Conn, s sip.Security, identity *srtp.Identity, log *slog.Logger) error {
+	if identity == nil {
+		return fmt.Errorf("media: DTLS without a certificate: set Maker.Identity: %w", fault.Invalid)
+	}
+	terms := srtp.Terms{Identity: identity, Active: s.Active}
+	if s.PeerFingerprint != "" { // a late answer brings it
+		var err error
+		if terms.Peer, err = srtp.ParseFingerprint(s.PeerFingerprint); err != nil {
+			return err
+		}
+	}
+	return conn.Shake(rtp.Shake{Terms: terms, Done: func(err error) {
+		if err != nil && log != nil {
+			log.Warn("call stays silent: no keys agreed on", "err", err)
+		}
+	}})
+}
