@@ -375,3 +375,26 @@ func TestTwoOperatorsDoNotBargeInAtOnce(t *testing.T) {
 		require.Len(c.t, c.h.Exchange.Dialled(), 1)
 	})
 }
+
+func TestAWhisperGuidesAChatToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(time.Second)
+		h := actorstest.New(t, time.Hour)
+		h.Begin(t, "c")
+		_, err := h.Dir.Ask(t.Context(), h.Session("c"), &actors.Whisper{By: "anna", Text: "be brief"})
+		require.NoError(t, err)
+		_, err = h.Dir.Ask(t.Context(), h.Session("c"), &actors.Write{Text: "hello"})
+		require.NoError(t, err)
+		h.Model.Set(func(m *actorstest.Model) {
+			found := false
+			for _, r := range m.Asked {
+				for _, p := range r.System {
+					found = found || strings.Contains(p.Text, "be brief")
+				}
+			}
+			require.True(t, found)
+		})
+		_, err = h.Dir.Ask(t.Context(), h.Session("c"), &actors.End{Status: event.Completed})
+		require.NoError(t, err)
+	})
+}

@@ -4,6 +4,10 @@
 //
 //	session   one conversation, whatever its channel (session*.go)
 //	call      one telephone call: the turn machine, ears and mouth (call*.go)
+//	          outbound: call_dial.go, who answered: call_screen.go, transfers: call_pass.go
+//	channel   one connection to a channel: a PBX account, a trunk
+//	catalog   one catalogue of products
+//	source    one source of knowledge
 //	agent     one configured agent: revisions, admission
 //	clerk     not an actor: reads Due rows and wakes the actors they are for
 //	registry  who lives here: one actor an id, and the handshake of passivation
@@ -58,6 +62,12 @@
 // server keeps no other timer from being seen. How it ended is an event. Cost: one
 // more commit for each letter, and a letter twice where the process ends between
 // the server's yes and ours.
+//
+// 2026-11-22 Who listens to a call is fed by a tee before its recorder, and what
+// is not to be recorded is silence for them and in no capture. An operator who
+// barges in holds the turn machine as a line on hold does; what the agent was
+// saying is over, so that nothing stale is said when he leaves. Cost: the agent
+// does not know what they spoke about.
 //
 // Never used of protoactor, each for a fault found by measuring:
 // SetReceiveTimeout (data race), Stash (a stack), ReenterAfter (overtakes),

@@ -53,6 +53,9 @@ type voiceCmd struct {
 	Seconds   float64       `help:"How long all of them are up." default:"60"`
 	Period    time.Duration `help:"From one turn of a caller to the next, 3s to 14s." default:"10s"`
 	Interrupt int           `help:"Every how many turns the caller interrupts." default:"5"`
+	Codec     string        `help:"That callers offer." enum:"PCMU,PCMA,G722,opus" default:"PCMU"`
+	Mode      string        `help:"rtp: legs alone, without ears, mouth, recording and journal." enum:",rtp" default:""`
+	Limit     bool          `help:"Search for the most calls that keep every promise, from --calls on."`
 	Profile   string        `help:"File for a CPU profile of the server." type:"path"`
 }
 
@@ -111,9 +114,14 @@ type bench func(context.Context) (report.Report, error)
 
 func (v voiceCmd) bench() bench {
 	return func(ctx context.Context) (report.Report, error) {
-		return voice.Run(ctx, voice.Options{
+		o := voice.Options{
 			Calls: v.Calls, Length: seconds(v.Seconds), Period: v.Period, Interrupt: v.Interrupt, Profile: v.Profile,
-		})
+			Codec: v.Codec, Mode: v.Mode,
+		}
+		if v.Limit {
+			return voice.Limit(ctx, o)
+		}
+		return voice.Run(ctx, o)
 	}
 }
 
@@ -205,6 +213,8 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 			return benchsip.Bare(ctx, in, out)
 		case voice.CallersName:
 			return voice.Callers(ctx, in, out)
+		case voice.LegsName:
+			return voice.Legs(ctx, in, out)
 		}
 	}
 	var p program

@@ -3,15 +3,23 @@
 //
 //	pcm       frames of linear samples: level, gain with a ramp
 //	g711      µ-law and A-law by table
+//	g722      wide-band speech at 64 kbit/s, written from the recommendation
+//	opus      libopus: FEC, concealment, DTX
+//	codec     the list of the above behind one contract
+//	noise     comfort noise (RFC 3389)
+//	quality   the E-model: a mean opinion score from loss, delay and codec
 //	resample  any rate to any other, a streaming polyphase filter
 //	jitter    puts arriving packets back in order and in time
 //	plc       invents the frames that never came
 //	vad       says whether a frame is speech
 //	dtmf      telephone events (RFC 4733), both ways
+//	amd       whether a person or a machine answered, and when the beep is over
+//	srtp      sealed packets: keys of SDES and DTLS
 //	rtp       sockets, headers, latching, RTCP
 //	pacer     one wheel for all calls: who sends at which millisecond
+//	bridge    legs that hear each other, music on hold, listening
 //	leg       one party of a call: all of the above behind actors.Leg
-//	record    stereo WAV files, spooled while the call runs
+//	record    stereo recordings, sealed and spooled while the call runs
 //	wav       reading and writing WAV
 //
 // The rooms from pcm to dtmf are machines without input or output: they take

@@ -30,6 +30,8 @@ type plan struct {
 	Reply     time.Duration `json:"reply"`
 	Interrupt int           `json:"interrupt"` // every how many turns
 	Stagger   time.Duration `json:"stagger"`   // between two calls
+	Codec     string        `json:"codec"`
+	Packets   bool          `json:"packets"` // the other side is a leg alone: both speak all the time
 }
 
 // news is a line that the callers tell as they go.
@@ -129,7 +131,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 func (c *crowd) one(ctx context.Context, i int, out *called, placed func()) {
 	dialling, cancel := context.WithTimeout(ctx, 20*time.Second)
 	begun := time.Now()
-	call, err := c.phone.Call(dialling, c.plan.Target, sip.DialOptions{From: fmt.Sprintf("caller-%d", i)})
+	call, err := c.phone.Call(dialling, c.plan.Target, sip.DialOptions{From: fmt.Sprintf("caller-%d", i), Codecs: []string{c.plan.Codec}})
 	cancel()
 	answered := time.Now()
 	if err != nil {
@@ -142,7 +144,11 @@ func (c *crowd) one(ctx context.Context, i int, out *called, placed func()) {
 	placed()
 	t := talk{plan: c.plan, call: call, out: out, over: c.over}
 	t.pcm, t.voiced = utterance(c.plan.Utterance, 110+float64(i%12)*9)
-	if err := t.run(ctx); err != nil {
+	conversation := t.run
+	if c.plan.Packets {
+		conversation = t.drone
+	}
+	if err := conversation(ctx); err != nil {
 		out.Fault = err.Error()
 	}
 	call.Hangup()
@@ -214,6 +220,17 @@ func (t *talk) run(ctx context.Context) error {
 		t.out.Voiced += t.voiced
 	}
 	return t.agentSilent(ctx, since)
+}
+
+// drone speaks until the calls are to end.
+func (t *talk) drone(ctx context.Context) error {
+	for !t.over() {
+		if _, err := t.call.Say(ctx, t.pcm); err != nil {
+			return err
+		}
+		t.out.Voiced += t.voiced
+	}
+	return nil
 }
 
 // agentSilent waits until the agent has spoken since and is silent.

@@ -13,6 +13,7 @@ import (
 	"flametree/bench/report"
 	"flametree/bench/rig"
 	"flametree/engine/fault"
+	"flametree/media/codec"
 )
 
 // Options of a run. The zero value is one call of a minute.
@@ -23,7 +24,12 @@ type Options struct {
 	Interrupt int           // every how many turns the caller interrupts; default 5
 	Script    rig.Script    // default: 40 ms, 120 ms, 10 ms, 60 ms
 	Profile   string        // file for a CPU profile of the server; "" = none
+	Codec     string        // that callers offer; default PCMU
+	Mode      string        // "" whole calls; Packets: legs alone, without ears, mouth and journal
 }
+
+// Packets is the mode that measures legs alone.
+const Packets = "rtp"
 
 func (o *Options) fill() error {
 	if o.Calls == 0 {
@@ -37,6 +43,12 @@ func (o *Options) fill() error {
 	}
 	if o.Interrupt == 0 {
 		o.Interrupt = 5
+	}
+	if o.Codec == "" {
+		o.Codec = "PCMU"
+	}
+	if _, err := codec.Find(o.Codec); err != nil || o.Mode != "" && o.Mode != Packets {
+		return fmt.Errorf("bench voice: codec %q, mode %q: want a codec such as PCMU or opus, and no mode or %s: %w", o.Codec, o.Mode, Packets, fault.Invalid)
 	}
 	if o.Script == (rig.Script{}) {
 		o.Script = rig.Script{
@@ -63,6 +75,7 @@ func (o *Options) plan(target string) plan {
 	return plan{
 		Target: target, Calls: o.Calls, Length: o.Length, Period: o.Period, Utterance: o.Period*52/100 + breath,
 		Reply: o.Script.Spoken(), Interrupt: o.Interrupt, Stagger: min(mostStagger, o.Period/time.Duration(o.Calls)),
+		Codec: o.Codec, Packets: o.Mode == Packets,
 	}
 }
 
@@ -70,7 +83,19 @@ func (o *Options) plan(target string) plan {
 type usage struct {
 	cpu, took     time.Duration
 	before, after int64 // bytes resident
+	idle, busy    rig.Heap
 	disk          []float64
+	legs          legsSum // in the mode of legs alone
+}
+
+// memory is what a call holds on heap and stacks.
+func (u *usage) memory(calls int) float64 {
+	return (float64(u.busy.Bytes) - float64(u.idle.Bytes)) / float64(calls)
+}
+
+// share is what a call takes of a core, in percent.
+func (u *usage) share(calls int) float64 {
+	return 100 * u.cpu.Seconds() / u.took.Seconds() / float64(calls)
 }
 
 // Run makes the calls and judges them. A report comes also with an error of
@@ -84,11 +109,14 @@ func Run(ctx context.Context, opt Options) (report.Report, error) {
 		return report.Report{}, fmt.Errorf("bench voice: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if opt.Mode == Packets {
+		return opt.packets(ctx, dir)
+	}
 	server := rig.Server{
 		Data: dir, Script: opt.Script, Phone: true,
 		Agent: rig.Agent("inbound_voice", "VOICE_RECORD", "True"),
 	}
-	calls, used, err := opt.call(ctx, server)
+	calls, used, err := opt.call(ctx, child{rig.ServerName, server}, dir)
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -105,15 +133,26 @@ func Run(ctx context.Context, opt Options) (report.Report, error) {
 	return r, errors.Join(err, r.Failed())
 }
 
+// child is a serving child and what it is told first. It answers rig.Ready, and
+// understands rig.Wish.
+type child struct {
+	name  string
+	first any
+}
+
 // call runs both children and watches the server while all calls are up.
-func (o *Options) call(ctx context.Context, s rig.Server) (calls []called, used usage, err error) {
-	server, err := rig.Spawn(ctx, rig.ServerName, s)
+func (o *Options) call(ctx context.Context, who child, dir string) (calls []called, used usage, err error) {
+	server, err := rig.Spawn(ctx, who.name, who.first)
 	if err != nil {
 		return nil, used, err
 	}
 	defer func() { err = errors.Join(err, server.End()) }()
 	var ready rig.Ready
 	if err := server.Hear(&ready); err != nil {
+		return nil, used, err
+	}
+	weigh := func(h any) error { return errors.Join(server.Tell(rig.Wish{Heap: true}), server.Hear(h)) }
+	if err := weigh(&used.idle); err != nil {
 		return nil, used, err
 	}
 	if used.before, err = rig.RSS(server.PID()); err != nil {
@@ -134,10 +173,16 @@ func (o *Options) call(ctx context.Context, s rig.Server) (calls []called, used 
 			return nil, used, err
 		}
 	}
-	if err := used.watch(ctx, server.PID(), s.Data, func() error { return callers.Hear(&closing) }); err != nil {
+	if err := used.watch(ctx, server.PID(), dir, func() error { return callers.Hear(&closing) }); err != nil {
 		return nil, used, err
 	}
-	err = callers.Hear(&end)
+	// All calls are up for as long as it takes an agent to finish.
+	if err := errors.Join(weigh(&used.busy), callers.Hear(&end)); err != nil {
+		return nil, used, err
+	}
+	if o.Mode == Packets {
+		err = weigh(&used.legs)
+	}
 	return end.Calls, used, err
 }
 
@@ -169,9 +214,7 @@ func (u *usage) watch(ctx context.Context, pid int, dir string, over func() erro
 }
 
 func (o *Options) report(f figures, used usage) report.Report {
-	r := report.Report{Name: "voice", Machine: report.Here(time.Now())}
-	r.Params.Add("calls", o.Calls)
-	r.Params.Add("seconds", o.Length.Seconds())
+	r := o.head()
 	r.Params.Add("period_s", o.Period.Seconds())
 	r.Params.Add("interrupt_every", o.Interrupt)
 	r.Params.Add("stt_final_ms", millis(o.Script.Final))
@@ -179,14 +222,27 @@ func (o *Options) report(f figures, used usage) report.Report {
 	r.Params.Add("tts_first_ms", millis(o.Script.FirstByte))
 	r.Metrics = o.metrics(f, used)
 	r.Checks = f.checks()
-	r.Gates = o.gates(f)
+	r.Gates = o.gates(f, used)
 	r.Plots = o.plots(f)
 	r.Notes = []string{
 		"Overhead: the agent's first packet with sound at the caller's socket (kernel time), less the instant the turn was due to be committed, " +
 			"less the scripted delays of model and voice, less the pacer's slot.",
 		"Silence: the agent's last packet with sound, less the decision that silenced it: the pause, or the yield where none came first. " +
 			"Interrupt to silence: the same packet, less the caller's first one.",
+		"Memory per call: heap and stacks with all calls up, less those without, after collections. 32 kB of it are the played voice's.",
 		"Disk sync: a small append and fsync beside the run, ten times a second. A turn waits for at least one before it may be heard.",
+	}
+	return r
+}
+
+// head is what every report of this bench begins with.
+func (o *Options) head() report.Report {
+	r := report.Report{Name: "voice", Machine: report.Here(time.Now())}
+	r.Params.Add("calls", o.Calls)
+	r.Params.Add("seconds", o.Length.Seconds())
+	r.Params.Add("codec", o.Codec)
+	if o.Mode != "" {
+		r.Params.Add("mode", o.Mode)
 	}
 	return r
 }
@@ -199,7 +255,9 @@ func (o *Options) metrics(f figures, used usage) report.Values {
 	m.Add("interrupt_to_silence_ms", report.Of(f.interrupt))
 	m.Add("pacing_ms", report.Of(f.pacing))
 	m.Add("lost_packets", f.lost)
-	m.Add("cpu_percent_per_call", 100*used.cpu.Seconds()/used.took.Seconds()/float64(o.Calls))
+	m.Add("cpu_percent_per_call", used.share(o.Calls))
+	m.Add("memory_bytes_per_call", used.memory(o.Calls))
+	m.Add("goroutines_per_call", float64(used.busy.Goroutines-used.idle.Goroutines)/float64(o.Calls))
 	m.Add("rss_bytes_per_call", (used.after-used.before)/int64(o.Calls))
 	m.Add("rss_bytes", used.after)
 	m.Add("setup_ms", report.Of(f.setup))
@@ -221,25 +279,58 @@ func (o *Options) metrics(f figures, used usage) report.Values {
 }
 
 // wanted is the overhead that was promised, in milliseconds: for a single call,
-// and for many.
+// for up to a hundred, and for more.
 func (o *Options) wanted() (p50, p99 float64) {
-	if o.Calls == 1 {
+	switch {
+	case o.Calls == 1:
 		return 5, 25
+	case o.Calls <= 100:
+		return 3, 20
 	}
-	return 10, 60
+	return 6, 40
 }
 
-// gates are the promises beside what was measured.
-func (o *Options) gates(f figures) []report.Gate {
+// Promises about what a call costs.
+const (
+	wantPacing  = 5.0      // ms, p99
+	wantQuiet   = 40.0     // ms, p99
+	wantCPU     = 0.3      // percent of a core
+	wantPackets = 0.06     // the same, of legs alone
+	wantNarrow  = 250 * kB // bytes, G.711
+	wantWide    = 400 * kB // the same, wide codecs
+	kB          = 1000.0
+)
+
+// gates are the promises beside what was measured. What a call costs is not told
+// of one alone, which carries what the whole process costs.
+func (o *Options) gates(f figures, used usage) []report.Gate {
 	p50, p99 := o.wanted()
-	over, quiet := report.Of(f.overhead), report.Of(f.silence)
+	over, quiet, after := report.Of(f.overhead), report.Of(f.silence), report.Of(f.afterYield)
 	g := []report.Gate{
 		{Name: "overhead p50", Want: p50, Got: over.P50, Unit: "ms"},
 		{Name: "overhead p99", Want: p99, Got: over.P99, Unit: "ms"},
-		{Name: "silence p99", Want: 40, Got: quiet.P99, Unit: "ms"},
+		{Name: "silence p99", Want: wantQuiet, Got: quiet.P99, Unit: "ms"},
+		{Name: "silence after a yield p99", Want: wantQuiet, Got: after.P99, Unit: "ms"},
 	}
 	if o.Calls > 1 {
-		g = append(g, report.Gate{Name: "lost packets", Want: 0, Got: float64(f.lost)})
+		g = append(g, o.carried(f)...)
+		g = append(g, report.Gate{Name: "CPU per call", Want: wantCPU, Got: used.share(o.Calls), Unit: "%"}, o.weight(used))
+	}
+	return g
+}
+
+// carried are the promises about packets.
+func (o *Options) carried(f figures) []report.Gate {
+	return []report.Gate{
+		{Name: "pacing p99", Want: wantPacing, Got: report.Of(f.pacing).P99, Unit: "ms"},
+		{Name: "lost packets", Want: 0, Got: float64(f.lost)},
+	}
+}
+
+func (o *Options) weight(used usage) report.Gate {
+	g := report.Gate{Name: "memory per call", Want: wantWide, Got: used.memory(o.Calls), Unit: "B"}
+	if o.Codec == "PCMU" || o.Codec == "PCMA" {
+		g.Want = wantNarrow
 	}
 	return g
 }

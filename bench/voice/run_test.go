@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 {
 		children := map[string]func() error{
 			rig.ServerName:    func() error { return rig.Serve(context.Background(), os.Stdin, os.Stdout) },
+			voice.LegsName:    func() error { return voice.Legs(context.Background(), os.Stdin, os.Stdout) },
 			voice.CallersName: func() error { return voice.Callers(context.Background(), os.Stdin, os.Stdout) },
 		}
 		if child := children[os.Args[1]]; child != nil {
@@ -74,4 +75,22 @@ func TestTwoCallsAreHeardAnsweredAndInterrupted(t *testing.T) {
 	require.Greater(t, m.Pacing.N, 100)
 	require.Less(t, m.Pacing.P50, 20.0)
 	require.Positive(t, m.CPU)
+}
+
+// Legs alone carry both directions in any codec, and every packet is counted on
+// both sides.
+func TestLegsAloneCarryEveryPacket(t *testing.T) {
+	for _, codec := range []string{"PCMU", "opus"} {
+		t.Run(codec, func(t *testing.T) {
+			r, err := voice.Run(t.Context(), voice.Options{Calls: 3, Length: 2 * time.Second, Mode: voice.Packets, Codec: codec})
+			if err != nil {
+				require.NotErrorIs(t, err, fault.Unavailable, "a call failed")
+			}
+			require.Len(t, r.Checks, 2)
+			for _, c := range r.Checks {
+				require.Greater(t, c.Left, 200.0, c.Name)
+				require.LessOrEqual(t, c.Off(), room, "%s: %v against %v", c.Name, c.Left, c.Right)
+			}
+		})
+	}
 }

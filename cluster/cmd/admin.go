@@ -161,8 +161,10 @@ func (s *sessionsListCmd) Run(ctx context.Context, e *Env) error {
 }
 
 type callsCmd struct {
-	List callsListCmd `cmd:"" help:"List running calls."`
-	End  callsEndCmd  `cmd:"" help:"Hang up a running call."`
+	List   callsListCmd   `cmd:"" help:"List running calls."`
+	End    callsEndCmd    `cmd:"" help:"Hang up a running call."`
+	Show   callsShowCmd   `cmd:"" help:"Show how a call went: its story, how it sounded, and what each turn waited for."`
+	Ladder callsLadderCmd `cmd:"" help:"Draw the SIP messages of a call."`
 }
 
 type callsListCmd struct{}
@@ -173,7 +175,7 @@ func (callsListCmd) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	var list []sessionRow
+	var list []node.LiveCall
 	err = dial(c.Data).get(ctx, http.MethodGet, "/calls", &list)
 	if errors.Is(err, errNoServer) {
 		e.printf("no server runs on %s\n", c.Data)
@@ -183,7 +185,14 @@ func (callsListCmd) Run(ctx context.Context, e *Env) error {
 		return err
 	}
 	for _, x := range list {
-		e.printf("%s  session %s  since %s\n", x.Call, x.ID, x.Started.Local().Format("15:04:05"))
+		e.printf("%s  session %s  since %s", x.Call, x.ID, x.Started.Local().Format("15:04:05"))
+		if x.Quality > 0 {
+			e.printf("  %s MOS %.2f", x.Codec, x.Quality)
+		}
+		for _, o := range x.Onlookers {
+			e.printf("  %s by %s", o.What, o.By)
+		}
+		e.printf("\n")
 	}
 	e.printf("%d running\n", len(list))
 	return nil

@@ -50,11 +50,11 @@ type cli struct {
 	Knowledge  knowledgeCmd  `cmd:"" help:"What agents know: add sources, index, connect, search, unanswered questions."`
 	Catalog    catalogCmd    `cmd:"" help:"What agents sell: catalogues, products, import, export, connect, invitations."`
 	Connection connectionCmd `cmd:"" help:"Telephone connections: PBX accounts, providers, trunks."`
-	Call       callCmd       `cmd:"" help:"Have an agent call somebody."`
+	Call       callCmds      `cmd:"" help:"Have an agent call somebody; listen to a call, whisper, barge in, capture."`
 	Recording  recordingCmd  `cmd:"" help:"Recordings of calls: list, get, peaks, delete."`
 	Replay     replayCmd     `cmd:"" help:"Decide a recorded conversation again from its inputs and compare."`
 	Sessions   sessionsCmd   `cmd:"" help:"Conversations."`
-	Calls      callsCmd      `cmd:"" help:"Running calls."`
+	Calls      callsCmd      `cmd:"" help:"Running calls, and how a call went."`
 	Journal    journalCmd    `cmd:"" help:"The journal."`
 	Doctor     doctorCmd     `cmd:"" help:"Check what this machine has of what flametree needs."`
 	Config     configCmd     `cmd:"" help:"Settings."`

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"flametree/actors"
 	"flametree/engine/event"
@@ -136,8 +138,8 @@ func (x *Exchange) uri(l *line, scheme, rest string) (uri, at string, err error)
 	if len(host) == 0 {
 		return "", "", fmt.Errorf("%q is not a SIP address: %w", rest, fault.Invalid)
 	}
-	if l != nil && numeric(user) {
-		if user, err = l.plan.Number(user); err != nil {
+	if number, is := numberOf(user); l != nil && is {
+		if user, err = l.plan.Number(number); err != nil {
 			return "", "", err
 		}
 	}
@@ -170,9 +172,19 @@ func bare(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-// numeric reports whether the user of a URI is a telephone number.
-func numeric(user string) bool {
-	return user != "" && strings.Trim(user, "+0123456789*#-.()") == ""
+// numberOf is the telephone number in the user of a URI, which may be hidden
+// behind escapes, parameters or a password (RFC 3261 19.1.1): whoever gets the
+// call reads it without them.
+func numberOf(user string) (number string, is bool) {
+	if plain, err := url.PathUnescape(user); err == nil {
+		user = plain
+	}
+	user, _, _ = strings.Cut(user, ";")
+	user, _, _ = strings.Cut(user, ":")
+	user = strings.TrimSpace(user)
+	foreign := strings.ContainsFunc(user, func(r rune) bool { return r > 127 && unicode.IsDigit(r) })
+	return user, foreign || strings.HasPrefix(user, "+") || strings.HasPrefix(user, "00") ||
+		user != "" && strings.Trim(user, "0123456789*#-.() ") == ""
 }
 
 // options are how a call of a connection is placed.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"flametree/engine/fault"
-	"flametree/persist/readmodel"
 )
 
 // AdminSocket is where a running server listens for its own commands.
@@ -42,7 +41,6 @@ func startAdmin(n *Node) (*admin, error) {
 	a := &admin{node: n, done: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /sessions", a.sessions)
-	mux.HandleFunc("GET /calls", a.calls)
 	mux.HandleFunc("POST /calls/{id}/end", a.endCall)
 	mux.HandleFunc("GET /journal", a.tail)
 	mux.HandleFunc("POST /checkpoint", a.checkpoint)
@@ -51,6 +49,7 @@ func startAdmin(n *Node) (*admin, error) {
 	a.toolRoutes(mux)
 	a.catalogRoutes(mux)
 	a.telephonyRoutes(mux)
+	a.onlookerRoutes(mux)
 	a.recordingRoutes(mux)
 	a.srv = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
@@ -94,10 +93,6 @@ func (a *admin) sessions(w http.ResponseWriter, r *http.Request) {
 		most = 1000
 	}
 	answer(w, a.node.model.Sessions(most, nil), nil)
-}
-
-func (a *admin) calls(w http.ResponseWriter, _ *http.Request) {
-	answer(w, a.node.model.Sessions(10000, func(s readmodel.Session) bool { return s.Open() && s.Call != "" }), nil)
 }
 
 func (a *admin) endCall(w http.ResponseWriter, r *http.Request) {

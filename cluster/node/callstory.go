@@ -27,6 +27,7 @@ type CallCard struct {
 	Lost      uint64     `json:"lost"`
 	Received  uint64     `json:"received"`
 	Story     []StoryRow `json:"story"`
+	Turns     []TurnBar  `json:"turns"`
 }
 
 // StoryRow is one thing that happened on a call, At from when it was offered or
@@ -48,6 +49,7 @@ func (n *Node) CallShow(ctx context.Context, id string) (CallCard, error) {
 	s := all[0]
 	card := CallCard{Session: s.ID, Call: s.Call, Agent: n.agentName(s.Agent), Status: string(s.Status)}
 	var first time.Time
+	turns := bars{all: []TurnBar{}}
 	var h hushed
 	for _, of := range []event.Stream{
 		{Tenant: s.Tenant, Kind: event.CallStream, ID: s.Call}, {Tenant: s.Tenant, Kind: event.SessionStream, ID: s.ID},
@@ -64,10 +66,18 @@ func (n *Node) CallShow(ctx context.Context, id string) (CallCard, error) {
 			}
 			e.Body = h.body(e.Body)
 			card.take(e, e.Time.Sub(first))
+			turns.take(e.Body, e.Time.Sub(first))
 		}
 	}
 	for i := range card.Story {
 		card.Story[i].What = h.text(card.Story[i].What)
+	}
+	card.Turns = turns.all
+	for i := range card.Turns {
+		card.Turns[i].Heard, card.Turns[i].Said = h.text(card.Turns[i].Heard), h.text(card.Turns[i].Said)
+	}
+	if !card.Over {
+		n.liven(ctx, &card, s)
 	}
 	slices.SortStableFunc(card.Story, func(a, b StoryRow) int { return cmp.Compare(a.At, b.At) })
 	return card, nil
@@ -147,6 +157,8 @@ func toldOf(e event.Event) string {
 		return "recording deleted: " + b.Reason
 	case event.RecordingClosed:
 		return fmt.Sprintf("recording of %.1f s kept", b.Length.Seconds())
+	case event.OperatorWhispered:
+		return "whisper by " + b.By + ": " + b.Text.Text
 	case event.CallObserved:
 		if b.On {
 			return b.What + " by " + b.By

@@ -80,10 +80,11 @@ func (n *Node) frontDoor(opt Options) error {
 	})
 	tickets := new(auth.Tickets)
 	api.Mount(n.http, api.Options{
-		Agents: people{n}, Sessions: chat{n}, Speech: desk{n}, Traces: chat{n}, Recordings: chat{n}, Tickets: tickets, Version: opt.Version,
+		Agents: people{n}, Sessions: chat{n}, Speech: desk{n}, Traces: chat{n}, Recordings: chat{n}, Calls: chat{n}, Tickets: tickets, Version: opt.Version,
 	})
 	api.MountInvite(n.http, api.InviteOptions{Editors: editors{n}})
 	hub := ws.NewHub(n.http, ws.Limits{})
+	ws.MountListen(n.http, hub, ws.ListenOptions{Agents: people{n}, Tickets: tickets, Sounds: chat{n}})
 	ws.Mount(n.http, hub, ws.Options{Agents: people{n}, Sockets: chat{n}, Tickets: tickets})
 	portal.Mount(n.http, portal.Options{
 		Demo: opt.Demo, Agents: people{n}, Sessions: chat{n}, Tickets: tickets, Hub: hub, Live: live{n},

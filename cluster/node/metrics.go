@@ -17,6 +17,7 @@ type meters struct {
 	sessions *prometheus.CounterVec
 	lost     prometheus.Counter
 	jitter   prometheus.Histogram
+	mos      prometheus.Histogram
 	rejected *prometheus.CounterVec
 }
 
@@ -44,11 +45,15 @@ func newMeters(reg *prometheus.Registry, n *Node) *meters {
 		jitter: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "flametree_voice_rtp_jitter_seconds", Help: "Jitter of a call's packets, once a call.", Buckets: seconds,
 		}),
+		mos: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "flametree_voice_mos_estimate", Help: "Estimated mean opinion score of what was received of a call, once a call.",
+			Buckets: []float64{1, 2, 2.5, 3, 3.3, 3.6, 3.8, 4, 4.1, 4.2, 4.3, 4.4, 4.5},
+		}),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "flametree_voice_calls_rejected_total", Help: "Calls that were not answered, by kind of reason.",
 		}, []string{"reason"}),
 	}
-	reg.MustRegister(m.response, m.overhead, m.stages, m.yields, m.sessions, m.lost, m.jitter, m.rejected)
+	reg.MustRegister(m.response, m.overhead, m.stages, m.yields, m.sessions, m.lost, m.jitter, m.mos, m.rejected)
 	gauge := func(name, help string, f func() float64) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
 	}
@@ -111,6 +116,9 @@ func (m *meters) take(e event.Envelope) {
 	case event.CallEnded:
 		m.lost.Add(float64(b.Lost))
 		m.jitter.Observe(b.Jitter.Seconds())
+		if b.Quality > 0 {
+			m.mos.Observe(b.Quality)
+		}
 	default:
 	}
 }

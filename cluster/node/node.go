@@ -176,6 +176,7 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	n.exchange = exchange.New(exchange.Options{Direct: n.egress.Vet, Log: n.log})
 	calls := actors.CallDeps{
 		Deps: deps, Recorders: recorders{n}, Dialler: n.exchange, Studio: bridge.Studio{Tune: bridge.Melody()}, Screen: amd.Screens(),
+		Archive: archive{n}, Judge: estimate,
 	}
 	kinds := actors.WithCatalogs(actors.WithSources(actors.Kinds(deps, calls), deps, n.library), deps)
 	kinds = actors.WithChannels(kinds, deps, n.exchange)
@@ -187,6 +188,9 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	}
 	n.recoverCalls(ctx)
 	n.recoverSessions()
+	if err := n.startCaptures(); err != nil {
+		return err
+	}
 	n.startLibrary()
 	n.startCatalogs()
 	n.startChannels()

@@ -58,6 +58,9 @@ func (r recorders) Keep(ctx context.Context, of actors.ID, subject string, rec a
 	if err != nil {
 		return actors.Kept{}, err
 	}
+	if rec.Dropped > 0 {
+		r.n.log.Warn("frames of a recording were lost: the disk is slow or was full", "frames", rec.Dropped, "call", of.Name)
+	}
 	var kept actors.Kept
 	if kept.Blob, err = r.n.blobs.Adopt(rec.Path, rec.SHA256); err != nil {
 		return actors.Kept{}, err

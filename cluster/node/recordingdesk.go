@@ -50,7 +50,9 @@ func (a *admin) recordingRoutes(mux *http.ServeMux) {
 }
 
 // Recording opens the recording of a session; the caller closes it.
-func (n *Node) Recording(ctx context.Context, session string) (*Tape, error) { return n.tape(ctx, session) }
+func (n *Node) Recording(ctx context.Context, session string) (*Tape, error) {
+	return n.tape(ctx, session)
+}
 
 func (n *Node) tape(ctx context.Context, session string) (*Tape, error) {
 	if err := n.caughtUp(ctx); err != nil {

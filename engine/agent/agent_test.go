@@ -145,7 +145,7 @@ func TestParseSaysWhereEveryFaultIs(t *testing.T) {
 		"variable of the wrong type":   {"name: x\nenv:\n  HISTORY_MAX_MESSAGES: many\n", `file 3:25: HISTORY_MAX_MESSAGES must be a whole number from 1 to 1000, this is "many"`},
 		"variable out of bounds":       {"name: x\nenv:\n  RAG_MIN_SCORE: 2\n", `file 3:18: RAG_MIN_SCORE must be a number from 0 to 1, this is "2"`},
 		"variable that is not a bool":  {"name: x\nenv:\n  SHOW_THOUGHTS: maybe\n", `file 3:18: SHOW_THOUGHTS must be True or False, this is "maybe"`},
-		"variable that is no choice":   {"name: x\nenv:\n  VOICE_TRANSFER_MODE: fast\n", `file 3:24: VOICE_TRANSFER_MODE must be one of blind, attended, this is "fast"`},
+		"variable that is no choice":   {"name: x\nenv:\n  VOICE_TRANSFER_MODE: fast\n", `file 3:24: VOICE_TRANSFER_MODE must be one of blind, attended, warm, this is "fast"`},
 		"variable that is no JSON":     {"name: x\nenv:\n  VOICE_TRANSFER_TARGETS: \"{\"\n", `file 3:27: VOICE_TRANSFER_TARGETS must be JSON, an object of names to numbers or SIP addresses`},
 		"turn timer that is none":      {"name: x\nenv:\n  VOICE_EOT_MS: soon\n", `file 3:17: set VOICE_EOT_MS to "soon": invalid: allowed is a duration from 0s to 1m0s, such as 300ms, or a number of milliseconds`},
 		"base_url that is none":        {"name: x\nmodels: {llm: {provider: p, base_url: llm.example.com}}\n", `file 2:39: base_url must be an http or https address, this is "llm.example.com"`},

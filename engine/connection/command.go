@@ -25,8 +25,8 @@ func (s *State) Create(born event.ConnectionCreated) ([]event.Event, error) {
 	if s.Seq > 0 {
 		return nil, fmt.Errorf("the connection %q is there already: %w", s.Name, fault.Conflict)
 	}
-	if born.Type != SIP {
-		return nil, fmt.Errorf("a connection is of type %s, not %q: %w", SIP, born.Type, fault.Invalid)
+	if Fields(born.Type) == nil {
+		return nil, fmt.Errorf("a connection is of type %s, not %q: %w", strings.Join(Types(), " or "), born.Type, fault.Invalid)
 	}
 	if err := named(born.Name, MaxName); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (s *State) Save(saved event.ConnectionSaved) ([]event.Event, error) {
 			saved.Secrets = append(saved.Secrets, old)
 		}
 	}
-	if err := checkSIP(&saved); err != nil {
+	if err := check(s.Type, &saved); err != nil {
 		return nil, err
 	}
 	saved.Revision = s.Revision + 1

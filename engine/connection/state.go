@@ -19,7 +19,7 @@ const (
 // State is a connection. The zero State was not created.
 type State struct {
 	Seq         uint64
-	Type        string // sip
+	Type        string // sip twilio
 	Name        string
 	Description string
 	Revision    uint64

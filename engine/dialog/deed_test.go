@@ -355,3 +355,24 @@ models:
 	require.Equal(t, uint64(210), Cost(rev, answered("unavailable", "small")))
 	require.Zero(t, Cost(compile(t, "name: x\n"), event.ModelAnswered{Input: 1000}))
 }
+
+func TestAPauseOfTheRecordingIsReadFromGrantedCalls(t *testing.T) {
+	called := func(name, refused string) event.Event {
+		return event.ToolCalled{Call: event.ToolCall{Name: name}, Refused: refused}
+	}
+	tests := map[string]struct {
+		events []event.Event
+		on, ok bool
+	}{
+		"nothing":             {},
+		"another tool":        {events: []event.Event{called("SendDigits", "")}},
+		"pause":               {events: []event.Event{called("PauseRecording", "")}, on: true, ok: true},
+		"refused":             {events: []event.Event{called("PauseRecording", "no")}},
+		"resume":              {events: []event.Event{called("ResumeRecording", "")}, ok: true},
+		"the last one counts": {events: []event.Event{called("ResumeRecording", ""), called("PauseRecording", "")}, on: true, ok: true},
+	}
+	for name, tc := range tests {
+		on, ok := Masking(tc.events)
+		require.Equal(t, [2]bool{tc.on, tc.ok}, [2]bool{on, ok}, name)
+	}
+}

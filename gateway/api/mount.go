@@ -23,6 +23,7 @@ type Options struct {
 	Speech     Speech
 	Traces     Traces        // nil = traces are not shown
 	Recordings Recordings    // nil = no calls are recorded
+	Calls      Calls         // nil = calls are not shown
 	Tickets    *auth.Tickets // shared with the sockets
 	Version    string        // of the program, shown in the document; "dev"
 
@@ -73,6 +74,9 @@ func Mount(s *httpd.Server, o Options) huma.API {
 	}
 	if o.Recordings != nil {
 		c.recordings()
+	}
+	if o.Calls != nil {
+		c.calls()
 	}
 	describe(s, c.api)
 	return c.api

@@ -41,7 +41,7 @@ const lingering = 1 << 20
 type Conn struct {
 	sock   *websocket.Conn
 	limits Limits
-	queue  chan []byte
+	queue  chan outgoing
 	gone   chan struct{} // closed when the connection is lost: nothing more can be read or written
 	lost   sync.Once
 
@@ -52,9 +52,15 @@ type Conn struct {
 	flush   bool // write what is queued before the close
 }
 
+// outgoing is a frame that waits to be written.
+type outgoing struct {
+	kind int // of websocket
+	b    []byte
+}
+
 func newConn(sock *websocket.Conn, l Limits) *Conn {
 	c := &Conn{
-		sock: sock, limits: l, queue: make(chan []byte, l.Queue),
+		sock: sock, limits: l, queue: make(chan outgoing, l.Queue),
 		gone: make(chan struct{}), closing: make(chan struct{}),
 	}
 	sock.SetReadLimit(l.Message)
@@ -99,13 +105,18 @@ func (c *Conn) Read() ([]byte, error) {
 // Write queues a text frame, which must not change afterwards. When the peer
 // does not take what it is sent and the queue is full, the connection is closed
 // with 1013 and the error is fault.Exhausted: what is missed can be resumed.
-func (c *Conn) Write(text []byte) error { return c.put(text, 0) }
+func (c *Conn) Write(text []byte) error { return c.put(outgoing{websocket.TextMessage, text}, 0) }
+
+// WriteBinary is Write for a frame that is no text.
+func (c *Conn) WriteBinary(b []byte) error { return c.put(outgoing{websocket.BinaryMessage, b}, 0) }
 
 // Push is Write for a source that can wait, such as a history being replayed:
 // it gives the peer the time of Limits.Patience to make room.
-func (c *Conn) Push(text []byte) error { return c.put(text, c.limits.Patience) }
+func (c *Conn) Push(text []byte) error {
+	return c.put(outgoing{websocket.TextMessage, text}, c.limits.Patience)
+}
 
-func (c *Conn) put(text []byte, patience time.Duration) error {
+func (c *Conn) put(text outgoing, patience time.Duration) error {
 	select {
 	case <-c.closing:
 		return fmt.Errorf("write socket: closed: %w", fault.Cancelled)
@@ -156,8 +167,8 @@ func (c *Conn) write() {
 	for {
 		var err error
 		select {
-		case b := <-c.queue:
-			err = c.send(b)
+		case o := <-c.queue:
+			err = c.send(o)
 		case <-tick.C:
 			err = c.sock.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.limits.Beat))
 		case <-c.closing:
@@ -174,12 +185,12 @@ func (c *Conn) write() {
 	}
 }
 
-func (c *Conn) send(b []byte) error {
+func (c *Conn) send(o outgoing) error {
 	// A peer that takes nothing for a beat is lost; until then the queue waits.
 	if err := c.sock.SetWriteDeadline(time.Now().Add(c.limits.Beat)); err != nil {
 		return err
 	}
-	return c.sock.WriteMessage(websocket.TextMessage, b)
+	return c.sock.WriteMessage(o.kind, o.b)
 }
 
 func (c *Conn) sayGoodbye() {
@@ -187,8 +198,8 @@ func (c *Conn) sayGoodbye() {
 	_ = c.sock.SetWriteDeadline(until)
 	for c.flush {
 		select {
-		case b := <-c.queue:
-			if c.sock.WriteMessage(websocket.TextMessage, b) != nil {
+		case o := <-c.queue:
+			if c.sock.WriteMessage(o.kind, o.b) != nil {
 				c.flush = false
 			}
 		default:

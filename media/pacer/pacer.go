@@ -105,7 +105,8 @@ func (w *Wheel) Join(t Task) *Slot {
 	return slot
 }
 
-// Late is how late ticks were in the last five to ten seconds.
+// Late is how late ticks were in the last five to ten seconds. One that was left
+// out counts as late until the one that came.
 func (w *Wheel) Late() (p50, p99 time.Duration) {
 	w.recent.mu.Lock()
 	defer w.recent.mu.Unlock()
@@ -116,7 +117,7 @@ func (w *Wheel) Late() (p50, p99 time.Duration) {
 func (w *Wheel) Lateness() *Histogram { return &w.all }
 
 // note takes one round's lateness, kept by the shard meanwhile.
-func (w *Wheel) note(now time.Time, late []time.Duration) {
+func (w *Wheel) note(now time.Time, late []delay) {
 	w.recent.mu.Lock()
 	if now.Sub(w.recent.since) >= window {
 		w.recent.old, w.recent.new = w.recent.new, w.recent.old
@@ -124,11 +125,20 @@ func (w *Wheel) note(now time.Time, late []time.Duration) {
 		w.recent.since = now
 	}
 	for _, d := range late {
-		w.recent.new.Add(d)
+		d.into(w.recent.new)
 	}
 	w.recent.mu.Unlock()
 	for _, d := range late {
-		w.all.Add(d)
+		d.into(&w.all)
+	}
+}
+
+// into counts a tick and those left out before it, which are as late as the
+// packets that never went: a wheel that stood still for a second has not been
+// late once by a few milliseconds. More than a second's worth is one silence.
+func (d delay) into(h *Histogram) {
+	for n := range min(d.missed, int(time.Second/Period)) + 1 {
+		h.Add(d.of + time.Duration(n)*Period)
 	}
 }
 

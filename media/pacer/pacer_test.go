@@ -85,6 +85,29 @@ func TestAPauseIsNotMadeUpFor(t *testing.T) {
 	}
 }
 
+// What was left out counts as late: a wheel that stands still for half a second
+// now and then is not in time.
+func TestAPauseIsLateness(t *testing.T) {
+	h := still()
+	put(h, 3)
+	for ms := int64(1); ms <= 1000; ms++ {
+		turnTo(h, ms)
+	}
+	if _, p99 := h.wheel.Late(); p99 > time.Millisecond {
+		t.Fatalf("late by %v without a pause", p99)
+	}
+	for ms := int64(1500); ms <= 2000; ms++ {
+		turnTo(h, ms)
+	}
+	p50, p99 := h.wheel.Late()
+	if p50 > time.Millisecond || p99 < 400*time.Millisecond || p99 > 600*time.Millisecond {
+		t.Errorf("late by %v, p99 %v, after half a second's pause", p50, p99)
+	}
+	if n := h.wheel.Lateness().Count(); n != 100 {
+		t.Errorf("%d ticks were due and %d counted", 100, n)
+	}
+}
+
 func TestMoveHasTheLastWord(t *testing.T) {
 	h := still()
 	s, l := put(h, 5)

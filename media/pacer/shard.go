@@ -73,7 +73,13 @@ type shard struct {
 	// The goroutine's own.
 	last  int64 // newest millisecond that is done
 	round []turn
-	late  []time.Duration
+	late  []delay
+}
+
+// delay is how late a tick came, and how many before it were left out.
+type delay struct {
+	of     time.Duration
+	missed int
 }
 
 // turn is one tick to give.
@@ -113,7 +119,7 @@ func (h *shard) nudge() {
 // it may have been given a priority, and ends with the goroutine.
 func (h *shard) run(realTime bool) {
 	runtime.LockOSThread()
-	if realTime && raise() {
+	if realTime && raise() == nil {
 		h.wheel.realTime.Add(1)
 	}
 	h.last = h.wheel.tick(time.Now())
@@ -155,7 +161,7 @@ func (h *shard) advance(clock func() time.Time) {
 		h.collect(at)
 		for _, t := range h.round {
 			begun, due := clock(), h.wheel.time(t.due)
-			h.late = append(h.late, begun.Sub(due))
+			h.late = append(h.late, delay{begun.Sub(due), t.missed})
 			t.task.Tick(begun, due, t.missed)
 		}
 	}

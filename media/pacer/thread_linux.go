@@ -15,6 +15,6 @@ func sleep(d time.Duration) {
 }
 
 // raise asks for round-robin real-time priority for this thread.
-func raise() bool {
-	return unix.SchedSetAttr(0, &unix.SchedAttr{Policy: unix.SCHED_RR, Priority: 1}, 0) == nil
+func raise() error {
+	return unix.SchedSetAttr(0, &unix.SchedAttr{Policy: unix.SCHED_RR, Priority: 1}, 0)
 }

@@ -2,9 +2,12 @@
 
 package pacer
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 func sleep(d time.Duration) { time.Sleep(d) }
 
 // raise is refused where we do not know how to ask.
-func raise() bool { return false }
+func raise() error { return errors.ErrUnsupported }

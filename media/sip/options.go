@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"flametree/actors"
@@ -48,6 +49,20 @@ type Security struct {
 	// Active says that we send the ClientHello.
 	Active bool
 }
+
+// String implements fmt.Stringer without the keys.
+func (s Security) String() string {
+	if s.Kind == "" {
+		return "plain"
+	}
+	return strings.TrimSpace(s.Kind + " " + s.Suite)
+}
+
+// GoString implements fmt.GoStringer without the keys.
+func (s Security) GoString() string { return s.String() }
+
+// LogValue implements slog.LogValuer without the keys.
+func (s Security) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Media is the media of one call. The endpoint closes it exactly once, at the
 // end of the call, whatever way it ends.

@@ -116,7 +116,7 @@ func unknownAgent(t *testing.T, s *house.Server) {
 
 func noCodec(t *testing.T, s *house.Server) {
 	t.Helper()
-	h, code := dial(t, s, dialling{agent: "harbour", from: "opus", offer: "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\n"})
+	h, code := dial(t, s, dialling{agent: "harbour", from: "speex", offer: "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 97\r\na=rtpmap:97 speex/16000\r\n"})
 	require.Equal(t, 488, code)
 	_ = h
 }

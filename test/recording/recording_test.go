@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -118,14 +120,14 @@ func watch(t *testing.T, dir string) (stop func()) {
 }
 
 // dial calls a desk and hears its greeting.
-func dial(t *testing.T, s *house.Server, alias, from string) *caller.Call {
+func dial(t *testing.T, s *house.Server, alias, from string, codecs ...string) *caller.Call {
 	t.Helper()
 	phone, err := caller.New(t.Context(), caller.Options{Keep: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = phone.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	c, err := phone.Call(ctx, "sip:"+alias+"@"+s.SIP, sip.DialOptions{From: from})
+	c, err := phone.Call(ctx, "sip:"+alias+"@"+s.SIP, sip.DialOptions{From: from, Codecs: append(codecs, "PCMU")[:1]})
 	require.NoError(t, err)
 	require.NoError(t, c.WaitVoice(ctx, time.Time{}, 300*time.Millisecond))
 	require.NoError(t, c.WaitQuiet(ctx, time.Time{}, 700*time.Millisecond))
@@ -239,7 +241,50 @@ func TestARecordedCallIsSealedFromItsFirstByteAndCanBeListenedTo(t *testing.T) {
 		_, err := os.Stat(filepath.Join(s.Data, "blob", "sha256", name[:2], name))
 		require.ErrorIs(t, err, fs.ErrNotExist)
 	}
-	require.Contains(t, house.Must(t, "--data", s.Data, "calls", "show", session), "recording deleted: asked")
+	require.Contains(t, story(t, s, session), "recording deleted: asked")
+}
+
+// story is the call as the owner of the data is told it.
+func story(t *testing.T, s *house.Server, session string) string {
+	t.Helper()
+	way := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.Data, "admin.sock"))
+	}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://admin/calls/"+session, nil)
+	require.NoError(t, err)
+	resp, err := (&http.Client{Transport: way}).Do(req)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, resp.Body.Close()) }()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, 200, resp.StatusCode, string(b))
+	return string(b)
+}
+
+// A wide codec is recorded at the rate of the wire.
+func TestAWideCallIsRecordedAtItsOwnRate(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "")
+	c := dial(t, s, "desk", "dora", "G722")
+	tone := make([]int16, caller.RateHz)
+	for i := range tone {
+		tone[i] = int16(9000 * math.Sin(2*math.Pi*700*float64(i)/caller.RateHz))
+	}
+	_, err := c.Say(t.Context(), tone)
+	require.NoError(t, err)
+	c.Hangup()
+	session, b := kept(t, s, "dora")
+	a := sound(t, s.Data, session)
+	require.Equal(t, 16000, a.RateHz)
+	require.InDelta(t, b.Length.Seconds(), a.Length().Seconds(), 0.01)
+	loud := 0
+	for _, v := range a.Channel(0) {
+		if v > 6000 {
+			loud++
+		}
+	}
+	require.Greater(t, loud, 16000/8, "the tone is there")
+	search(t, s.Data)
 }
 
 // byAPI listens with the token of the agent.
@@ -330,10 +375,9 @@ func TestACardIsNeitherRecordedNorShown(t *testing.T) {
 	require.Equal(t, len(card)+1, pressed, "the keys arrived, or their absence proves nothing")
 	require.NotZero(t, heard)
 	shown := map[string]string{
-		"journal tail":        house.Must(t, "--data", s.Data, "journal", "tail"),
-		"journal tail --json": house.Must(t, "--data", s.Data, "journal", "tail", "--json"),
-		"calls show":          house.Must(t, "--data", s.Data, "calls", "show", session),
-		"calls show --json":   house.Must(t, "--data", s.Data, "calls", "show", session, "--json"),
+		"journal tail":          house.Must(t, "--data", s.Data, "journal", "tail"),
+		"journal tail --json":   house.Must(t, "--data", s.Data, "journal", "tail", "--json"),
+		"the story of the call": story(t, s, session),
 	}
 	require.Zero(t, s.Stop(t))
 	shown["what the server printed"], shown["what it logged"] = s.Said(), s.Log()

@@ -161,7 +161,7 @@ func (p *play) act(line string) bool {
 	case "cough":
 		p.phone.Noise(p.length(rest))
 	case "press":
-		p.phone.Press(rest)
+		p.phone.Keys(rest)
 	case "hold":
 		p.phone.Line.Hold()
 		time.Sleep(p.length(rest))

@@ -90,11 +90,20 @@ func (b *Brain) Ears() []*Ear {
 	return append([]*Ear(nil), b.ears...)
 }
 
+// Heard is how loud a tone was on any call that was listened to, in dB.
+func (b *Brain) Heard(hz float64) float64 {
+	most := -120.0
+	for _, e := range b.Ears() {
+		most = max(most, Loudest(e.PCM(), hz, songHz))
+	}
+	return most
+}
+
 // Open implements provider.Transcriber: it understands nothing and keeps all.
 func (b *Brain) Open(ctx context.Context, _ provider.Format) (provider.Transcription, error) {
 	e := &Ear{}
 	b.mu.Lock()
-	if len(b.ears) < 64 { // longer tests do not look
+	if len(b.ears) < 256 { // longer tests do not look
 		b.ears = append(b.ears, e)
 	}
 	b.mu.Unlock()
@@ -111,7 +120,7 @@ type listening struct {
 func (l *listening) Write(pcm []int16) error {
 	l.ear.mu.Lock()
 	defer l.ear.mu.Unlock()
-	if len(l.ear.pcm) < 16000*60 {
+	if len(l.ear.pcm) < 16000*20 {
 		l.ear.pcm = append(l.ear.pcm, pcm...)
 	}
 	return nil

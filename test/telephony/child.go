@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -264,21 +265,27 @@ func (s *Scenario) Sipp(t testing.TB, from string, args ...string) *Child {
 	return c
 }
 
-// Listens waits until somebody has bound a UDP or TCP port of a host.
+// Listens waits until somebody has bound a UDP port, or listens on a TCP port,
+// without disturbing whoever does.
 func Listens(t testing.TB, network, address string) {
 	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	n, err := strconv.Atoi(port)
+	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		if network == "udp" {
-			c, err := net.ListenPacket("udp", address)
-			if err == nil {
-				_ = c.Close()
+		for _, table := range []string{"/proc/net/" + network, "/proc/net/" + network + "6"} {
+			text, err := os.ReadFile(table)
+			if err != nil {
+				continue
 			}
-			return err != nil
+			for line := range strings.Lines(string(text)) {
+				f := strings.Fields(line)
+				if len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", n)) && (network == "udp" || f[3] == "0A") {
+					return true
+				}
+			}
 		}
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err == nil
+		return false
 	}, 15*time.Second, 20*time.Millisecond, "nobody listens on %s %s", network, address)
 }

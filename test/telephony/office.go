@@ -6,9 +6,11 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +49,7 @@ type Office struct {
 func Agent(alias, kind string, env ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "name: Agent %s\nalias: %s\ntype: %s\nidentity: You work at a switchboard.\ntask: Put people through.\n"+
-		"welcome_message: Hello.\nknowledge:\n  core: The switchboard is open at any hour.\nmodels:\n  llm: played\n  stt: played\n  tts: played\nenv:\n  VOICE_NO_INPUT_TIMEOUT: 60\n", alias, alias, kind)
+		"welcome_message: Hello and good day.\nknowledge:\n  core: The switchboard is open at any hour.\nmodels:\n  llm: played\n  stt: played\n  tts: played\nenv:\n  VOICE_NO_INPUT_TIMEOUT: 60\n", alias, alias, kind)
 	for i := 0; i+1 < len(env); i += 2 {
 		fmt.Fprintf(&b, "  %s: %q\n", env[i], env[i+1])
 	}
@@ -127,20 +129,28 @@ func (o *Office) Until(t testing.TB, what string, most time.Duration, fits func(
 		select {
 		case <-more:
 		case <-late:
-			t.Fatalf("no event after %v: %s\n%s", most, what, o.tell())
+			t.Fatalf("no event after %v: %s\n%s", most, what, o.tell(what))
 		}
 	}
 }
 
-// tell names the events of calls, for a failing test.
-func (o *Office) tell() string {
-	var b strings.Builder
+// tell names the events of the streams that what names, or of all calls where it
+// names none, for a failing test.
+func (o *Office) tell(what string) string {
+	var b, all strings.Builder
 	for _, e := range o.Events() {
+		line := fmt.Sprintf("%s %s/%s %s %+v\n", e.Time.Format("05.000"), e.Stream.Kind, e.Stream.ID, e.Body.Kind(), e.Body)
+		if strings.Contains(what, e.Stream.ID) {
+			b.WriteString(line)
+		}
 		if e.Stream.Kind == event.CallStream || e.Stream.Kind == event.SessionStream {
-			fmt.Fprintf(&b, "%s %s/%s %s\n", e.Time.Format("05.000"), e.Stream.Kind, e.Stream.ID, e.Body.Kind())
+			all.WriteString(line)
 		}
 	}
 	text := b.String()
+	if text == "" {
+		text = all.String()
+	}
 	return text[max(0, len(text)-4000):]
 }
 
@@ -285,18 +295,23 @@ func Holds(t testing.TB) Held {
 	return h
 }
 
-// FreePort finds a port that neither UDP nor TCP use at an address now.
+// FreePort finds a port that neither UDP nor TCP use at an address now. It lies
+// below those that the system gives by itself, by chance, so that nobody is
+// given it meanwhile.
 func FreePort(t testing.TB, host string) int {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-		require.NoError(t, err)
-		at, _ := l.Addr().(*net.TCPAddr)
-		c, err := net.ListenPacket("udp", at.String())
+	for range 200 {
+		port := 12_000 + rand.IntN(10_000)*2 //nolint:gosec // it keeps no secret; even, for RTP beside RTCP
+		at := net.JoinHostPort(host, strconv.Itoa(port))
+		l, err := net.Listen("tcp", at)
+		if err != nil {
+			continue
+		}
+		c, err := net.ListenPacket("udp", at)
 		require.NoError(t, l.Close())
 		if err == nil {
 			require.NoError(t, c.Close())
-			return at.Port
+			return port
 		}
 	}
 	t.Fatal("no port is free for both UDP and TCP")

@@ -221,6 +221,13 @@ func (p *Phone) Gone(most time.Duration) {
 	require.NoError(p.t, p.Wait(most, func() bool { return p.ended }), "nobody hangs up on %s", p.name)
 }
 
+// ID is the Call-ID of the phone's call.
+func (p *Phone) ID() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dialog.id
+}
+
 // Requests are the heads of what the other side asked for within the call.
 func (p *Phone) Requests() []string {
 	p.mu.Lock()
@@ -253,6 +260,17 @@ func (p *Phone) Say(pcm []int16) {
 		defer p.mu.Unlock()
 		return len(p.say) == 0
 	}, time.Duration(len(pcm))*time.Second/LineHz+10*time.Second, 10*time.Millisecond)
+}
+
+// Intrude has the phone send its sound into another's call, as if it were the
+// other: with its source and its sequence numbers.
+func (p *Phone) Intrude(other *Phone) {
+	other.mu.Lock()
+	target, seq, ssrc := other.target, other.seq, other.ssrc
+	other.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target, p.seq, p.ssrc = target, seq+1, ssrc
 }
 
 // Mute has the phone send no packets at all, or again.

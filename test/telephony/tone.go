@@ -30,3 +30,13 @@ func Level(pcm []int16, hz float64, rateHz int) float64 {
 	amplitude := math.Sqrt(max(0, power)) * 4 / float64(len(pcm)) // a window of Hann halves it
 	return max(-120, 20*math.Log10(amplitude/Loud+1e-9))
 }
+
+// Loudest is the Level of a tone in the quarter of a second in which it is
+// loudest.
+func Loudest(pcm []int16, hz float64, rateHz int) float64 {
+	most := -120.0
+	for at := 0; at+rateHz/4 <= len(pcm); at += rateHz / 8 {
+		most = max(most, Level(pcm[at:at+rateHz/4], hz, rateHz))
+	}
+	return most
+}

@@ -1,7 +1,7 @@
 // Package openai speaks to servers of OpenAI's chat completions and embeddings:
 // OpenAI itself, vLLM, Ollama, llama.cpp and whatever else keeps that form. It
 // is one mapping from the contract to their JSON; it has no policy, follows no
-// redirect, and knows neither images nor sound nor the Responses API.
+// redirect, and knows neither images nor the Responses API, nor speech to speech.
 //
 // Published messages: platform.openai.com/docs/api-reference/chat (create, the
 // chunk object, streaming) and /embeddings, in their form of mid 2026 as far as
@@ -19,5 +19,16 @@
 //     one without an id is given one;
 //   - choices may be null in the chunk that holds the usage.
 //
-// Decisions are in package wire.
+// # Speech
+//
+// Transcriber recognises by requests (/audio/transcriptions, what every
+// compatible server has), LiveTranscriber over the realtime socket
+// (/realtime?intent=transcription, 24 kHz only: the audio is brought up to it),
+// Synthesizer speaks by requests whose answers stream (/audio/speech as pcm).
+// The socket commits when the turn machine finds a pause; gpt-live-transcribe
+// tells words as they are said, older models only after the commit. Times of
+// words are there for Whisper models alone. Neither path has been compared with
+// the vendor yet: Verified.
+//
+// Decisions are in packages wire and wire/speech.
 package openai

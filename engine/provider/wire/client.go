@@ -37,6 +37,9 @@ type Options struct {
 	// followed, because they would carry the key elsewhere. nil = a client of its own.
 	HTTP *http.Client
 	Idle time.Duration // most time without a byte; 0 = DefaultIdle
+	// Dial opens sockets. nil = as HTTP's own transport does; a HTTP whose transport
+	// is another's own needs it.
+	Dial Dialer
 }
 
 // Client asks one server. It is safe for concurrent use.
@@ -45,6 +48,7 @@ type Client struct {
 	header               http.Header
 	http                 *http.Client
 	idle                 time.Duration
+	dial                 Dialer
 }
 
 // New checks o and tells all of its faults at once, as fault.Invalid.
@@ -70,9 +74,12 @@ func New(o Options) (*Client, error) {
 	h := &http.Client{Transport: transport()}
 	if o.HTTP != nil {
 		h = &http.Client{Transport: o.HTTP.Transport, Jar: nil, Timeout: 0}
+		if h.Transport == nil {
+			h.Transport = transport()
+		}
 	}
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c := &Client{vendor: o.Vendor, base: strings.TrimRight(o.BaseURL, "/"), secret: o.Secret, header: o.Header.Clone(), http: h, idle: o.Idle}
+	c := &Client{vendor: o.Vendor, base: strings.TrimRight(o.BaseURL, "/"), secret: o.Secret, header: o.Header.Clone(), http: h, idle: o.Idle, dial: o.Dial}
 	if c.idle <= 0 {
 		c.idle = DefaultIdle
 	}
