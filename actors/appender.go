@@ -24,8 +24,8 @@ type entry struct {
 }
 
 // appendQueue is how many batches may wait; at one a second and a decision now
-// and then, that is minutes.
-const appendQueue = 256
+// and then, that is half a minute or more.
+const appendQueue = 64
 
 // newAppender starts writing to a stream that nobody else writes. failed is
 // told once, from the appender's goroutine, when a write fails; later ones are dropped.
@@ -61,7 +61,7 @@ func (a *appender) run(ctx context.Context, j journal.Journal, s event.Stream, s
 }
 
 // append queues events. It reports false when the queue is full: the disk has
-// been silent for minutes.
+// been silent for long.
 func (a *appender) append(events ...event.Event) bool { return a.after(nil, events...) }
 
 // after is append with somebody who is told, from the appender's goroutine, when

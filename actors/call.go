@@ -154,25 +154,7 @@ func (c *Call) Receive(ctx actor.Context) {
 }
 
 func (c *Call) handle(m any, reply func(any)) {
-	switch m := m.(type) {
-	case *Offer:
-		c.take(m, reply)
-		return
-	case *Place:
-		c.callOut(m, reply)
-		return
-	case *dialled: // also when the call is over: somebody has to hang up
-		c.reached(m)
-		return
-	case *passed:
-		c.passedOn(m)
-		return
-	case *summoned:
-		c.came(m)
-		return
-	}
-	if b, ok := m.(*begun); ok {
-		c.accepted(b)
+	if c.begins(m, reply) {
 		return
 	}
 	if c.offer == nil || c.over {
@@ -182,6 +164,35 @@ func (c *Call) handle(m any, reply func(any)) {
 		}
 		return
 	}
+	if !c.lives(m, reply) && !c.phones(m) {
+		reply(fmt.Errorf("call got %T: %w", m, fault.Bug))
+	}
+}
+
+// begins handles what begins a call, and what comes back from other calls,
+// which somebody has to hang up also when this one is over.
+func (c *Call) begins(m any, reply func(any)) bool {
+	switch m := m.(type) {
+	case *Offer:
+		c.take(m, reply)
+	case *Place:
+		c.callOut(m, reply)
+	case *begun:
+		c.accepted(m)
+	case *dialled:
+		c.reached(m)
+	case *passed:
+		c.passedOn(m)
+	case *summoned:
+		c.came(m)
+	default:
+		return false
+	}
+	return true
+}
+
+// lives handles what a conversation is made of.
+func (c *Call) lives(m any, reply func(any)) bool {
 	switch m := m.(type) {
 	case *facted:
 		c.fact(m.Fact)
@@ -199,6 +210,27 @@ func (c *Call) handle(m any, reply func(any)) {
 	case *beaten:
 		c.flush()
 		c.beatOn()
+	case *Listen, *ListenIn, *Unlisten, *Barge, *Capture, *LookCall, *onlookerGone:
+		c.watched(m, reply)
+	case *HangUp:
+		if c.leg == nil { // nobody has answered yet: it is taken back
+			m = &HangUp{Status: event.Canceled}
+		}
+		c.finish(m.Status, string(m.Status), "agent")
+		reply(nil)
+	case *written:
+		c.Log.Error("call's journal failed", "err", m.err, "call", c.id.Name)
+		c.finish(event.Failed, "journal", "system")
+	default:
+		return false
+	}
+	return true
+}
+
+// phones handles what a telephone does besides: calls placed, machines that
+// answer, transfers, keys, recordings.
+func (c *Call) phones(m any) bool {
+	switch m := m.(type) {
 	case *progressed:
 		c.progress(m.DialProgress)
 	case *screened:
@@ -223,17 +255,10 @@ func (c *Call) handle(m any, reply func(any)) {
 		c.press(m)
 	case *Sensitive:
 		c.sensitive(m)
-	case *Listen, *ListenIn, *Unlisten, *Barge, *Capture, *LookCall, *onlookerGone:
-		c.watched(m, reply)
-	case *HangUp:
-		c.finish(m.Status, string(m.Status), "agent")
-		reply(nil)
-	case *written:
-		c.Log.Error("call's journal failed", "err", m.err, "call", c.id.Name)
-		c.finish(event.Failed, "journal", "system")
 	default:
-		reply(fmt.Errorf("call got %T: %w", m, fault.Bug))
+		return false
 	}
+	return true
 }
 
 // take starts a call: its session is made first, and when that is durable the

@@ -42,6 +42,15 @@ func (c *Call) fact(f Fact) {
 	case FactDrained:
 		c.step(at, turn.Input{Kind: turn.Drained, Gen: f.Gen, Played: f.Played})
 		c.drained(f.Gen, f.Played)
+	case FactLineUp, FactLineHeld, FactLineResumed, FactLineEnded:
+		c.lineFact(at, f)
+	case FactNone, FactLineEarly, FactLineReplaced: // what the line does with itself
+	}
+}
+
+// lineFact is fact for what the signalling noticed.
+func (c *Call) lineFact(at time.Duration, f Fact) {
+	switch f.Kind {
 	case FactLineUp:
 		c.step(at, turn.Input{Kind: turn.LineUp})
 		c.lineUp()
@@ -54,7 +63,7 @@ func (c *Call) fact(f Fact) {
 	case FactLineEnded:
 		c.step(at, turn.Input{Kind: turn.LineEnded, Reason: f.Reason})
 		c.finish(ended(f.Reason), f.Reason, "peer")
-	case FactNone, FactLineEarly, FactLineReplaced: // what the line does with itself
+	default: // not of the line
 	}
 }
 

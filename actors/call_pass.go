@@ -187,7 +187,7 @@ func (t *transferring) brief(ctx context.Context, s second) error {
 	lang := t.cast.Revision.Settings.Language
 	text := strings.Join([]string{spoken.CallFor.Of(lang), t.passing.Summary, spoken.PressToAccept.Of(lang)}, " ")
 	over := make(chan error, 1)
-	r := recite(ctx, s.leg, t.cast, 1, text, func(err error) { over <- err })
+	r := recite(ctx, s.leg, t.cast, utter{gen: 1, text: text}, func(err error) { over <- err })
 	r.begin()
 	s.line.Start(func(f Fact) {
 		if f.Kind == FactLineEnded {

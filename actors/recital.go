@@ -21,12 +21,12 @@ type recital struct {
 	ended sync.Once
 }
 
-// recite renders text in the agent's voice and plays it as gen once it is
+// recite renders a text in the agent's voice and plays it as its gen once it is
 // begun. over is told when it was heard, or why not, unless ctx ended first.
-func recite(ctx context.Context, leg Leg, cast *Cast, gen uint64, text string, over func(error)) *recital {
-	r := &recital{gen: gen, start: make(chan struct{}), done: make(chan struct{})}
+func recite(ctx context.Context, leg Leg, cast *Cast, u utter, over func(error)) *recital {
+	r := &recital{gen: u.gen, start: make(chan struct{}), done: make(chan struct{})}
 	go func() {
-		if err := r.run(ctx, leg, cast, text); ctx.Err() == nil {
+		if err := r.run(ctx, leg, cast, u.text); ctx.Err() == nil {
 			over(err)
 		}
 	}()

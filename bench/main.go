@@ -200,21 +200,9 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	if len(args) > 0 && args[0] == ingest.Command {
 		os.Exit(ingest.Main(args[1:], in, out))
 	}
-	if len(args) == 1 { // our own children
-		switch args[0] {
-		case rig.ServerName:
-			runtime.GOMAXPROCS(2 * runtime.NumCPU()) // as `flametree serve` does
-			return rig.Serve(ctx, in, out)
-		case benchsip.ServerName:
-			return benchsip.Serve(ctx, in, out)
-		case benchsip.CallersName:
-			return benchsip.Callers(ctx, in, out)
-		case benchsip.BareName:
-			return benchsip.Bare(ctx, in, out)
-		case voice.CallersName:
-			return voice.Callers(ctx, in, out)
-		case voice.LegsName:
-			return voice.Legs(ctx, in, out)
+	if len(args) == 1 {
+		if child := children()[args[0]]; child != nil {
+			return child(ctx, in, out)
 		}
 	}
 	var p program
@@ -250,6 +238,18 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		chosen = p.All.benches()
 	}
 	return p.run(ctx, chosen, out)
+}
+
+// children are what this program is when it starts itself.
+func children() map[string]func(context.Context, io.Reader, io.Writer) error {
+	return map[string]func(context.Context, io.Reader, io.Writer) error{
+		rig.ServerName: func(ctx context.Context, in io.Reader, out io.Writer) error {
+			runtime.GOMAXPROCS(2 * runtime.NumCPU()) // as `flametree serve` does
+			return rig.Serve(ctx, in, out)
+		},
+		benchsip.ServerName: benchsip.Serve, benchsip.CallersName: benchsip.Callers, benchsip.BareName: benchsip.Bare,
+		voice.CallersName: voice.Callers, voice.LegsName: voice.Legs,
+	}
 }
 
 // run runs one bench after the other and tells of each at once. One that fails

@@ -45,7 +45,10 @@ func typed[M any](name string) row {
 }
 
 // table lists all messages and answers that may cross. A name is never reused.
-func table() []row {
+func table() []row { return append(talk(), stores()...) }
+
+// talk is what conversations, calls and agents say to each other.
+func talk() []row {
 	return []row{
 		typed[actors.Begin]("begin"),
 		typed[actors.Block]("block"),
@@ -78,6 +81,12 @@ func table() []row {
 		typed[actors.LookAgent]("look_agent"),
 		typed[actors.Configure]("configure"),
 		typed[actors.HangUp]("hang_up"),
+	}
+}
+
+// stores is what is said to what a tenant keeps, and all answers.
+func stores() []row {
+	return []row{
 		typed[actors.CreateSource]("create_source"),
 		typed[actors.SaveSource]("save_source"),
 		typed[actors.IndexSource]("index_source"),

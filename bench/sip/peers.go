@@ -55,7 +55,7 @@ func Bare(_ context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	_, _ = io.Copy(io.Discard, in)
-	transactions.Close()
+	transactions.Close() //nolint:errcheck // it has nothing to say
 	err = errors.Join(conn.Close(), transport.Close())
 	<-ended // with the error of a socket that is closed
 	if errors.Is(err, net.ErrClosed) {

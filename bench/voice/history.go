@@ -103,7 +103,7 @@ type fold struct {
 }
 
 func (f *fold) take(e event.Envelope) error {
-	switch e.Stream.Kind {
+	switch e.Stream.Kind { //nolint:exhaustive // calls and their sessions
 	case event.CallStream:
 		h := f.calls[e.Stream.ID]
 		if h == nil {

@@ -33,7 +33,7 @@ type callCmds struct {
 func callPath(id, what string) string { return "/calls/" + url.PathEscape(id) + what }
 
 // whoAmI is how who gives a command is named where nothing else is said.
-func whoAmI(by string) string { return cmp.Or(by, os.Getenv("USER"), "owner") }
+func whoAmI(by string) string { return cmp.Or(by, os.Getenv("USER"), "owner") } //nolint:forbidigo // who gives the command, for the audit
 
 type callListenCmd struct {
 	Session string `arg:"" help:"Session or call."`
@@ -253,11 +253,12 @@ func ladder(w io.Writer, signals []actors.Signal, full bool) {
 		column(s.From)
 		column(s.To)
 	}
-	head := strings.Repeat(" ", 10)
+	var head strings.Builder
+	head.WriteString(strings.Repeat(" ", 10))
 	for _, p := range parties {
-		head += fmt.Sprintf("%-*s", ladderWidth, p)
+		_, _ = fmt.Fprintf(&head, "%-*s", ladderWidth, p)
 	}
-	_, _ = fmt.Fprintln(w, strings.TrimRight(head, " "))
+	_, _ = fmt.Fprintln(w, strings.TrimRight(head.String(), " "))
 	for _, s := range signals {
 		if s.Dropped > 0 {
 			_, _ = fmt.Fprintf(w, "%10s… %d messages were not kept …\n", "", s.Dropped)

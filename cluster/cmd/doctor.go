@@ -14,6 +14,7 @@ import (
 	"flametree/cluster/config"
 	"flametree/cluster/node"
 	"flametree/engine/provider"
+	"flametree/media/pacer"
 )
 
 type doctorCmd struct{}
@@ -74,6 +75,11 @@ func examine(ctx context.Context, c config.Config) []finding {
 	text, err = ears(ctx, c)
 	add("recogniser", text, err)
 	add("clock", clock(), nil)
+	if err := pacer.Grant(); err != nil { // calls work without it: a hint, nothing bad
+		add("priority", "RTP is sent at ordinary priority: "+err.Error(), nil)
+	} else {
+		add("priority", "RTP is sent at real-time priority", nil)
+	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].name < out[j].name })
 	return out
 }

@@ -43,7 +43,7 @@ type owner struct {
 func serve(t *testing.T, reach string, agents ...string) *owner {
 	t.Helper()
 	o := &owner{t: t, dir: t.TempDir()}
-	data, err := os.MkdirTemp("", "ft") // a socket's path must be short
+	data, err := os.MkdirTemp("", "ft") //nolint:usetesting // a socket's path must be short
 	require.NoError(t, err)
 	o.data = data
 	t.Cleanup(func() { _ = os.RemoveAll(data) })

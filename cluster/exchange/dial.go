@@ -315,8 +315,9 @@ func reasonOf(err error) string {
 		return "canceled"
 	case fault.Exhausted:
 		return "busy"
+	default:
+		return "failed"
 	}
-	return "failed"
 }
 
 // notReached says in the words of sessions how a call came to nothing.

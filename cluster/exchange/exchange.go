@@ -133,12 +133,12 @@ func (x *Exchange) connect(l *line) {
 	x.mu.Unlock()
 	switch {
 	case off:
-		l.report(event.ConnectionReported{State: connection.Failed, Detail: "this server has no telephony: start it with --sip ADDRESS"})
+		x.tell(l, event.ConnectionReported{State: connection.Failed, Detail: "this server has no telephony: start it with --sip ADDRESS"})
 		return
 	case e == nil: // Serve comes
 		return
 	case l.state.Setting("register") == "false":
-		l.report(event.ConnectionReported{State: connection.Ready})
+		x.tell(l, event.ConnectionReported{State: connection.Ready})
 		return
 	}
 	s := l.state
@@ -147,19 +147,29 @@ func (x *Exchange) connect(l *line) {
 	a := sip.Account{
 		Name: name(l.id), Registrar: "sip:" + host, AOR: "sip:" + s.Setting("user") + "@" + host, Login: s.Setting("login"),
 		Password: s.Secret("password"), Transport: strings.ToUpper(s.Setting("transport")),
-		Expires: time.Duration(expires) * time.Second, OnStatus: func(st sip.RegisterStatus) { l.report(reported(st)) },
+		Expires: time.Duration(expires) * time.Second, OnStatus: func(st sip.RegisterStatus) { x.tell(l, reported(st)) },
 	}
 	if p := s.Setting("proxy"); p != "" {
 		a.Proxy = "sip:" + p
 	}
 	account, err := e.Register(a)
 	if err != nil {
-		l.report(event.ConnectionReported{State: connection.Failed, Detail: plain(err)})
+		x.tell(l, event.ConnectionReported{State: connection.Failed, Detail: plain(err)})
 		return
 	}
 	x.mu.Lock()
 	l.account = account
 	x.mu.Unlock()
+}
+
+// tell reports how a line stands, unless the server is ending.
+func (x *Exchange) tell(l *line, r event.ConnectionReported) {
+	x.mu.Lock()
+	report := l.report
+	x.mu.Unlock()
+	if report != nil {
+		report(r)
+	}
 }
 
 // reported is how a registration stands, in words that say what to do next.
@@ -183,6 +193,34 @@ func reported(s sip.RegisterStatus) event.ConnectionReported {
 
 func plain(err error) string {
 	return strings.TrimSuffix(err.Error(), ": "+fault.KindOf(err).Error())
+}
+
+// Withdraw takes all registrations back, and returns when that was answered or
+// ctx ends. Connections stay as they are: at the next start they register again.
+func (x *Exchange) Withdraw(ctx context.Context) {
+	x.mu.Lock()
+	var all []*sip.Registration
+	for _, l := range x.lines {
+		if l.account != nil {
+			all = append(all, l.account)
+			l.account = nil
+		}
+		l.report = nil // the server goes, not the connection
+	}
+	x.mu.Unlock()
+	var left sync.WaitGroup
+	for _, r := range all {
+		left.Go(func() { _ = r.Close() })
+	}
+	done := make(chan struct{})
+	go func() {
+		left.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 func (x *Exchange) down(l *line) {

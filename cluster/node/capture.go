@@ -157,10 +157,10 @@ func (n *Node) keepCapture(session string, until time.Time, key vault.Key, pcap 
 	_, err = vault.SealFile(f, pcap, key, captureName(session))
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(path+".part", path)
+		err = os.Rename(path+".part", path) //nolint:gosec // ids of ours in a folder of ours
 	}
 	if err != nil {
-		_ = os.Remove(path + ".part")
+		_ = os.Remove(path + ".part") //nolint:gosec // ids of ours in a folder of ours
 	}
 	return err
 }

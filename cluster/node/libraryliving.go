@@ -218,12 +218,7 @@ func (l *librarian) fit(ctx context.Context, v *living) {
 		take(s.ID, s.Indexed.Blob, shelf)
 	}
 	v.bases = bases
-	var gone []string
-	for id := range v.have {
-		if want[id] == "" {
-			gone = append(gone, id)
-		}
-	}
+	gone := missing(v.have, want)
 	if len(put)+len(gone) == 0 {
 		return
 	}
@@ -232,6 +227,16 @@ func (l *librarian) fit(ctx context.Context, v *living) {
 		return
 	}
 	v.have = want
+}
+
+// missing are the names that were there and are not any more.
+func missing(have, want map[string]string) (gone []string) {
+	for id := range have {
+		if want[id] == "" {
+			gone = append(gone, id)
+		}
+	}
+	return gone
 }
 
 // change puts shelves into what an agent finds. Those of the built-in embedder

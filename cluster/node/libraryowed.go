@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -115,9 +116,7 @@ func (l *librarian) jobs(e *embedder) (jobs map[string]*index.Shelf, names []str
 	jobs = make(map[string]*index.Shelf)
 	for _, v := range all {
 		v.mu.Lock()
-		for name, s := range v.bases {
-			jobs[name] = s
-		}
+		maps.Copy(jobs, v.bases)
 		v.mu.Unlock()
 	}
 	for name := range jobs {
@@ -127,10 +126,10 @@ func (l *librarian) jobs(e *embedder) (jobs map[string]*index.Shelf, names []str
 	return jobs, names
 }
 
-func (v *living) searches(name string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.bases[name] != nil
+func (l *living) searches(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bases[name] != nil
 }
 
 // VectorCard is how far the vectors of a source are that one embedder makes.

@@ -166,17 +166,6 @@ func (s *space) keep(name string, shelf *index.Shelf) error {
 	return nil
 }
 
-// only forgets the shelves in memory that nobody searches.
-func (s *space) only(used map[string]bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for name := range s.shelves {
-		if !used[name] {
-			delete(s.shelves, name)
-		}
-	}
-}
-
 // saveAfter is how many new vectors are worth a file: one is written whole each
 // time, so that a large one is written seldom.
 func saveAfter(done int) int { return max(4*window, done/4) }

@@ -83,12 +83,24 @@ func (p *phone) listen() (*sip.Endpoint, error) {
 		UDP: n.cfg.SIP, TCP: n.cfg.SIP, Listen: set.Listen, PublicIP: n.cfg.PublicIP, Answer: p.answer, Log: n.log,
 		NewMedia: line.Maker{Ports: p.ports, Wheel: p.wheel, Identity: id, Log: n.log}.New,
 		Codecs:   set.Codecs, Mux: true, Seal: sip.Sealing(set.SRTP), Fingerprint: id.Fingerprint().String(),
-		Admit: sip.Admit(set.Admit),
+		Admit: sip.Admit(set.Admit), Busy: p.busy,
 	}
 	if set.Cert+set.Roots != "" {
 		o.TLS = &sip.TLS{Cert: set.Cert, Key: set.Key, Clients: set.Clients, Roots: set.Roots}
 	}
 	return sip.Listen(n.life, o)
+}
+
+// busy answers for Options.Busy.
+func (p *phone) busy() (time.Duration, bool) {
+	err := p.room()
+	if err == nil {
+		return 0, false
+	}
+	if later, ok := errors.AsType[*sip.RetryAfter](err); ok {
+		return later.After, true
+	}
+	return 10 * time.Second, true
 }
 
 // stop refuses new calls, gives the running ones until ctx ends, hangs up what
@@ -97,6 +109,7 @@ func (p *phone) stop(ctx context.Context) {
 	p.mu.Lock()
 	p.ending = true
 	p.mu.Unlock()
+	p.n.exchange.Withdraw(ctx) // first, so that the other end sends its calls elsewhere
 	p.endpoint.Drain()
 	p.n.whileCalls(ctx, func() bool { return true })
 	p.n.hangUpAll()
@@ -113,7 +126,8 @@ func (n *Node) whileCalls(ctx context.Context, more func() bool) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for more() {
-		if len(n.calls()) == 0 {
+		// A caller who was joined with a person has no session any more, but a call.
+		if len(n.calls()) == 0 && (n.phone == nil || n.phone.endpoint.Stats().Live == 0) {
 			return
 		}
 		select {

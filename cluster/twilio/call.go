@@ -2,8 +2,8 @@ package twilio
 
 import (
 	"context"
-	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"flametree/actors"
@@ -19,15 +19,19 @@ type call struct {
 	t     *Trunks
 	trunk *trunk
 	key   string
-	leg   *twilio.Stream
+	leg   actors.Leg
+	run   func(conn twilio.Conn) (name string, serve func() error, err error)
+	kind  string // of its socket
 	line  *twilio.Line
 	begun chan struct{} // closed when a socket serves the call for the first time
 	ended chan struct{} // closed when the call is over
 	ready chan struct{} // closed when reply is decided; of calls that come in
 
+	language string // of the agent
 	sid      string
 	reply    string // TwiML of a call that comes in
 	started  bool
+	taped    bool // Twilio records it
 	over     bool
 	overAt   time.Time
 	outcome  actors.NotReached // why it is over
@@ -50,24 +54,49 @@ func newCall(t *Trunks, tr *trunk, key string) *call {
 	}
 }
 
-// equip gives a call its leg and line, where its connection leaves speech to us.
+// equip gives a call its leg and line: words alone where Twilio hears and
+// speaks, sound where speech is ours.
 func (c *call) equip() error {
+	c.line = twilio.NewLine(c.hangup)
 	if c.trunk.state.Setting("speech") != "ours" {
-		return errTheirs
+		relay := twilio.NewRelay(c.t.opt.Log)
+		c.leg, c.kind, c.run = relay, hookRelay, c.relays(relay)
+		return nil
 	}
-	leg, err := twilio.New(twilio.Options{Log: c.t.opt.Log})
+	stream, err := twilio.New(twilio.Options{Log: c.t.opt.Log})
 	if err != nil {
 		return err
 	}
-	c.leg, c.line = leg, twilio.NewLine(c.hangup)
+	c.leg, c.kind, c.run = stream, hookMedia, c.streams(stream)
 	return nil
 }
 
-var errTheirs = errors.Join(fault.Unavailable, errors.New("this server does not use Twilio's own speech: set speech to ours"))
+// streams and relays greet a socket of either kind and say whose call it is of.
+func (c *call) streams(s *twilio.Stream) func(twilio.Conn) (string, func() error, error) {
+	return func(conn twilio.Conn) (string, func() error, error) {
+		start, err := twilio.Greet(conn)
+		return start.Account + "/" + start.Call, func() error { return s.Serve(conn, start) }, err
+	}
+}
+
+func (c *call) relays(r *twilio.Relay) func(twilio.Conn) (string, func() error, error) {
+	return func(conn twilio.Conn) (string, func() error, error) {
+		setup, err := twilio.GreetRelay(conn)
+		return setup.Account + "/" + setup.Call, func() error { return r.Serve(conn) }, err
+	}
+}
 
 // connect is the TwiML that brings the call's socket here.
 func (c *call) connect() string {
-	return hooks.StreamAnswer{URL: c.t.socket(c.trunk, "media", c.key)}.TwiML()
+	url := c.t.socket(c.trunk, c.kind, c.key)
+	if c.kind == hookMedia {
+		return hooks.StreamAnswer{URL: url}.TwiML()
+	}
+	s := &c.trunk.state
+	return hooks.RelayAnswer{
+		URL: url, Action: c.t.address(c.trunk, hookRelayed, c.key), Language: c.language,
+		Voice: s.Setting("voice_model"), Speech: s.Setting("speech_model"),
+	}.TwiML()
 }
 
 // awaitSocket ends a call whose socket does not come.
@@ -143,7 +172,7 @@ func (c *call) status(form url.Values) {
 	if again {
 		return
 	}
-	end, terminal := outcomes[status]
+	end, terminal := outcome(status)
 	switch {
 	case terminal:
 		c.t.mu.Lock()
@@ -171,14 +200,20 @@ type ending struct {
 	reason string
 }
 
-// outcomes are the statuses after which nothing follows (www.twilio.com/docs/
+// outcome reads a status after which nothing follows (www.twilio.com/docs/
 // voice/api/call-resource as of 2026-11-22).
-var outcomes = map[string]ending{
-	"busy":      {event.Busy, "busy"},
-	"no-answer": {event.NoAnswer, "no_answer"},
-	"failed":    {event.Failed, "failed"},
-	"canceled":  {event.Canceled, "canceled"},
-	"completed": {event.Failed, "failed"}, // before anybody was heard
+func outcome(status string) (end ending, terminal bool) {
+	switch status {
+	case "busy":
+		return ending{event.Busy, "busy"}, true
+	case "no-answer":
+		return ending{event.NoAnswer, "no_answer"}, true
+	case "canceled":
+		return ending{event.Canceled, "canceled"}, true
+	case "failed", "completed": // completed before anybody was heard
+		return ending{event.Failed, "failed"}, true
+	}
+	return ending{}, false
 }
 
 func sipCode(text string) int {
@@ -197,18 +232,19 @@ func sipCode(text string) int {
 
 // serve runs the call on a socket.
 func (c *call) serve(conn twilio.Conn) {
-	start, err := twilio.Greet(conn)
+	name, serve, err := c.run(conn)
 	if err != nil {
 		c.t.opt.Log.Warn("socket refused", "err", err)
 		return
 	}
-	if !c.mine(start) {
+	account, sid, _ := strings.Cut(name, "/")
+	if !c.mine(account, sid) {
 		conn.Close(1008, "not this call's")
 		return
 	}
-	c.t.name(c, start.Call)
+	c.t.name(c, sid)
 	c.socketCame()
-	err = c.leg.Serve(conn, start)
+	err = serve()
 	if fault.KindOf(err) == fault.Conflict { // a second socket for the same call
 		c.t.opt.Log.Warn("socket refused", "err", err)
 		return
@@ -217,10 +253,10 @@ func (c *call) serve(conn twilio.Conn) {
 }
 
 // mine checks that a socket is of this call and that the call goes on.
-func (c *call) mine(start twilio.Started) bool {
+func (c *call) mine(account, sid string) bool {
 	c.t.mu.Lock()
 	defer c.t.mu.Unlock()
-	return !c.over && start.Account == c.trunk.state.Setting("account_sid") && (c.sid == "" || c.sid == start.Call)
+	return !c.over && account == c.trunk.state.Setting("account_sid") && (c.sid == "" || c.sid == sid)
 }
 
 func (c *call) socketCame() {
@@ -252,7 +288,7 @@ func (c *call) socketGone(err error) {
 	c.t.mu.Unlock()
 	switch {
 	case lent: // its socket was taken for the Dial
-	case err == nil:
+	case err == nil, c.kind == hookRelay: // a relay ends without a goodbye
 		c.finish(event.Completed, "hangup")
 	default:
 		c.t.opt.Log.Warn("socket lost", "err", err)
@@ -266,4 +302,3 @@ func (t *Trunks) trunkOf(id string) *trunk {
 	defer t.mu.Unlock()
 	return t.trunks[id]
 }
-

@@ -17,11 +17,16 @@ import (
 // asRefused finds a request that Twilio did not grant.
 func asRefused(err error) (*Refused, bool) { return errors.AsType[*Refused](err) }
 
-// Serves says whether a call would go through a connection to Twilio: the one it
-// names, or the only kind its agent may use. Numbers alone are called this way.
+// Serves says whether a call can go through a connection to Twilio: the one it
+// names, or one that its agent may use. Numbers alone are called this way.
 func (t *Trunks) Serves(d actors.Dialling) bool {
-	tr, err := t.choose(d)
-	return err == nil && tr != nil
+	_, err := t.choose(d)
+	return err == nil && !isAddress(d.To)
+}
+
+// isAddress tells SIP addresses from numbers.
+func isAddress(to string) bool {
+	return strings.Contains(to, "@") || strings.HasPrefix(strings.ToLower(strings.TrimSpace(to)), "sip")
 }
 
 // Check reports why a call would not even be tried.
@@ -62,7 +67,7 @@ func (t *Trunks) choose(d actors.Dialling) (*trunk, error) {
 
 // number is what is to be called, checked against what the connection may call.
 func (tr *trunk) number(text string) (string, error) {
-	if strings.Contains(text, "@") || strings.HasPrefix(strings.ToLower(strings.TrimSpace(text)), "sip") {
+	if isAddress(text) {
 		return "", fmt.Errorf("a connection to Twilio calls numbers, no SIP addresses: %w", fault.Invalid)
 	}
 	n, err := tr.plan.Number(text)
@@ -95,6 +100,9 @@ func (t *Trunks) Dial(ctx context.Context, d actors.Dialling, progress func(acto
 		c, err = t.enter(tr)
 	}
 	if err == nil {
+		if t.opt.Language != nil {
+			c.language = t.opt.Language(d.Tenant, d.Agent)
+		}
 		err = c.equip()
 		c.progress = progress
 	}

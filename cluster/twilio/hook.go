@@ -20,6 +20,8 @@ const (
 	hookDialled = "dialled" // what is to follow a Dial
 	hookPassed  = "passed"  // how a Dial goes
 	hookMedia   = "media"   // the socket of Media Streams
+	hookRelay   = "relay"   // the socket of ConversationRelay
+	hookRelayed = "relayed" // what is to follow a session of it
 	ofNumber    = "number"  // of a call that came in: it is found by its name
 )
 
@@ -45,6 +47,10 @@ func (t *Trunks) Hook(ctx context.Context, h hooks.Hook) (string, error) {
 		c.status(h.Form)
 	case hookPassed:
 		c.dialling(h.Form.Get("CallStatus"))
+	case hookRecorded:
+		return "", c.recorded(h.Form)
+	case hookRelayed:
+		return hooks.Hangup(), nil
 	case hookDialled:
 		return c.afterDial(h.Form.Get("DialCallStatus")), nil
 	default:
@@ -73,7 +79,7 @@ func (t *Trunks) Socket(_ context.Context, h hooks.Hook, conn *ws.Conn) { t.Serv
 // Serve runs a call on its socket until that ends.
 func (t *Trunks) Serve(h hooks.Hook, conn twilio.Conn) {
 	c, err := t.find(h)
-	if err != nil || h.Kind != hookMedia || c.leg == nil {
+	if err != nil || c.run == nil || h.Kind != c.kind {
 		conn.Close(ws.CloseNotFound, "no such call")
 		return
 	}
@@ -133,6 +139,9 @@ func (c *call) decide(ctx context.Context, in Incoming) string {
 	t.mu.Lock()
 	in.Agent = c.trunk.state.Inbound
 	t.mu.Unlock()
+	if t.opt.Language != nil {
+		c.language = t.opt.Language(in.Tenant, in.Agent)
+	}
 	err := c.equip()
 	if err == nil && in.Agent == "" {
 		err = fmt.Errorf("no agent receives the calls of %q: %w", c.trunk.state.Name, fault.NotFound)

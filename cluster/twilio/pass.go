@@ -148,7 +148,7 @@ func (c *call) afterDial(status string) string {
 		c.pass, c.passed, c.dialled = nil, true, hooks.Hangup()
 		p.finish(nil)
 	default:
-		end, ok := outcomes[status]
+		end, ok := outcome(status)
 		if !ok {
 			end = ending{event.Failed, "failed"}
 		}

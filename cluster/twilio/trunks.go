@@ -31,9 +31,15 @@ type Options struct {
 	// on. An error refuses the call before it is answered: fault.Exhausted and
 	// fault.Unavailable as busy.
 	Answer func(ctx context.Context, in Incoming) error
-	Client *http.Client             // default one of its own; it must not follow redirections
-	Base   func(host string) string // nil: https://host; for tests
-	Log    *slog.Logger
+	// Recorded takes a recording that Twilio made, see RecordThere; nil: none are
+	// wanted. An error is logged; nobody asks again.
+	Recorded func(ctx context.Context, r Recorded) error
+	// Language is the language of an agent, such as en-US, for Twilio's own
+	// speech; nil: Twilio's default.
+	Language func(t tenant.ID, agent string) string
+	Client   *http.Client             // default one of its own; it must not follow redirections
+	Base     func(host string) string // nil: https://host; for tests
+	Log      *slog.Logger
 }
 
 // Incoming is a call that comes in.

@@ -137,31 +137,37 @@ func (f Field) text(value string) string {
 		if strings.ContainsAny(value, " @;?") && f.Key == "user" {
 			return "must be a user without @"
 		}
-	case "sources":
+	case "sources", "destinations", "codecs":
 		for part := range strings.SplitSeq(value, ",") {
-			part = strings.TrimSpace(part)
-			if _, err := netip.ParsePrefix(part); err == nil {
-				continue
-			}
-			if _, err := netip.ParseAddr(part); err != nil {
-				return fmt.Sprintf("%q is neither an address nor a network", part)
-			}
-		}
-	case "destinations":
-		for part := range strings.SplitSeq(value, ",") {
-			if digits, ok := strings.CutPrefix(strings.TrimSpace(part), "+"); !ok || digits == "" || strings.Trim(digits, "0123456789") != "" {
-				return fmt.Sprintf("%q is not a prefix such as +44", strings.TrimSpace(part))
-			}
-		}
-	case "codecs":
-		for part := range strings.SplitSeq(value, ",") {
-			if !slices.Contains([]string{"opus", "G722", "PCMA", "PCMU"}, strings.TrimSpace(part)) {
-				return fmt.Sprintf("%q is not one of opus, G722, PCMA, PCMU", strings.TrimSpace(part))
+			if why := f.part(strings.TrimSpace(part)); why != "" {
+				return why
 			}
 		}
 	case "country":
 		if len(value) != 2 || strings.ToUpper(value) != value {
 			return "must be two capital letters such as GB"
+		}
+	}
+	return ""
+}
+
+// part says why one part of a list will not do.
+func (f Field) part(text string) string {
+	switch f.Key {
+	case "sources":
+		if _, err := netip.ParsePrefix(text); err == nil {
+			return ""
+		}
+		if _, err := netip.ParseAddr(text); err != nil {
+			return fmt.Sprintf("%q is neither an address nor a network", text)
+		}
+	case "destinations":
+		if digits, ok := strings.CutPrefix(text, "+"); !ok || digits == "" || strings.Trim(digits, "0123456789") != "" {
+			return fmt.Sprintf("%q is not a prefix such as +44", text)
+		}
+	case "codecs":
+		if !slices.Contains([]string{"opus", "G722", "PCMA", "PCMU"}, text) {
+			return fmt.Sprintf("%q is not one of opus, G722, PCMA, PCMU", text)
 		}
 	}
 	return ""

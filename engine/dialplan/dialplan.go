@@ -130,6 +130,7 @@ func costly(n *phonenumbers.PhoneNumber) string {
 		return "a personal number"
 	case phonenumbers.UNKNOWN:
 		return "not known to be an ordinary number"
+	default:
+		return ""
 	}
-	return ""
 }

@@ -44,7 +44,7 @@ func table() map[string][phrases]string {
 			"Ich verbinde Sie jetzt.",
 		},
 		"es": {
-			"Un momento, por favor, le paso la llamada.",
+			"Un instante, por favor, le paso la llamada.",
 			"Lo siento, ahora nadie puede atender la llamada. Sigo aquí para ayudarle.",
 			"Lo siento, la línea está ocupada. Sigo aquí para ayudarle.",
 			"Tengo una llamada para usted.",

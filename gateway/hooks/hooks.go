@@ -194,7 +194,9 @@ var errQuiet = errors.New("no connection to Twilio is running")
 func (Quiet) Token(string) (string, error) { return "", errors.Join(fault.NotFound, errQuiet) }
 
 // Hook implements Twilio; it is never called.
-func (Quiet) Hook(context.Context, Hook) (string, error) { return "", errors.Join(fault.NotFound, errQuiet) }
+func (Quiet) Hook(context.Context, Hook) (string, error) {
+	return "", errors.Join(fault.NotFound, errQuiet)
+}
 
 // Socket implements Twilio; it is never called.
 func (Quiet) Socket(context.Context, Hook, *ws.Conn) {}

@@ -75,7 +75,7 @@ func (p *peer) sound(ctx context.Context, c *Conn, from Sounds, by string) error
 		panic(err) // it is ours and always marshals
 	}
 	if err := c.Write(text); err != nil {
-		return nil //nolint:nilerr // the peer left
+		return nil
 	}
 	var writes sync.WaitGroup
 	writes.Go(func() {

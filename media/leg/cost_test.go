@@ -98,8 +98,8 @@ func TestSendingAloneCostsNoMemory(t *testing.T) {
 // nowhere is a recorder that keeps nothing.
 type nowhere struct{}
 
-func (nowhere) Frame(_, _ []int16)               {}
-func (nowhere) Pause(bool) {}
+func (nowhere) Frame(_, _ []int16) {}
+func (nowhere) Pause(bool)         {}
 
 func (nowhere) Close() (actors.Recording, error) { return actors.Recording{}, nil }
 

@@ -42,6 +42,7 @@ func (e *Endpoint) invited(ctx context.Context, in *inbound, old *Call) {
 	e.calls[tag] = c
 	e.mu.Unlock()
 	started := e.start(func() {
+		defer in.call.Store(nil) // its transaction outlives it by 32 s; what it holds need not
 		defer c.end()
 		if c.invite(ctx, in, old) {
 			e.stats.calls.Add(1)

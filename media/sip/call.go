@@ -38,29 +38,28 @@ type Call struct {
 	inbox chan input
 
 	// What follows belongs to the goroutine of the call.
-	dlg        dialog
-	authorize  func(method, uri string, challenge *sip.Response) (sip.Header, error)
-	local      sdp.Local   // as we described ourselves last
-	shape      sdp.Session // the streams of the call
-	choice     sdp.Choice
-	keys       keyring // ours, of sealed packets
-	unacked    *unacked
-	reliable   *reliable
-	timer      *time.Timer   // repeats the unacked 2xx or the reliable response
-	byeDone    chan struct{} // closed when our BYE was answered or given up
-	outs       chan func()   // outcomes of what runs beside the call
-	offering   bool          // our offer awaits its answer
-	agreed     bool          // an offer was answered in a way that cannot get lost
-	canUpdate  bool          // the peer takes UPDATE
-	expiry     expiry
-	referred   int  // REFERs of the peer so far
-	called     bool // we are who was called
-	up         bool // the dialog is confirmed
-	held       bool // the peer does not listen
-	leaving    bool // we are about to send BYE, or did
-	over       bool
-	closed     bool // the media was closed
-	replacedBy bool // another call takes our place
+	dlg       dialog
+	authorize func(method, uri string, challenge *sip.Response) (sip.Header, error)
+	local     sdp.Local   // as we described ourselves last
+	shape     sdp.Session // the streams of the call
+	choice    sdp.Choice
+	keys      keyring // ours, of sealed packets
+	unacked   *unacked
+	reliable  *reliable
+	timer     *time.Timer   // repeats the unacked 2xx or the reliable response
+	byeDone   chan struct{} // closed when our BYE was answered or given up
+	outs      chan func()   // outcomes of what runs beside the call
+	offering  bool          // our offer awaits its answer
+	agreed    bool          // an offer was answered in a way that cannot get lost
+	canUpdate bool          // the peer takes UPDATE
+	expiry    expiry
+	referred  int  // REFERs of the peer so far
+	called    bool // we are who was called
+	up        bool // the dialog is confirmed
+	held      bool // the peer does not listen
+	leaving   bool // we are about to send BYE, or did
+	over      bool
+	closed    bool // the media was closed
 }
 
 // How far a call is, for those who ask from outside of its goroutine.

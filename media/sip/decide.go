@@ -24,7 +24,7 @@ type deciding struct {
 }
 
 // firstRSeq is where the numbers of reliable responses begin (RFC 3262 3).
-func firstRSeq() uint32 { return rand.Uint32N(1<<30) + 1 } //nolint:gosec // a number, not a secret
+func firstRSeq() uint32 { return rand.Uint32N(1<<30) + 1 }
 
 // run asks Options.Answer and waits for it, for the caller to give up, for a
 // Hangup, or for the end; true when the call is to be taken.

@@ -14,7 +14,7 @@ import (
 
 // change is an offer of ours on its way to the call's goroutine, and on the line.
 type change struct {
-	ctx       context.Context // of who asks; nobody offers for who went away
+	ctx       context.Context //nolint:containedctx // of who asks; nobody offers for who went away
 	direction sdp.Direction
 	anew      bool       // offer codecs, not the one in use
 	codecs    []string   // with anew
@@ -195,11 +195,11 @@ func (c *Call) onChanged(ctx context.Context, ch *change, res *sip.Response, err
 // retryLater makes an offer again after the wait of RFC 3261 14.1, which is
 // longer for who made the call, so that the two do not meet again.
 func (c *Call) retryLater(ctx context.Context, ch *change) {
-	wait := time.Duration(rand.Int64N(201)) * 10 * time.Millisecond //nolint:gosec // spreads load, keeps no secret
+	wait := time.Duration(rand.Int64N(201)) * 10 * time.Millisecond // spreads load, keeps no secret
 	if !c.called {
 		wait += 2100 * time.Millisecond
 	}
-	wait = wait * c.e.opt.T1 / (500 * time.Millisecond) // in the scale of this endpoint
+	wait = time.Duration(float64(wait) * c.e.opt.T1.Seconds() / 0.5) // in the scale of this endpoint
 	started := c.beside(func() func() {
 		t := time.NewTimer(wait)
 		defer t.Stop()

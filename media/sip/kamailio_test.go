@@ -108,7 +108,7 @@ func startKamailio(t *testing.T, algorithm string, a *authority) *proxy {
 	p := &proxy{udp: freePort(t, "udp"), tcp: freePort(t, "tcp"), tls: freePort(t, "tcp"), log: &lockedBuffer{}}
 	file := filepath.Join(dir, "kamailio.cfg")
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, kamailioScript, algorithm, p.udp, p.tcp, p.tls, cert, key), 0o600))
-	cmd := exec.Command("kamailio", "-f", file, "-DD", "-E", "-m", "64", "-M", "8", "-w", dir, "-Y", dir) //nolint:gosec // arguments are ours
+	cmd := exec.Command("kamailio", "-f", file, "-DD", "-E", "-m", "64", "-M", "8", "-w", dir, "-Y", dir)
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	require.NoError(t, cmd.Start(), "kamailio and kamailio-tls-modules must be installed")

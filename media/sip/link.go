@@ -267,7 +267,7 @@ func (e *Endpoint) greet(t *stream) bool {
 	_ = t.conn.SetDeadline(time.Now().Add(tcpGreetWait))
 	defer func() { _ = t.conn.SetDeadline(time.Time{}) }()
 	if secure, ok := t.conn.(*tls.Conn); ok {
-		if err := secure.HandshakeContext(context.Background()); err != nil { //nolint:contextcheck // its deadline is set, Close ends it
+		if err := secure.HandshakeContext(context.Background()); err != nil { // its deadline is set, Close ends it
 			e.log.Debug("sip tls handshake failed", "err", err)
 			return false
 		}

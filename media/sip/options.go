@@ -128,6 +128,9 @@ type Options struct {
 	// gives up, which the Line then also reports, and when the endpoint closes:
 	// Answer must return then. A nil Answer takes no calls: 404.
 	Answer func(ctx context.Context, inv Invite) error
+	// Busy says whether a call would be refused now for want of room, and when it
+	// is worth trying again; OPTIONS are answered by it. Nil: never. It must not block.
+	Busy func() (after time.Duration, busy bool)
 	// NewMedia makes the media of a call, before Answer is asked. Required.
 	NewMedia func(MediaParams) (Media, error)
 	// Allow, when set, is asked about the source of each datagram or connection

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -34,6 +35,10 @@ func (e *Endpoint) outside(ctx context.Context, in *inbound) {
 		return
 	}
 	if in.req.Method == sip.OPTIONS {
+		if after, busy := e.busy(); busy { // so that a trunk looks elsewhere before it calls
+			in.respond(503, "Service Unavailable", retryAfter(after))
+			return
+		}
 		in.options()
 		return
 	}
@@ -45,6 +50,14 @@ func (e *Endpoint) outside(ctx context.Context, in *inbound) {
 		return
 	}
 	e.invited(ctx, in, old)
+}
+
+// busy asks whether new calls would be refused, and for how long.
+func (e *Endpoint) busy() (time.Duration, bool) {
+	if e.opt.Busy == nil {
+		return 0, false
+	}
+	return e.opt.Busy()
 }
 
 // notAllowed tells methods of SIP that we do not do (405) from words that are no

@@ -183,7 +183,7 @@ type flight struct {
 // run is the life of the registration.
 func (r *Registration) run() {
 	defer r.forget()
-	m := register.New(r.account.Expires, rand.Float64) //nolint:gosec // spreads load, keeps no secret
+	m := register.New(r.account.Expires, rand.Float64) // spreads load, keeps no secret
 	wake, keep, grace := idleTimer(), idleTimer(), idleTimer()
 	defer wake.Stop()
 	defer keep.Stop()

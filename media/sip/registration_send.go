@@ -194,7 +194,7 @@ func (r *Registration) rearm(t *time.Timer) {
 			every = keepUDP
 		}
 	}
-	t.Reset(every - time.Duration(rand.Float64()*0.2*float64(every))) //nolint:gosec // spreads load, keeps no secret
+	t.Reset(every - time.Duration(rand.Float64()*0.2*float64(every))) // spreads load, keeps no secret
 }
 
 // ping keeps the way back open. A connection must answer within pongWait, else

@@ -51,7 +51,7 @@ func (e *Endpoint) hops(ctx context.Context, uri sip.Uri, transport string) ([]h
 	}
 	q := locate.Query{
 		Host: trimBrackets(uri.Host), Transport: transport, Secure: uri.IsEncrypted(),
-		Can: e.canSend(), Roll: rand.IntN, //nolint:gosec // spreads load, keeps no secret
+		Can: e.canSend(), Roll: rand.IntN, // spreads load, keeps no secret
 	}
 	if uri.Port > 0 && uri.Port < 1<<16 {
 		q.Port = uint16(uri.Port)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -77,12 +78,7 @@ func upgrade(conn net.Conn) (*websocket.Conn, error) {
 }
 
 func offersSIP(req *http.Request) bool {
-	for _, p := range websocket.Subprotocols(req) {
-		if p == "sip" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(websocket.Subprotocols(req), "sip")
 }
 
 // dialWS connects to a SIP server over WebSocket, over conn when TLS was spoken
@@ -105,6 +101,20 @@ func dialWS(ctx context.Context, conn net.Conn, host string) (*websocket.Conn, e
 	return ws, nil
 }
 
+// pingWS asks the peer for a sign of life until over is closed.
+func pingWS(ws *websocket.Conn, over <-chan struct{}) {
+	pings := time.NewTicker(wsPingEvery)
+	defer pings.Stop()
+	for {
+		select {
+		case <-pings.C:
+			_ = ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(tcpWriteWait))
+		case <-over:
+			return
+		}
+	}
+}
+
 // readWS dispatches the messages of one WebSocket, each a SIP message of its own
 // (RFC 7118 5), until it ends. Pings tell a peer that is gone from one that is
 // silent.
@@ -113,21 +123,9 @@ func (e *Endpoint) readWS(ctx context.Context, t *stream) {
 	ws.SetReadLimit(guard.MaxMessage)
 	extend := func() { t.heard(); _ = ws.SetReadDeadline(time.Now().Add(wsSilence)) }
 	ws.SetPongHandler(func(string) error { extend(); return nil })
-	pings := time.NewTicker(wsPingEvery)
-	defer pings.Stop()
 	over := make(chan struct{})
 	defer close(over)
-	started := e.start(func() {
-		for {
-			select {
-			case <-pings.C:
-				_ = ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(tcpWriteWait))
-			case <-over:
-				return
-			}
-		}
-	})
-	if !started {
+	if !e.start(func() { pingWS(ws, over) }) {
 		return
 	}
 	extend()

@@ -12,83 +12,100 @@ import (
 	"flametree/engine/fault"
 )
 
+// wisher asks a playout for things in any order, and looks after each.
+type wisher struct {
+	*rapid.T
+	*playout
+	f       facts
+	now     time.Time
+	flushed uint64 // generations below it
+	gen     uint64 // last written to
+	high    map[uint64]int64
+}
+
+func (w *wisher) wish() {
+	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 60).Draw(w.T, "ms")) * time.Millisecond)
+	some := uint64(rapid.IntRange(0, 6).Draw(w.T, "gen"))
+	switch rapid.IntRange(0, 11).Draw(w.T, "wish") {
+	case 0, 1, 2:
+		if !w.dead(some) && !w.full() {
+			w.gen = some
+			w.begin(some)
+			w.write(w.now, make([]int16, rapid.IntRange(0, 8000).Draw(w.T, "samples")))
+		}
+	case 3, 4, 5:
+		w.pump()
+	case 6:
+		name := some
+		if len(w.playout.marks) > 0 {
+			name = w.playout.marks[rapid.IntRange(0, len(w.playout.marks)-1).Draw(w.T, "mark")].name
+		}
+		w.reachedMark(w.now, name)
+	case 7:
+		w.pause(w.now, some)
+	case 8:
+		w.resume(w.now, some, time.Duration(rapid.IntRange(-10, 9000).Draw(w.T, "from"))*time.Millisecond)
+	case 9:
+		w.flush(w.now, some)
+		w.flushed = max(w.flushed, some+1)
+	case 10:
+		w.end(w.now, some)
+	case 11:
+		w.mark(w.now, some, 1)
+	}
+}
+
+func (w *wisher) pump() {
+	var frame [frameBytes]byte
+	for w.room(w.now) {
+		s := w.ready()
+		n := w.take(frame[:])
+		if n == 0 {
+			return
+		}
+		if s.gen < w.flushed {
+			w.Fatalf("sound of generation %d, which was flushed", s.gen)
+		}
+		if w.paused && s.gen <= w.pausedUpTo {
+			w.Fatal("sound in a pause")
+		}
+		w.gone(w.now, n)
+		if w.markDue() {
+			w.put()
+		}
+	}
+}
+
+func (w *wisher) look() {
+	if w.wire-w.acked > windowBytes {
+		w.Fatalf("%d bytes beyond the last mark", w.wire-w.acked)
+	}
+	if w.heard > w.written || w.sent > w.written || w.sent < w.heard {
+		w.Fatalf("heard %d, sent %d, written %d", w.heard, w.sent, w.written)
+	}
+	if w.gen < w.flushed {
+		return
+	}
+	r := w.reached(w.gen)
+	if s := w.segment(w.gen); s != nil && (r < w.high[w.gen] || r > s.end-s.start) {
+		w.Fatalf("generation %d: heard %d after %d", w.gen, r, w.high[w.gen])
+	}
+	w.high[w.gen] = r
+}
+
 // TestAnyOrderOfWishes: whatever is asked in whatever order, never more than the
 // window is out beyond the last mark, nothing of a flushed generation is sent,
 // what is told as heard was sent and never shrinks within a generation.
 func TestAnyOrderOfWishes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		f := &facts{}
-		p := &playout{ring: make([]byte, ringBytes), facts: f}
-		now := time.Unix(0, 0)
-		var frame [frameBytes]byte
-		var flushed, gen uint64
-		high := map[uint64]int64{}
+		w := &wisher{T: t, now: time.Unix(0, 0), high: make(map[uint64]int64)}
+		w.playout = &playout{ring: make([]byte, ringBytes), facts: &w.f}
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "ms")) * time.Millisecond)
-			some := uint64(rapid.IntRange(0, 6).Draw(t, "gen"))
-			switch rapid.IntRange(0, 9).Draw(t, "wish") {
-			case 0, 1, 2:
-				if !p.dead(some) && !p.full() {
-					gen = some
-					p.begin(some)
-					p.write(now, make([]int16, rapid.IntRange(0, 8000).Draw(t, "samples")))
-				}
-			case 3, 4, 5:
-				for p.room(now) {
-					s := p.ready()
-					n := p.take(frame[:])
-					if n == 0 {
-						break
-					}
-					if flushed > 0 && s.gen < flushed {
-						t.Fatalf("sound of generation %d, which was flushed", s.gen)
-					}
-					if p.paused && s.gen <= p.pausedUpTo {
-						t.Fatal("sound in a pause")
-					}
-					p.gone(now, n)
-					if p.markDue() {
-						p.put()
-					}
-				}
-			case 6:
-				if len(p.marks) > 0 {
-					name := p.marks[rapid.IntRange(0, len(p.marks)-1).Draw(t, "mark")].name
-					p.reachedMark(now, name)
-				} else {
-					p.reachedMark(now, some)
-				}
-			case 7:
-				p.pause(now, some)
-			case 8:
-				p.resume(now, some, time.Duration(rapid.IntRange(-10, 9000).Draw(t, "from"))*time.Millisecond)
-			case 9:
-				switch rapid.IntRange(0, 2).Draw(t, "end") {
-				case 0:
-					p.flush(now, some)
-					flushed = max(flushed, some+1)
-				case 1:
-					p.end(now, some)
-				case 2:
-					p.mark(now, some, 1)
-				}
-			}
-			if p.wire-p.acked > windowBytes {
-				t.Fatalf("%d bytes beyond the last mark", p.wire-p.acked)
-			}
-			if p.heard > p.written || p.sent > p.written || p.sent < p.heard {
-				t.Fatalf("heard %d, sent %d, written %d", p.heard, p.sent, p.written)
-			}
-			if gen >= flushed {
-				r := p.reached(gen)
-				if s := p.segment(gen); s != nil && (r < high[gen] || r > s.end-s.start) {
-					t.Fatalf("generation %d: heard %d after %d", gen, r, high[gen])
-				}
-				high[gen] = r
-			}
+			w.wish()
+			w.look()
 		}
 		told := map[uint64]bool{}
-		for _, one := range f.queue {
+		for _, one := range w.f.queue {
 			if one.Kind == actors.FactDrained && told[one.Gen] {
 				t.Fatalf("generation %d drained twice", one.Gen)
 			}
@@ -130,6 +147,33 @@ func FuzzParse(f *testing.F) {
 		if m.sound != nil {
 			require.NotEmpty(t, m.sound.payload)
 			require.GreaterOrEqual(t, m.sound.at, int64(0))
+		}
+	})
+}
+
+func FuzzParseRelay(f *testing.F) {
+	for _, s := range []string{
+		`{"type":"setup","sessionId":"VX1","accountSid":"AC1","callSid":"CA1","from":"+1","to":"+2","direction":"inbound","customParameters":{"a":"b"}}`,
+		`{"type":"prompt","voicePrompt":"Hi!","lang":"en-US","last":true}`, `{"type":"dtmf","digit":"1"}`,
+		`{"type":"interrupt","utteranceUntilInterrupt":"Life is","durationUntilInterruptMs":"460"}`,
+		`{"type":"interrupt","durationUntilInterruptMs":1e400}`, `{"type":"error","description":"x"}`, `null`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := parseRelay(b)
+		if err != nil {
+			require.ErrorIs(t, err, fault.Invalid)
+			return
+		}
+		if m.cut != nil {
+			require.GreaterOrEqual(t, m.cut.after, time.Duration(0))
+			s := &script{facts: &facts{}}
+			words, length := timed("one two three")
+			s.add(1, words, length)
+			s.interrupt(m.cut)
+			require.LessOrEqual(t, s.heard(1), length)
+			require.GreaterOrEqual(t, s.heard(1), time.Duration(0))
 		}
 	})
 }

@@ -40,9 +40,8 @@ env:
 // desk is a program whose results go to a mail server.
 type desk struct {
 	*house.Server
-	t    *testing.T
-	opt  house.Options
-	seen map[string]bool // sessions
+	t   *testing.T
+	opt house.Options
 }
 
 func open(t *testing.T, s *mailtest.Server, to string, env ...string) *desk {

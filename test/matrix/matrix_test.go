@@ -137,7 +137,8 @@ func open(t *testing.T) *exchange {
 	return x
 }
 
-// quarter is long enough to be sure of a tone.
+// audible is how loud a tone has to be, in dB below the loudest a phone here sends:
+// foreign ones are quieter.
 const audible = -15
 
 // hears waits until an agent has heard a foreign tone.

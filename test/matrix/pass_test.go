@@ -51,7 +51,7 @@ func passRows() []row {
 			require.NoError(t, c.Wait(patience), "%s", c.Said())
 		}},
 		{"REFER attended,RFC 4733 in", "two linphone, kamailio", "udp", func(t *testing.T, x *exchange) {
-			operator := telephony.StartLinphone(t, telephony.LinphonePlan{Name: "operator", Port: x.passes["attended"], Sealing: "none", Answer: true, Hz: 2150})
+			telephony.StartLinphone(t, telephony.LinphonePlan{Name: "operator", Port: x.passes["attended"], Sealing: "none", Answer: true, Hz: 2150})
 			caller := telephony.StartLinphone(t, telephony.LinphonePlan{Name: "linda", Sealing: "none", Hz: 2200})
 			caller.Enter(t, "call sip:attended@"+x.SIP)
 			call, session := x.CallOf(t, "linda")
@@ -65,7 +65,6 @@ func passRows() []row {
 			require.Equal(t, event.Transferred, ended.Status)
 			time.Sleep(2 * time.Second) // the two hear each other without us
 			require.Greater(t, caller.Heard(t, 2150), float64(audible-10), "the caller hears the operator")
-			_ = operator
 		}},
 		{"music on hold", "baresip, kamailio, sipp", "udp", func(t *testing.T, x *exchange) {
 			taker(t, x, "warm")
@@ -108,8 +107,7 @@ func passRows() []row {
 			b := telephony.StartBaresip(t, telephony.BaresipPlan{Hz: 2400})
 			b.Do(t, "dial", "sip:board@"+x.SIP)
 			call, session := x.CallOf(t, "bare2400")
-			ear := time.After(11 * time.Second) // baresip reports every 5 s
-			<-ear
+			time.Sleep(11 * time.Second) // baresip reports every 5 s
 			b.Do(t, "hangup", "")
 			ended, _ := x.Ended(t, call, session)
 			b.Says(t, "EX=BareSip;CS=", 5*time.Second)

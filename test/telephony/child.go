@@ -34,7 +34,7 @@ var _ io.Writer = (*Child)(nil)
 // Run starts a program in a folder of its own.
 func Run(t testing.TB, dir, name string, args ...string) *Child {
 	t.Helper()
-	c := &Child{name: name, cmd: exec.Command(name, args...), done: make(chan struct{})} //nolint:gosec // arguments are ours
+	c := &Child{name: name, cmd: exec.Command(name, args...), done: make(chan struct{})} // arguments are ours
 	c.cmd.Dir, c.cmd.Env = dir, append(os.Environ(), "HOME="+dir, "TERM=xterm")
 	c.cmd.Stdout, c.cmd.Stderr = c, c
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -139,7 +139,7 @@ func (s *Scenario) Request(method, user string, cseq int, body string, headers .
 	if method == "CANCEL" {
 		branch = "[branch-1]"
 	}
-	fmt.Fprintf(s, "<send%s><![CDATA[\n\n%s %s SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch=%s\n%s"+
+	_, _ = fmt.Fprintf(s, "<send%s><![CDATA[\n\n%s %s SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch=%s\n%s"+
 		"From: <sip:[$from]@[local_ip]:[local_port]>;tag=[call_number]\nTo: <sip:%s@[remote_ip]:[remote_port]>%s\nCall-ID: [call_id]\nCSeq: %d %s\n"+
 		"Contact: <sip:[$from]@[local_ip]:[local_port];transport=[transport]>\nMax-Forwards: 70\n%s", retrans, method, line, branch, routes, user, to, cseq, method, headed(headers))
 	return s.body(body)
@@ -151,14 +151,14 @@ func (s *Scenario) Answer(status, body string, headers ...string) *Scenario {
 	if strings.HasPrefix(status, "200") && body != "" {
 		retrans = ` retrans="500"`
 	}
-	fmt.Fprintf(s, "<send%s><![CDATA[\n\nSIP/2.0 %s\n[last_Via:]\n[last_Record-Route:]\n[last_From:]\n[last_To:];tag=[pid][call_number]\n[last_Call-ID:]\n[last_CSeq:]\n"+
+	_, _ = fmt.Fprintf(s, "<send%s><![CDATA[\n\nSIP/2.0 %s\n[last_Via:]\n[last_Record-Route:]\n[last_From:]\n[last_To:];tag=[pid][call_number]\n[last_Call-ID:]\n[last_CSeq:]\n"+
 		"Contact: <sip:sipp@[local_ip]:[local_port];transport=[transport]>\n%s", retrans, status, headed(headers))
 	return s.body(body)
 }
 
 // Reply is Answer within the dialog: the tag is there already.
 func (s *Scenario) Reply(status, body string, headers ...string) *Scenario {
-	fmt.Fprintf(s, "<send><![CDATA[\n\nSIP/2.0 %s\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n"+
+	_, _ = fmt.Fprintf(s, "<send><![CDATA[\n\nSIP/2.0 %s\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n"+
 		"Contact: <sip:sipp@[local_ip]:[local_port];transport=[transport]>\n%s", status, headed(headers))
 	return s.body(body)
 }
@@ -168,7 +168,7 @@ const First = `<action><ereg regexp=".*" search_in="hdr" header="Via:" assign_to
 
 // Late answers the INVITE after other requests have come.
 func (s *Scenario) Late(status, body string) *Scenario {
-	fmt.Fprintf(s, "<send><![CDATA[\n\nSIP/2.0 %s\nVia: [$via]\nFrom: [$who]\nTo: <sip:sipp@[local_ip]>;tag=[pid][call_number]\n[last_Call-ID:]\nCSeq: 1 INVITE\n"+
+	_, _ = fmt.Fprintf(s, "<send><![CDATA[\n\nSIP/2.0 %s\nVia: [$via]\nFrom: [$who]\nTo: <sip:sipp@[local_ip]>;tag=[pid][call_number]\n[last_Call-ID:]\nCSeq: 1 INVITE\n"+
 		"Contact: <sip:sipp@[local_ip]:[local_port];transport=[transport]>\n", status)
 	return s.body(body)
 }
@@ -188,21 +188,21 @@ func (s *Scenario) Gets(what, inside string) *Scenario {
 			more = ` rrs="true"`
 		}
 	}
-	fmt.Fprintf(s, "<recv %s=%q%s>%s</recv>\n", kind, what, more, inside)
+	_, _ = fmt.Fprintf(s, "<recv %s=%q%s>%s</recv>\n", kind, what, more, inside)
 	return s
 }
 
 // Maybe passes over a response that may come.
 func (s *Scenario) Maybe(codes ...string) *Scenario {
 	for _, c := range codes {
-		fmt.Fprintf(s, "<recv response=%q optional=\"true\"/>\n", c)
+		_, _ = fmt.Fprintf(s, "<recv response=%q optional=\"true\"/>\n", c)
 	}
 	return s
 }
 
 // Pause waits.
 func (s *Scenario) Pause(d time.Duration) *Scenario {
-	fmt.Fprintf(s, "<pause milliseconds=\"%d\"/>\n", d.Milliseconds())
+	_, _ = fmt.Fprintf(s, "<pause milliseconds=\"%d\"/>\n", d.Milliseconds())
 	return s
 }
 
@@ -220,7 +220,7 @@ func (s *Scenario) body(body string) *Scenario {
 	if body != "" && strings.HasPrefix(body, "v=0") {
 		s.WriteString("Content-Type: application/sdp\n")
 	}
-	fmt.Fprintf(s, "Content-Length: [len]\n\n%s\n]]></send>\n", body)
+	_, _ = fmt.Fprintf(s, "Content-Length: [len]\n\n%s\n]]></send>\n", body)
 	return s
 }
 

@@ -3,6 +3,7 @@ package telephony_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -44,8 +45,11 @@ func TestCallersWhoLeaveAtAnyMoment(t *testing.T) {
 	require.Eventually(t, func() bool { return telephony.Holds(t).Sockets > 0 }, time.Second, time.Millisecond)
 	before := telephony.Holds(t)
 
-	const callers, atOnce = 500, 50
-	chance := rand.New(rand.NewPCG(500, 1)) //nolint:gosec // it repeats itself by intent
+	callers, atOnce := 120, 40
+	if os.Getenv("FLAMETREE_TEST_LONG") != "" {
+		callers, atOnce = 500, 50
+	}
+	chance := rand.New(rand.NewPCG(500, 1)) // it repeats itself by intent
 	plans := make(chan departure, callers)
 	for i := range callers {
 		plans <- departure{name: fmt.Sprintf("leaver%d", i), way: i % ways, after: time.Duration(chance.Int64N(int64(400 * time.Millisecond)))}

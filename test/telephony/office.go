@@ -301,7 +301,7 @@ func Holds(t testing.TB) Held {
 func FreePort(t testing.TB, host string) int {
 	t.Helper()
 	for range 200 {
-		port := 12_000 + rand.IntN(10_000)*2 //nolint:gosec // it keeps no secret; even, for RTP beside RTCP
+		port := 12_000 + rand.IntN(10_000)*2 // it keeps no secret; even, for RTP beside RTCP
 		at := net.JoinHostPort(host, strconv.Itoa(port))
 		l, err := net.Listen("tcp", at)
 		if err != nil {

@@ -263,14 +263,14 @@ func (p *Phone) Say(pcm []int16) {
 }
 
 // Intrude has the phone send its sound into another's call, as if it were the
-// other: with its source and its sequence numbers.
+// other: with its source, and with what its next packets will say.
 func (p *Phone) Intrude(other *Phone) {
 	other.mu.Lock()
-	target, seq, ssrc := other.target, other.seq, other.ssrc
+	target, seq, ssrc, at := other.target, other.seq, other.ssrc, other.at
 	other.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.target, p.seq, p.ssrc = target, seq+1, ssrc
+	p.target, p.seq, p.ssrc, p.at = target, seq+2, ssrc, at+2*frameSize
 }
 
 // Mute has the phone send no packets at all, or again.

@@ -41,7 +41,7 @@ func NewRoad(t testing.TB, w Weather) *Road {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	r := &Road{conn: conn, weather: w, chance: rand.New(rand.NewPCG(w.Seed, 1))} //nolint:gosec // it repeats itself by intent
+	r := &Road{conn: conn, weather: w, chance: rand.New(rand.NewPCG(w.Seed, 1))} // it repeats itself by intent
 	r.work.Go(r.carry)
 	t.Cleanup(func() {
 		_ = conn.Close()

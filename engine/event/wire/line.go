@@ -71,6 +71,14 @@ func lineEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 		return read(b, func(m *pb.VoicemailLeft) event.Event {
 			return event.VoicemailLeft{Text: o.text(m.Text), Beep: m.Beep, Whole: m.Whole, Offset: time.Duration(m.OffsetNs)}
 		})
+	default:
+		return watchEvent(k, b, o)
+	}
+}
+
+// watchEvent is lineEvent for transfers, recordings and onlookers.
+func watchEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
+	switch k {
 	case event.TransferBegun{}.Kind():
 		return read(b, func(m *pb.TransferBegun) event.Event {
 			return event.TransferBegun{

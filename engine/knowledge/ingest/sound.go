@@ -19,7 +19,7 @@ const SoundRate = parse.SoundRate
 // While each works the child waits, and opt.Timeout counts. Beyond most, the
 // length that is wanted, it is fault.Invalid. Other errors are those of Parse,
 // and each's own. Options.MaxText and Each are of no account.
-func Sound(ctx context.Context, opt Options, file io.Reader, name string, most time.Duration, each func(pcm []int16) error) error {
+func Sound(ctx context.Context, opt Options, file io.Reader, name string, most time.Duration, each func(pcm []int16) error) error { //nolint:revive // as wide as Parse and what is done with the sound
 	left := int64(most.Seconds() * SoundRate)
 	pcm := make([]int16, 0, SoundRate)
 	return run(ctx, opt.filled(), job{r: file, name: name, mode: "sound"}, func(rec record) error {

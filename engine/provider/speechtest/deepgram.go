@@ -1,8 +1,6 @@
 package speechtest
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -28,7 +26,6 @@ type deepgramEar struct {
 	l     *Listener
 	from  int // letter after the last final
 	shown int // words told of this stretch
-	last  time.Time
 }
 
 func (s *Server) deepgramListen(w http.ResponseWriter, r *http.Request) {
@@ -225,7 +222,7 @@ func (c *conn) render(text string, rate int, give func(at int, piece []byte), st
 	return true
 }
 
-// words are the words of a text as times of its sound, in seconds.
+// spokenWords are the words of a text and their times in its sound, in seconds.
 func spokenWords(text string) (words []string, start, end []float64) {
 	l := NewListener(16000, Voiced)
 	l.Hear(Sound(text, 16000, Voiced))
@@ -234,11 +231,3 @@ func spokenWords(text string) (words []string, start, end []float64) {
 	}
 	return words, start, end
 }
-
-// number reads n from the end of an id.
-func number(id string) (n int) {
-	_, _ = fmt.Sscanf(id, "c%d", &n) // 0 where there is none
-	return n
-}
-
-func decoded(data []byte, into any) bool { return json.Unmarshal(data, into) == nil }

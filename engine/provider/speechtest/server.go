@@ -63,9 +63,21 @@ type Server struct {
 	asked    []url.Values
 	said     []string // texts that voices were given
 	stopped  int      // clauses that were stopped
+	sockets  map[*websocket.Conn]bool
 }
 
-func newServer() *Server { return &Server{mux: http.NewServeMux()} }
+func newServer() *Server {
+	return &Server{mux: http.NewServeMux(), sockets: map[*websocket.Conn]bool{}}
+}
+
+// Drop cuts every socket that is open.
+func (s *Server) Drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.sockets {
+		_ = c.UnderlyingConn().Close()
+	}
+}
 
 // Trouble adds troubles for the next sockets or requests; after them all is well.
 func (s *Server) Trouble(t ...Trouble) *Server {
@@ -213,6 +225,7 @@ type conn struct {
 	kept    []frame              // that came while something was rendered
 	sent    int
 	dead    bool
+	closed  bool // by a close frame
 }
 
 type frame struct {
@@ -228,9 +241,16 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, t Trouble, expe
 		return
 	}
 	c := &conn{s: s, ws: ws, trouble: t, expel: expel, in: make(chan frame, 4096), gone: make(chan struct{})}
+	s.note(func() { s.sockets[ws] = true })
+	defer s.note(func() { delete(s.sockets, ws) })
 	var wg sync.WaitGroup
 	wg.Go(c.read)
 	f(c)
+	if c.closed { // what was said last must be read: a connection cut with data in it loses it
+		_ = ws.SetReadDeadline(time.Now().Add(2 * time.Second))
+		for range c.in {
+		}
+	}
 	close(c.gone)
 	_ = ws.Close()
 	wg.Wait()
@@ -270,7 +290,7 @@ func (c *conn) refuse(format string, args ...any) {
 
 func (c *conn) close(code int) {
 	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, "said "+Key), time.Now().Add(time.Second))
-	c.dead = true
+	c.dead, c.closed = true, true
 }
 
 // final sends what a vendor says once; in some trouble it says it twice.

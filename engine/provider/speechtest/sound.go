@@ -144,3 +144,15 @@ func pieces(b []byte) [][]byte {
 	}
 	return append(out, b)
 }
+
+// wavOf is sound as a WAV with a chunk that nobody asked for before the samples.
+func wavOf(rate int, pcm []byte) []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint32([]byte("RIFF"), uint32(48+len(pcm)))
+	b = le.AppendUint32(append(b, "WAVEfmt "...), 16)
+	b = le.AppendUint16(le.AppendUint16(b, 1), 1)
+	b = le.AppendUint32(le.AppendUint32(b, uint32(rate)), uint32(2*rate))
+	b = le.AppendUint16(le.AppendUint16(b, 2), 16)
+	b = append(le.AppendUint32(append(b, "LIST"...), 4), "INFO"...)
+	return append(le.AppendUint32(append(b, "data"...), uint32(len(pcm))), pcm...)
+}

@@ -232,7 +232,7 @@ func (e Ears) trouble(t *testing.T, x Trouble, want fault.Kind) {
 	if got := utter(ctx, tr, c); got.err != nil || len(got.finals) != 1 || got.finals[0].Text != c.Text {
 		t.Errorf("seed %d: the next stream: %+v", x.Seed, got)
 	}
-	if d := Opened(s); d > 2 {
+	if d := s.Opened(); d > 2 {
 		t.Errorf("seed %d: %d connections for two streams: the connector retries", x.Seed, d)
 	}
 	ignored(t, before)

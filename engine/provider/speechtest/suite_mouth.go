@@ -24,11 +24,9 @@ type Mouth struct {
 	Timed    bool // the vendor tells times of words
 	Requests bool // rendered by requests
 	Stops    bool // the vendor is told when a clause is stopped
+	Joined   bool // a word lasts until the next begins
 	Rates    bool // the vendor tells the rate: a wrong one is taken as told
 }
-
-// Opened is how many connections there were.
-func Opened(s *Server) int { return s.Opened() }
 
 // ignored fails if goroutines of the connector are left. Those of the server and
 // of idle connections end with the test.
@@ -51,6 +49,9 @@ func (m Mouth) Run(t *testing.T) {
 	t.Run("times of words", m.times)
 	t.Run("a stopped clause is stopped at the vendor", m.stopping)
 	t.Run("the key is asked for and kept to itself", m.keys)
+	if !m.Requests {
+		t.Run("a socket that was cut while idle is opened again", m.idle)
+	}
 	for name, x := range map[string]struct {
 		kind Kind
 		want fault.Kind
@@ -99,15 +100,15 @@ func (m Mouth) make(t *testing.T, s *Server, change func(o *speech.Options)) pro
 	return y
 }
 
-// Told is a clause as it came out.
-type Told struct {
-	Text  string
-	Words []provider.Word
-	Whole bool
+// told is a clause as it came out.
+type told struct {
+	text  string
+	words []provider.Word
+	whole bool
 }
 
 // say speaks clauses on a voice of its own and reads what comes.
-func (m Mouth) say(ctx context.Context, y provider.Synthesizer, texts ...string) (out []Told, err error) {
+func (m Mouth) say(ctx context.Context, y provider.Synthesizer, texts ...string) (out []told, err error) {
 	p, err := y.Open(ctx, m.Voice)
 	if err != nil {
 		return nil, err
@@ -125,12 +126,12 @@ func (m Mouth) say(ctx context.Context, y provider.Synthesizer, texts ...string)
 		}
 		if l == nil {
 			l = NewListener(max(a.RateHz, 1000), Voiced)
-			out = append(out, Told{Words: a.Words})
+			out = append(out, told{words: a.Words})
 		}
 		l.Hear(a.PCM)
 		x := &out[len(out)-1]
-		if x.Text = joined(l.words(0, true)); a.Last {
-			x.Whole, l = true, nil
+		if x.text = joined(l.words(0, true)); a.Last {
+			x.whole, l = true, nil
 			if len(out) == len(texts) {
 				break
 			}
@@ -150,7 +151,7 @@ func (m Mouth) detail(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	for i, x := range got {
-		if want := strings.Trim(texts[i], "."); x.Text != want || !x.Whole {
+		if want := strings.Trim(texts[i], "."); x.text != want || !x.whole {
 			t.Errorf("clause %d is %+v, want %q", i, x, want)
 		}
 	}
@@ -169,20 +170,23 @@ func (m Mouth) times(t *testing.T) {
 			}
 			words := strings.Fields(line)
 			if !m.Timed {
-				if len(got[0].Words) != 0 {
-					t.Errorf("words %+v that the vendor did not time", got[0].Words)
+				if len(got[0].words) != 0 {
+					t.Errorf("words %+v that the vendor did not time", got[0].words)
 				}
 				return
 			}
-			if len(got[0].Words) != len(words) {
-				t.Fatalf("%+v", got[0].Words)
+			if len(got[0].words) != len(words) {
+				t.Fatalf("%+v", got[0].words)
 			}
 			letter, off := 0, 2*time.Millisecond
 			if hold == 0 {
 				off = 600 * time.Millisecond // laid out at a pace
 			}
-			for i, w := range got[0].Words {
+			for i, w := range got[0].words {
 				start, end := time.Duration(letter)*Voiced, time.Duration(letter+len(words[i]))*Voiced
+				if m.Joined && i+1 < len(words) {
+					end += Voiced
+				}
 				if w.Text != words[i] || (w.Start-start).Abs() > off || (w.End-end).Abs() > off {
 					t.Errorf("word %d is %+v, want %q from %v to %v", i, w, words[i], start, end)
 				}
@@ -232,6 +236,42 @@ func (m Mouth) stopping(t *testing.T) {
 	}
 }
 
+// idle cuts the socket between two clauses. The cut may be noticed before the
+// second clause is asked for or after: it is said in either case.
+func (m Mouth) idle(t *testing.T) {
+	s := m.Server()
+	y := m.make(t, s, nil)
+	p, err := y.Open(t.Context(), m.Voice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Close() }()
+	const clauses = 4
+	var said []string
+	for id := range uint64(clauses) {
+		if err := p.Speak(line, 1, id); err != nil {
+			t.Fatal(err)
+		}
+		var l *Listener
+		for a, err := range p.Audio() {
+			if err != nil {
+				t.Fatalf("clause %d: %v", id, err)
+			}
+			if l == nil {
+				l = NewListener(a.RateHz, Voiced)
+			}
+			if l.Hear(a.PCM); a.Last {
+				said = append(said, l.Text())
+				break
+			}
+		}
+		s.Drop()
+	}
+	if strings.Join(said, "|") != strings.Join([]string{line, line, line, line}, "|") || s.Opened() != clauses {
+		t.Errorf("%q over %d sockets", said, s.Opened())
+	}
+}
+
 func (m Mouth) keys(t *testing.T) {
 	var asked atomic.Int32
 	y := m.make(t, m.Server(), func(o *speech.Options) {
@@ -265,7 +305,7 @@ func (m Mouth) trouble(t *testing.T, x Trouble, want fault.Kind) {
 	defer cancel()
 	got, err := m.say(ctx, y, line)
 	switch {
-	case want == "" && (err != nil || len(got) != 1 || got[0].Text != line):
+	case want == "" && (err != nil || len(got) != 1 || got[0].text != line):
 		t.Errorf("seed %d: %+v, %v, want %q", x.Seed, got, err, line)
 	case want != "" && !errors.Is(err, want):
 		t.Errorf("seed %d: %v, want %s", x.Seed, err, want)
@@ -275,7 +315,7 @@ func (m Mouth) trouble(t *testing.T, x Trouble, want fault.Kind) {
 	for range 2 { // the trouble may not be used up
 		got, err = m.say(ctx, y, line)
 	}
-	if err != nil || len(got) != 1 || got[0].Text != line || !got[0].Whole {
+	if err != nil || len(got) != 1 || got[0].text != line || !got[0].whole {
 		t.Errorf("seed %d: the next voice: %+v, %v", x.Seed, got, err)
 	}
 	ignored(t, before)

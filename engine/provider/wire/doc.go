@@ -1,7 +1,8 @@
-// Package wire is what the connectors of language models share: one streaming
-// HTTP client, a reader of server-sent events with limits, one table from what
-// a vendor answers to fault kinds, and the conversation in the order that every
-// vendor accepts. It knows no vendor's JSON and has no policy: it asks once, and
+// Package wire is what the connectors share: one streaming HTTP client, sockets
+// with the same way out, a reader of server-sent events with limits, one table
+// from what a vendor answers to fault kinds, and the conversation in the order
+// that every vendor of models accepts. What recognisers and voices share on top of
+// it is package speech. It knows no vendor's JSON and has no policy: it asks once, and
 // retries, hedges and breakers are decorators in package policy.
 //
 // Nothing that leaves it holds a key or a word of the conversation: an error

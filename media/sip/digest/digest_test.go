@@ -80,8 +80,11 @@ func TestParseChallenges(t *testing.T) {
 // alone is not ours.
 func TestStrongest(t *testing.T) {
 	all := []digest.Challenge{
-		{Realm: "r", Nonce: "1", Algorithm: "MD5"}, {Realm: "r", Nonce: "2", Algorithm: "SHA-512-256", QOP: []string{"auth-int"}},
-		{Realm: "r", Nonce: "3", Algorithm: "SHA-256"}, {Realm: "s", Nonce: "4", Algorithm: "sha-512-256"}, {Realm: "r", Nonce: "5", Algorithm: "SHA3"},
+		{Realm: "r", Nonce: "1", Algorithm: "MD5"},
+		{Realm: "r", Nonce: "2", Algorithm: "SHA-512-256", QOP: []string{"auth-int"}},
+		{Realm: "r", Nonce: "3", Algorithm: "SHA-256"},
+		{Realm: "s", Nonce: "4", Algorithm: "sha-512-256"},
+		{Realm: "r", Nonce: "5", Algorithm: "SHA3"},
 	}
 	for realm, want := range map[string]string{"r": "3", "s": "4", "": "4"} {
 		c, ok := digest.Strongest(all, realm)

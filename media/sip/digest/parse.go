@@ -31,24 +31,7 @@ func ParseChallenges(value string) ([]Challenge, error) {
 				return nil, fmt.Errorf("digest challenge: %s twice: %w", p.name, fault.Invalid)
 			}
 			seen[p.name] = true
-			switch p.name {
-			case "realm":
-				c.Realm = p.value
-			case "nonce":
-				c.Nonce = p.value
-			case "opaque":
-				c.Opaque = p.value
-			case "algorithm":
-				c.Algorithm = p.value
-			case "stale":
-				c.Stale = strings.EqualFold(p.value, "true")
-			case "qop":
-				for q := range strings.SplitSeq(p.value, ",") {
-					if q = strings.TrimSpace(q); q != "" {
-						c.QOP = append(c.QOP, q)
-					}
-				}
-			}
+			c.set(p.name, p.value)
 		}
 		if !seen["realm"] || c.Nonce == "" {
 			return nil, fmt.Errorf("digest challenge without realm or nonce: %w", fault.Invalid)
@@ -56,6 +39,28 @@ func ParseChallenges(value string) ([]Challenge, error) {
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// set takes one parameter; one that is not known is left alone (RFC 7616 3.3).
+func (ch *Challenge) set(name, value string) {
+	switch name {
+	case "realm":
+		ch.Realm = value
+	case "nonce":
+		ch.Nonce = value
+	case "opaque":
+		ch.Opaque = value
+	case "algorithm":
+		ch.Algorithm = value
+	case "stale":
+		ch.Stale = strings.EqualFold(value, "true")
+	case "qop":
+		for q := range strings.SplitSeq(value, ",") {
+			if q = strings.TrimSpace(q); q != "" {
+				ch.QOP = append(ch.QOP, q)
+			}
+		}
+	}
 }
 
 // ParseCredentials reads one Authorization or Proxy-Authorization value. Errors

@@ -32,7 +32,9 @@ type zone struct {
 func (z zone) NAPTR(_ context.Context, domain string) ([]locate.NAPTR, error) {
 	return z.naptr[domain], z.err
 }
+
 func (z zone) SRV(_ context.Context, name string) ([]locate.SRV, error) { return z.srv[name], z.err }
+
 func (z zone) Addrs(_ context.Context, host string) ([]netip.Addr, error) {
 	var out []netip.Addr
 	for _, a := range z.addrs[host] {

@@ -119,9 +119,8 @@ func (s *Stream) meaning(pt string) format {
 
 // known gives the codec of ours a format stands for.
 func (f format) known() (codec, bool) {
-	channels := 1
 	for _, c := range table() {
-		channels = 1
+		channels := 1
 		if c.stereo {
 			channels = 2
 		}

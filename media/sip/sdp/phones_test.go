@@ -301,8 +301,10 @@ func TestOurOffers(t *testing.T) {
 		"everything": {sdp.Policy{}, nil, []string{"m=audio 20000 RTP/AVP 111 9 0 8 101 110\r\n", "a=rtpmap:111 opus/48000/2\r\n", "a=rtpmap:9 G722/8000\r\n", "a=rtpmap:110 telephone-event/48000\r\n"}, "crypto"},
 		"noise":      {sdp.Policy{Codecs: []string{"PCMA"}, Noise: true}, nil, []string{"m=audio 20000 RTP/AVP 8 13 101\r\n", "a=rtpmap:13 CN/8000\r\n"}, "48000"},
 		"best effort": {
-			sealed(sdp.SealOptional), []string{"1 S inline:fit"},
-			[]string{"RTP/AVP 111", "a=crypto:1 S inline:fit\r\n", "a=rtcp-mux\r\n"}, "SAVP",
+			sealed(sdp.SealOptional),
+			[]string{"1 S inline:fit"},
+			[]string{"RTP/AVP 111", "a=crypto:1 S inline:fit\r\n", "a=rtcp-mux\r\n"},
+			"SAVP",
 		},
 		"sealed":         {sealed(sdp.SealRequired), []string{"1 S inline:fit"}, []string{"RTP/SAVP 111", "a=crypto:1 S inline:fit\r\n"}, "fingerprint"},
 		"sealed by DTLS": {sealed(sdp.SealRequired), nil, []string{"UDP/TLS/RTP/SAVP 111", "a=setup:actpass\r\n", "a=fingerprint:sha-256 OURS\r\n"}, "crypto"},

@@ -24,6 +24,7 @@ type Call struct {
 	once     sync.Once
 	redirect chan string
 	streams  chan *Stream
+	relays   chan *Relay
 
 	mu       sync.Mutex // guards what follows
 	status   string
@@ -34,7 +35,7 @@ type Call struct {
 // Call has somebody call the account's number, and returns when the webhook has
 // answered; the call goes on by itself.
 func (s *Server) Call(from string) (*Call, error) {
-	c := s.begin(Call{From: from, To: s.Number})
+	c := s.begin(&Call{From: from, To: s.Number})
 	_, body, err := s.Post(s.VoiceURL(), c.Voice())
 	if err != nil {
 		return c, err
@@ -45,9 +46,12 @@ func (s *Server) Call(from string) (*Call, error) {
 }
 
 // Voice is the form of the webhook of an incoming call.
-func (c *Call) Voice() url.Values {
+func (c *Call) Voice() url.Values { return c.VoiceOf(c.s.Account) }
+
+// VoiceOf is Voice of any account.
+func (c *Call) VoiceOf(account string) url.Values {
 	return url.Values{
-		"CallSid": {c.SID}, "AccountSid": {c.s.Account}, "From": {c.From}, "To": {c.To}, "CallStatus": {"ringing"},
+		"CallSid": {c.SID}, "AccountSid": {account}, "From": {c.From}, "To": {c.To}, "CallStatus": {"ringing"},
 		"ApiVersion": {"2010-04-01"}, "Direction": {"inbound"}, "CallerName": {""},
 	}
 }
@@ -157,17 +161,33 @@ func (v verb) attr(name string) string {
 	return ""
 }
 
-// allowed are the attributes of each element.
-var allowed = map[string][]string{
-	"Response": nil, "Connect": {"action"}, "Stream": {"url"}, "Parameter": {"name", "value"}, "Reject": {"reason"}, "Hangup": nil,
-	"Dial": {"action", "callerId", "timeout", "answerOnBridge"}, "Number": {"statusCallback", "statusCallbackEvent"},
-	"ConversationRelay": {
-		"url", "language", "ttsProvider", "voice", "transcriptionProvider", "speechModel", "interruptible", "dtmfDetection",
-	},
+// allowed are the attributes of an element.
+func allowed(element string) (attributes []string, ok bool) {
+	switch element {
+	case "Hangup":
+		return nil, true
+	case "Connect":
+		return []string{"action"}, true
+	case "Stream":
+		return []string{"url"}, true
+	case "Parameter":
+		return []string{"name", "value"}, true
+	case "Reject":
+		return []string{"reason"}, true
+	case "Dial":
+		return []string{"action", "callerId", "timeout", "answerOnBridge"}, true
+	case "Number":
+		return []string{"statusCallback", "statusCallbackEvent"}, true
+	case "ConversationRelay":
+		return []string{
+			"url", "language", "ttsProvider", "voice", "transcriptionProvider", "speechModel", "interruptible", "dtmfDetection",
+		}, true
+	}
+	return nil, false
 }
 
 func (v verb) check() error {
-	names, ok := allowed[v.XMLName.Local]
+	names, ok := allowed(v.XMLName.Local)
 	if !ok {
 		return fmt.Errorf("no element %s", v.XMLName.Local)
 	}
@@ -213,6 +233,8 @@ func (c *Call) follow(twiml string) (next string) {
 			if next = c.stream(v.Nouns[0]); next != "" {
 				return next
 			}
+		case v.XMLName.Local == "Connect" && len(v.Nouns) == 1 && v.Nouns[0].XMLName.Local == "ConversationRelay":
+			return c.relay(v)
 		case v.XMLName.Local == "Dial" && len(v.Nouns) == 1:
 			return c.dial(v)
 		case v.XMLName.Local == "Reject":
@@ -253,6 +275,48 @@ func (c *Call) stream(v verb) (next string) {
 	}
 	<-ended
 	return next
+}
+
+// relay connects the call to ConversationRelay until one of them ends.
+func (c *Call) relay(v verb) (next string) {
+	sock, _, err := c.s.Open(v.Nouns[0].attr("url"), "")
+	if err != nil {
+		c.s.fault("socket: %v", err)
+		return ""
+	}
+	r := Relays(sock, RelayOptions{Session: "VX" + c.SID[2:], Account: c.s.Account, Call: c.SID, From: c.From, To: c.To})
+	c.relays <- r
+	ended := make(chan struct{})
+	c.s.wg.Go(func() {
+		defer close(ended)
+		_ = r.Wait()
+	})
+	select {
+	case <-c.over:
+	case next = <-c.redirect:
+	case <-ended:
+	}
+	if err := r.Hangup(); err != nil {
+		c.s.fault("relay: %v", err)
+	}
+	<-ended
+	if r.Ended() && next == "" {
+		form := url.Values{"CallSid": {c.SID}, "AccountSid": {c.s.Account}, "CallStatus": {"in-progress"}, "HandoffData": {"{}"}}
+		if _, next, err = c.s.Post(v.attr("action"), form); err != nil {
+			c.s.fault("relay action: %v", err)
+		}
+	}
+	return next
+}
+
+// Relay waits for the call's next session of ConversationRelay.
+func (c *Call) Relay() (*Relay, error) {
+	select {
+	case r := <-c.relays:
+		return r, nil
+	case <-time.After(10 * time.Second):
+		return nil, fmt.Errorf("call %s has no relay", c.SID)
+	}
 }
 
 // dial passes the call on, as Server.Answers says.

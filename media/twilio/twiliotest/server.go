@@ -27,7 +27,8 @@ type Server struct {
 	// Answers says what becomes of a call to a number: answered (also ""), busy,
 	// no-answer, failed, canceled, or ring, which waits for its end.
 	Answers map[string]string
-	Repeat  int // how often each status callback is sent besides
+	Repeat  int           // how often each status callback is sent besides
+	Slow    chan struct{} // a call that is asked for is answered, and rings, when it is closed; nil: at once
 
 	http   *httptest.Server
 	client *http.Client
@@ -136,6 +137,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, map[string]any{"sid": sid("PN", 1)})
 	case r.Method == http.MethodPost && path == "/Calls.json":
 		s.create(w, r.PostForm)
+	case r.Method == http.MethodPost && strings.HasSuffix(call, "/Recordings.json"):
+		s.record(w, strings.TrimSuffix(call, "/Recordings.json"), r.PostForm)
+	case r.Method == http.MethodGet && path == "/Recordings/"+sid("RE", 1)+".wav":
+		w.Header().Set("Content-Type", "audio/x-wav")
+		_, _ = w.Write([]byte("RIFF of " + sid("RE", 1)))
 	case r.Method == http.MethodPost && strings.HasPrefix(path, "/Calls/"):
 		s.update(w, strings.TrimSuffix(call, ".json"), r.PostForm)
 	default:
@@ -184,20 +190,23 @@ func (s *Server) create(w http.ResponseWriter, form url.Values) {
 		refuse(w, http.StatusBadRequest, 21201, "parameters are missing")
 		return
 	}
-	c := s.begin(Call{From: form.Get("From"), To: to, twiml: form.Get("Twiml"), callback: form.Get("StatusCallback"), events: form["StatusCallbackEvent"]})
+	c := s.begin(&Call{From: form.Get("From"), To: to, twiml: form.Get("Twiml"), callback: form.Get("StatusCallback"), events: form["StatusCallbackEvent"]})
+	if s.Slow != nil {
+		<-s.Slow
+	}
 	s.wg.Go(func() { c.ring(s.Answers[to]) })
 	answer(w, http.StatusCreated, map[string]any{"sid": c.SID, "status": "queued"})
 }
 
-func (s *Server) begin(c Call) *Call {
+func (s *Server) begin(c *Call) *Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count++
 	c.s, c.SID = s, sid("CA", s.count)
 	c.over, c.redirect, c.streams = make(chan struct{}), make(chan string, 8), make(chan *Stream, 8)
-	one := &c
-	s.calls[c.SID] = one
-	return one
+	c.relays = make(chan *Relay, 8)
+	s.calls[c.SID] = c
+	return c
 }
 
 func (s *Server) update(w http.ResponseWriter, id string, form url.Values) {
@@ -221,6 +230,33 @@ func (s *Server) update(w http.ResponseWriter, id string, form url.Values) {
 		s.fault("update without Status or Twiml")
 	}
 	answer(w, http.StatusOK, map[string]any{"sid": id})
+}
+
+// record begins a recording, which is complete when the call is over.
+func (s *Server) record(w http.ResponseWriter, id string, form url.Values) {
+	s.mu.Lock()
+	c := s.calls[id]
+	s.mu.Unlock()
+	if c == nil || c.Status() != "in-progress" {
+		refuse(w, http.StatusNotFound, 20404, "no such call in progress")
+		return
+	}
+	if !s.known(w, form, "RecordingChannels", "RecordingStatusCallback", "RecordingStatusCallbackEvent") {
+		return
+	}
+	s.wg.Go(func() {
+		<-c.over
+		told := url.Values{
+			"AccountSid": {s.Account}, "CallSid": {id}, "RecordingSid": {sid("RE", 1)}, "RecordingStatus": {"completed"},
+			"RecordingDuration": {"7"}, "RecordingChannels": {"2"},
+		}
+		for range s.Repeat + 1 {
+			if code, _, err := s.Post(form.Get("RecordingStatusCallback"), told); err != nil || code >= http.StatusMultipleChoices {
+				s.fault("recording status: %d %v", code, err)
+			}
+		}
+	})
+	answer(w, http.StatusCreated, map[string]any{"sid": sid("RE", 1), "status": "in-progress"})
 }
 
 // Sign signs an address and a form, written apart from the code under test.

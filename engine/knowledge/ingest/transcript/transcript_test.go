@@ -90,7 +90,7 @@ func TestRecordingsAreHeard(t *testing.T) {
 			require.NotEmpty(t, doc.Warnings)
 			text := doc.Sections[0].Text
 			found := 0
-			for _, w := range strings.Fields("museum opens nine ticket twelve euros children nothing boat seven") {
+			for w := range strings.FieldsSeq("museum opens nine ticket twelve euros children nothing boat seven") {
 				if strings.Contains(text, w) {
 					found++
 				}

@@ -58,11 +58,14 @@ func Hear(ctx context.Context, l Line, o Options) provider.Transcription {
 	ctx, cancel := context.WithCancel(ctx)
 	e := &ears{
 		ctx: ctx, cancel: cancel, line: l, wait: orElse(o.FinalWait, 4*time.Second), silent: orElse(o.SilentAfter, 3*time.Second),
-		wake: make(chan struct{}, 1), told: newTold(),
+		wake: make(chan struct{}, 1), told: newTold(), unread: make(chan struct{}),
 	}
 	e.outbox = append(e.outbox, l.Hello...)
 	nudge(e.wake)
-	e.wg.Go(e.read)
+	e.wg.Go(func() {
+		defer close(e.unread)
+		e.read()
+	})
 	e.wg.Go(func() {
 		defer cancel() // the reader waits for the socket only
 		e.send()
@@ -80,6 +83,7 @@ type ears struct {
 	wait, silent time.Duration
 	wake         chan struct{}
 	told         *told
+	unread       chan struct{} // closed when the reader has ended
 	wg           sync.WaitGroup
 
 	mu      sync.Mutex // guards the codec and what follows
@@ -202,7 +206,7 @@ func (e *ears) send() {
 		out, next := e.take()
 		for _, f := range out {
 			if err := e.line.Socket.Send(f); err != nil {
-				e.told.fail(err)
+				e.refused(err)
 				return
 			}
 		}
@@ -224,6 +228,22 @@ func (e *ears) send() {
 			e.late()
 		}
 	}
+}
+
+// parting is how long a vendor's reason may take to be read after its socket
+// takes nothing any more.
+const parting = 250 * time.Millisecond
+
+// refused ends the stream: with what the vendor said last, if it said why.
+func (e *ears) refused(err error) {
+	t := time.NewTimer(parting)
+	defer t.Stop()
+	select {
+	case <-e.unread:
+	case <-t.C:
+	case <-e.ctx.Done():
+	}
+	e.told.fail(err) // the reader's own comes first
 }
 
 // take takes what is to be sent, and says when to look at the time again.

@@ -166,7 +166,7 @@ func (w *Wired) connected(ctx context.Context) error {
 
 func (w *Wired) say(ctx context.Context, text string, emit func(Sound) error) error {
 	if err := w.post(w.Script.Say(w.n, text)); err != nil {
-		return fmt.Errorf("%w: %w", errGone, err)
+		return w.reason(err)
 	}
 	idle := time.NewTimer(orElse(w.Idle, 5*time.Second))
 	defer idle.Stop()
@@ -196,6 +196,23 @@ func (w *Wired) say(ctx context.Context, text string, emit func(Sound) error) er
 			if p.End {
 				return nil
 			}
+		}
+	}
+}
+
+// reason is what the vendor said before its socket took nothing any more, if it
+// said why.
+func (w *Wired) reason(err error) error {
+	t := time.NewTimer(parting)
+	defer t.Stop()
+	for {
+		select {
+		case m := <-w.line.in:
+			if _, said := w.read(m); said != nil {
+				return said
+			}
+		case <-t.C:
+			return fmt.Errorf("%w: %w", errGone, err)
 		}
 	}
 }
