@@ -3,6 +3,8 @@
 //	config  the one table of settings, and the one reader of file and environment
 //	member  membership and placement: protoactor with our provider and lookup
 //	node    one process: data folder, journal, actors, telephony, front door, models, tools, library
+//	exchange  connections joined to SIP: registrations, the dial plan, calls placed and counted
+//	twilio  the same for Twilio: REST, webhooks, calls over its sockets
 //	script  dialogues with expectations, played against an agent; the terminal chat
 //	cmd     the command line
 //
@@ -26,5 +28,13 @@
 // also across a crash. The command that saves must run where the files are.
 //
 // 2026-11-22 A server of tools that does not answer does not keep its agent from
-// running: the cast is made without it and made again half a minute later.
+// running: the cast is made without it. It is tried again, and running sessions
+// have its tools from their next turn on.
+//
+// 2026-11-22 What is open for a revision (interpreters, servers of tools) is
+// lent to sessions and closed on the last return, not by a timer.
+//
+// 2026-11-22 The list of shared files of tool groups stands in
+// DIR/resources/TENANT.json. Cost: no history of it; what uses a file pins its
+// content.
 package cluster

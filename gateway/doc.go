@@ -6,6 +6,8 @@
 //
 // The rooms: httpd serves HTTP and says what every refusal looks like, auth
 // knows tokens and tickets, api is the documented Chat API, ws is the socket,
+// hooks takes the webhooks of networks, mail is the one way out for letters,
+// egress the one way out to addresses that tenants chose,
 // gatewaytest holds small working fakes of everything the gateway needs.
 //
 // Decisions:

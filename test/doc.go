@@ -9,6 +9,8 @@
 //	agents     revisions, export, connectors, MCP, OpenAPI by commands on the real program
 //	attacks canary variables  150 attacks, secrets that must appear nowhere, every documented variable
 //	knowledge  the library: files, sites, indexing, unanswered questions
+//	catalog mail recording callsee drain  catalogues, result mail, recordings, what operators see, ending
+//	telephony  real calls with bad roads, bad callers, transfers; matrix every feature by foreign clients
 //	scenario   golden transcripts through real actors
 //	mutants    small breaks of promises, each with the test that must see it
 //

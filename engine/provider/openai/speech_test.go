@@ -58,7 +58,7 @@ func FuzzTranscriber(f *testing.F) {
 // TestOneFinalForEachCommit shows that items that are completed out of order are
 // heard in the order in which they were said.
 func TestOneFinalForEachCommit(t *testing.T) {
-	url := speechtest.Script(t, 2, // messages that the connector sends before the server begins
+	url := speechtest.Script(t, 7, // the session, and two commits of two messages of audio each
 		`{"type":"input_audio_buffer.committed","item_id":"a"}`,
 		`{"type":"input_audio_buffer.committed","item_id":"b"}`,
 		`{"type":"conversation.item.input_audio_transcription.completed","item_id":"b","transcript":"Second."}`,
