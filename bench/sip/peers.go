@@ -55,9 +55,9 @@ func Bare(_ context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	_, _ = io.Copy(io.Discard, in)
-	transactions.Close() //nolint:errcheck // it has nothing to say
+	transactions.Close()
 	err = errors.Join(conn.Close(), transport.Close())
-	<-ended // with the error of a socket that is closed
+	<-ended //nolint:errcheck // with the error of a socket that is closed
 	if errors.Is(err, net.ErrClosed) {
 		return nil // the transport has closed it, too
 	}

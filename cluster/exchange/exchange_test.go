@@ -44,10 +44,11 @@ func newPBX(t *testing.T) *pbx {
 		UDP: "127.0.0.1:0", NewMedia: studio.NewMedia, T1: 50 * time.Millisecond, Grace: 200 * time.Millisecond,
 		Answer: func(_ context.Context, inv sip.Invite) error {
 			p.mu.Lock()
-			defer p.mu.Unlock()
 			p.seen = append(p.seen, inv)
-			if p.says != nil {
-				return p.says(inv)
+			says := p.says
+			p.mu.Unlock()
+			if says != nil {
+				return says(inv)
 			}
 			return nil
 		},
@@ -60,6 +61,13 @@ func newPBX(t *testing.T) *pbx {
 func (p *pbx) at() string {
 	udp, _ := p.e.Addrs()
 	return udp.String()
+}
+
+// answer says what it does with calls from now on.
+func (p *pbx) answer(says func(sip.Invite) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.says = says
 }
 
 func (p *pbx) invites() []sip.Invite {
@@ -155,7 +163,7 @@ func TestWhatWasSaidOfACallThatFailed(t *testing.T) {
 	for kind, want := range map[error]event.Status{
 		fault.Exhausted: event.Busy, fault.Denied: event.Declined, fault.NotFound: event.Failed, fault.Unavailable: event.Failed,
 	} {
-		p.says = func(sip.Invite) error { return kind }
+		p.answer(func(sip.Invite) error { return kind })
 		_, err := h.dial(t, "101", nil)
 		n, ok := errors.AsType[*actors.NotReached](err)
 		require.True(t, ok, "%v", err)
@@ -163,7 +171,7 @@ func TestWhatWasSaidOfACallThatFailed(t *testing.T) {
 		require.NotZero(t, n.Code)
 	}
 	require.Zero(t, h.x.Live()["c1"], "what did not come about counts nowhere")
-	p.says = func(sip.Invite) error { time.Sleep(1500 * time.Millisecond); return nil }
+	p.answer(func(sip.Invite) error { time.Sleep(1500 * time.Millisecond); return nil })
 	_, err := h.dial(t, "101", func(d *actors.Dialling) { d.Parameters = "transport=udp;timeout=1" })
 	n, _ := errors.AsType[*actors.NotReached](err)
 	require.Equal(t, event.NoAnswer, n.Status)

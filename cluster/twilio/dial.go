@@ -190,6 +190,7 @@ func notReached(err error) *actors.NotReached {
 		out.Status, out.Reason = event.Canceled, "canceled"
 	case fault.Exhausted:
 		out.Reason = "busy"
+	default: // failed
 	}
 	return out
 }

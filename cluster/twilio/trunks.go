@@ -292,7 +292,7 @@ func (t *Trunks) name(c *call, sid string) {
 func (t *Trunks) later(what string, do func(ctx context.Context) error) {
 	t.wg.Go(func() {
 		if err := do(context.WithoutCancel(t.life)); err != nil && fault.KindOf(err) != fault.NotFound {
-			t.opt.Log.Warn(what, "err", err)
+			t.opt.Log.Warn("twilio was not told", "what", what, "err", err)
 		}
 	})
 }

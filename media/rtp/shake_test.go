@@ -193,8 +193,10 @@ func TestSealedByDTLSThenBySDESAndBack(t *testing.T) {
 	speak("sound by DTLS")
 	seal(t, a, b, srtp.AES128CM80)
 	speak("sound by SDES")
-	atA := shakeWith(t, a, srtp.Terms{Identity: ours, Peer: theirs.Fingerprint(), Active: true})
+	// The passive side listens first: a ClientHello that comes before is refused,
+	// and sent again.
 	atB := shakeWith(t, b, srtp.Terms{Identity: theirs, Peer: ours.Fingerprint()})
+	atA := shakeWith(t, a, srtp.Terms{Identity: ours, Peer: theirs.Fingerprint(), Active: true})
 	if err := errors.Join(atA.wait(t), atB.wait(t)); err != nil {
 		t.Fatal(err)
 	}

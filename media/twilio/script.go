@@ -15,7 +15,7 @@ const perRune = 65 * time.Millisecond
 
 // timed gives the words of a clause times from its start, and their end.
 func timed(text string) (words []provider.Word, length time.Duration) {
-	for _, w := range strings.Fields(text) {
+	for w := range strings.FieldsSeq(text) {
 		end := length + time.Duration(utf8.RuneCountInString(w)+1)*perRune
 		words = append(words, provider.Word{Text: w, Start: length, End: end})
 		length = end

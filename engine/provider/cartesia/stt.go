@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -142,7 +143,7 @@ func (c *ink) heard(s *wire.Socket, m transcript) ([]speech.Said, error) {
 		words = append(words, provider.Word{Text: w.Word, Start: speech.Seconds(w.Start), End: speech.Seconds(w.End)})
 	}
 	if !m.Final {
-		return []speech.Said{{Text: c.text + m.Text, Words: append(c.words[:len(c.words):len(c.words)], words...)}}, nil
+		return []speech.Said{{Text: c.text + m.Text, Words: append(slices.Clip(c.words), words...)}}, nil
 	}
 	if n := len(words); n > 0 {
 		if words[n-1].End <= c.end { // it repeats itself

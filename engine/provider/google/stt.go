@@ -34,7 +34,7 @@ func (o Options) signed(ctx context.Context, out wire.Outgoing) (wire.Outgoing, 
 }
 
 // post asks and reads the JSON of the answer, at most most bytes.
-func post(ctx context.Context, c *wire.Client, o Options, path string, ask, answer any, most int) error {
+func post(ctx context.Context, c *wire.Client, o Options, path string, ask, answer any, most int) error { //nolint:revive // one request is as wide as that
 	body, err := json.Marshal(ask)
 	if err != nil { // strings and finite numbers
 		return fmt.Errorf("google: request: %w: %w", fault.Bug, err)

@@ -21,18 +21,18 @@ const (
 	defaultRest       = 30 * time.Second
 )
 
-// Ear is one of the recognisers of Ears, Mouth one of the voices of Mouths.
-type (
-	Ear struct {
-		Name        string // for errors and traces
-		Transcriber provider.Transcriber
-	}
-	Mouth struct {
-		Name        string
-		Synthesizer provider.Synthesizer
-		Voice       provider.Voice // in place of the asked one where set: names are a vendor's own
-	}
-)
+// Ear is one of the recognisers of Ears.
+type Ear struct {
+	Name        string // for errors and traces
+	Transcriber provider.Transcriber
+}
+
+// Mouth is one of the voices of Mouths.
+type Mouth struct {
+	Name        string
+	Synthesizer provider.Synthesizer
+	Voice       provider.Voice // in place of the asked one where set: names are a vendor's own
+}
 
 // LineOptions of Ears and Mouths.
 type LineOptions struct {

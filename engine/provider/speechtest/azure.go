@@ -24,7 +24,6 @@ type azureEar struct {
 	c       *conn
 	config  bool
 	request string // "" = no turn
-	wav     bool   // its WAV header came
 	l       *Listener
 	from    int
 	shown   int

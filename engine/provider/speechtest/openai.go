@@ -104,6 +104,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, t Trouble, v any
 		data = []byte(`{"text": "` + Key)
 	case Huge:
 		data = append(data[:len(data)-1], []byte(`,"pad":"`+strings.Repeat("x", 33<<20)+`"}`)...)
+	default: // it is the body that has the trouble
 	}
 	s.body(w, r, t, [][]byte{data[:len(data)/2], data[len(data)/2:]}, 1)
 }

@@ -208,7 +208,7 @@ func strict(data []byte, into any) error {
 	if err := d.Decode(into); err != nil {
 		return err
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token gives io.EOF itself
+	if _, err := d.Token(); err != io.EOF { // Token gives io.EOF itself
 		return fmt.Errorf("something follows the JSON")
 	}
 	return nil

@@ -184,19 +184,19 @@ func (c Credentials) String() string {
 }
 
 // String writes the value of a WWW-Authenticate header.
-func (c Challenge) String() string {
+func (ch Challenge) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Digest realm=%s, nonce=%s", quote(c.Realm), quote(c.Nonce))
-	if len(c.QOP) > 0 {
-		fmt.Fprintf(&b, ", qop=%s", quote(strings.Join(c.QOP, ",")))
+	fmt.Fprintf(&b, "Digest realm=%s, nonce=%s", quote(ch.Realm), quote(ch.Nonce))
+	if len(ch.QOP) > 0 {
+		fmt.Fprintf(&b, ", qop=%s", quote(strings.Join(ch.QOP, ",")))
 	}
-	if c.Algorithm != "" {
-		fmt.Fprintf(&b, ", algorithm=%s", c.Algorithm)
+	if ch.Algorithm != "" {
+		fmt.Fprintf(&b, ", algorithm=%s", ch.Algorithm)
 	}
-	if c.Opaque != "" {
-		fmt.Fprintf(&b, ", opaque=%s", quote(c.Opaque))
+	if ch.Opaque != "" {
+		fmt.Fprintf(&b, ", opaque=%s", quote(ch.Opaque))
 	}
-	if c.Stale {
+	if ch.Stale {
 		b.WriteString(", stale=true")
 	}
 	return b.String()

@@ -59,7 +59,7 @@ func Read(ctx context.Context, opt Options, file io.Reader, name string) (parse.
 		err = l.last(ctx)
 	} else {
 		cancel()
-		_ = <-l.done // the fault is known
+		<-l.done //nolint:errcheck // the fault is known
 	}
 	if err != nil {
 		return parse.Document{}, err

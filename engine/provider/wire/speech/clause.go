@@ -144,9 +144,9 @@ func (c *clause) layOut() []provider.Word {
 		each = at / time.Duration(spoken)
 	}
 	for _, text := range all[len(out):] {
-		n := time.Duration(utf8.RuneCountInString(text))
-		out = append(out, provider.Word{Text: text, Start: at, End: at + n*each})
-		at += (n + 1) * each
+		n := int64(utf8.RuneCountInString(text))
+		out = append(out, provider.Word{Text: text, Start: at, End: at + time.Duration(n*int64(each))})
+		at += time.Duration((n + 1) * int64(each))
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package speech
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -51,9 +52,7 @@ func (o Options) Signed(ctx context.Context, out wire.Outgoing, header, prefix s
 		return out, nil
 	}
 	h := http.Header{}
-	for k, v := range out.Header {
-		h[k] = v
-	}
+	maps.Copy(h, out.Header)
 	h.Set(header, prefix+key)
 	out.Header, out.Secret = h, key
 	return out, nil

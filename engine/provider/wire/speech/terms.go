@@ -27,7 +27,7 @@ func Terms(h provider.Hints, most int) []string {
 	}
 	for _, text := range h.Texts {
 		begins := true
-		for _, w := range strings.Fields(text) {
+		for w := range strings.FieldsSeq(text) {
 			name := strings.TrimFunc(w, unicode.IsPunct)
 			if !begins && named(name) {
 				add(name)

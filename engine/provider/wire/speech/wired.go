@@ -185,19 +185,23 @@ func (w *Wired) say(ctx context.Context, text string, emit func(Sound) error) er
 				continue
 			}
 			idle.Reset(orElse(w.Idle, 5*time.Second))
-			if len(p.PCM) > 0 || len(p.Words) > 0 || p.Timed {
-				if err := emit(p.Sound); err != nil {
-					if ctx.Err() != nil {
-						return w.halt(ctx)
-					}
-					return err
-				}
-			}
-			if p.End {
-				return nil
+			if err := w.pass(ctx, p, emit); err != nil || p.End {
+				return err
 			}
 		}
 	}
+}
+
+// pass gives on what a piece holds.
+func (w *Wired) pass(ctx context.Context, p *Piece, emit func(Sound) error) error {
+	if len(p.PCM) == 0 && len(p.Words) == 0 && !p.Timed {
+		return nil
+	}
+	err := emit(p.Sound)
+	if err != nil && ctx.Err() != nil {
+		return w.halt(ctx)
+	}
+	return err
 }
 
 // reason is what the vendor said before its socket took nothing any more, if it
