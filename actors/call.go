@@ -341,6 +341,11 @@ func (c *Call) accepted(b *begun) {
 // answer begins the conversation on a leg.
 func (c *Call) answer() error {
 	c.taken = true
+	if own, ok := c.leg.(Conversing); ok {
+		cast := *c.cast // what is shared does not change
+		cast.Hears, cast.Speaks = own.Hears(), own.Speaks()
+		c.cast = &cast
+	}
 	stats := c.leg.Stats()
 	c.log.append(event.CallAnswered{
 		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: c.seed, Began: c.born.UnixNano(),

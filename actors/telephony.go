@@ -8,6 +8,7 @@ import (
 
 	"flametree/engine/event"
 	"flametree/engine/fault"
+	"flametree/engine/provider"
 	"flametree/engine/tenant"
 )
 
@@ -82,6 +83,13 @@ type Referrer interface {
 	Refer(ctx context.Context, target string, progress func(code int)) error
 	// ReferTo has the other end take the place of ours in other (RFC 3891).
 	ReferTo(ctx context.Context, other Line, progress func(code int)) error
+}
+
+// Conversing is a Leg that brings speech of its own: what hears and speaks is at
+// the other end of its line, in place of the agent's.
+type Conversing interface {
+	Hears() provider.Transcriber
+	Speaks() provider.Synthesizer
 }
 
 // Studio does with legs what needs their sound.

@@ -34,18 +34,18 @@ func connectionPath(name, rest string) string { return "/connections/" + url.Pat
 type connectionForm struct {
 	Description string            `help:"What it is for."`
 	Set         map[string]string `short:"s" placeholder:"KEY=VALUE" help:"A setting; see: flametree connection fields." mapsep:"none"`
-	PasswordEnv string            `name:"password-env" placeholder:"NAME" help:"Environment variable of this command that holds the password."`
+	PasswordEnv string            `name:"password-env" placeholder:"NAME" help:"Environment variable of this command that holds the password, or the auth token of Twilio."`
 	PasswordIn  string            `name:"password-file" type:"existingfile" help:"File that holds the password on its first line."`
 }
 
 // form reads it; a password never stands on a command line.
-func (f *connectionForm) form(name string) (node.ChannelForm, error) {
+func (f *connectionForm) form(name, kind string) (node.ChannelForm, error) {
 	out := node.ChannelForm{Name: name, Settings: f.Set}
 	if f.Description != "" {
 		out.Description = &f.Description
 	}
 	for key := range f.Set {
-		if key == "password" {
+		if key == "password" || key == "auth_token" {
 			return out, fmt.Errorf("a password on the command line can be read by everybody on this machine: give --password-env NAME or --password-file FILE: %w", fault.Invalid)
 		}
 	}
@@ -57,31 +57,40 @@ func (f *connectionForm) form(name string) (node.ChannelForm, error) {
 		if !ok {
 			return out, fmt.Errorf("the environment variable %s is not set: %w", f.PasswordEnv, fault.Invalid)
 		}
-		out.Secrets = map[string]string{"password": value}
+		out.Secrets = map[string]string{secretOf(kind): value}
 	case f.PasswordIn != "":
 		raw, err := os.ReadFile(f.PasswordIn)
 		if err != nil {
 			return out, fmt.Errorf("%w: %w", err, fault.Invalid)
 		}
 		line, _, _ := strings.Cut(string(raw), "\n")
-		out.Secrets = map[string]string{"password": strings.TrimRight(line, "\r")}
+		out.Secrets = map[string]string{secretOf(kind): strings.TrimRight(line, "\r")}
 	}
 	return out, nil
+}
+
+// secretOf is what a kind of connection calls its one secret.
+func secretOf(kind string) string {
+	if kind == connection.Twilio {
+		return "auth_token"
+	}
+	return "password"
 }
 
 type connectionAddCmd struct {
 	Name string `arg:"" help:"Name; no two connections have the same."`
 	connectionForm
-	Start bool `help:"Start it at once."`
+	Type  string `help:"What kind of connection." enum:"sip,twilio" default:"sip"`
+	Start bool   `help:"Start it at once."`
 }
 
 // Run implements the command.
 func (c *connectionAddCmd) Run(ctx context.Context, e *Env) error {
-	f, err := c.form(c.Name)
+	f, err := c.form(c.Name, c.Type)
 	if err != nil {
 		return err
 	}
-	f.Type = connection.SIP
+	f.Type = c.Type
 	var card node.ChannelCard
 	if err := e.tell(ctx, "/connections", f, &card); err != nil {
 		return err
@@ -147,7 +156,7 @@ func (c *connectionShowCmd) Run(ctx context.Context, e *Env) error {
 		return json.NewEncoder(e.Out).Encode(card)
 	}
 	e.connection(card)
-	for _, f := range connection.SIPFields() {
+	for _, f := range connection.Fields(card.Type) {
 		if v := card.Settings[f.Key]; v != "" {
 			e.printf("  %-18s %s\n", f.Key, v)
 		}
@@ -183,11 +192,14 @@ type connectionSetCmd struct {
 
 // Run implements the command.
 func (c *connectionSetCmd) Run(ctx context.Context, e *Env) error {
-	f, err := c.form(c.Rename)
+	var card node.ChannelCard
+	if err := e.ask(ctx, connectionPath(c.Name, ""), &card); err != nil {
+		return err
+	}
+	f, err := c.form(c.Rename, card.Type)
 	if err != nil {
 		return err
 	}
-	var card node.ChannelCard
 	if err := e.tell(ctx, connectionPath(c.Name, "/settings"), f, &card); err != nil {
 		return err
 	}
@@ -289,11 +301,13 @@ func (c *connectionRemoveCmd) Run(ctx context.Context, e *Env) error {
 	return nil
 }
 
-type connectionFieldsCmd struct{}
+type connectionFieldsCmd struct {
+	Type string `help:"Of which kind of connection." enum:"sip,twilio" default:"sip"`
+}
 
 // Run implements the command.
 func (c *connectionFieldsCmd) Run(_ context.Context, e *Env) error {
-	for _, f := range connection.SIPFields() {
+	for _, f := range connection.Fields(c.Type) {
 		need := ""
 		if f.Need {
 			need = "needed; "

@@ -149,6 +149,7 @@ func (n *Node) channelDo(ctx context.Context, c readmodel.Channel, msg any) (Cha
 		return ChannelCard{}, err
 	}
 	n.exchange.Learn(id, v.State)
+	n.trunks.Learn(id, v.State)
 	return n.channelCard(v.ID, v.State, true), n.caughtUp(ctx)
 }
 
@@ -180,7 +181,7 @@ func (n *Node) channelCard(id string, s connection.State, log bool) ChannelCard 
 	c := ChannelCard{
 		ID: id, Type: s.Type, Name: s.Name, Description: s.Description, Running: s.Running, State: s.Report.State,
 		Detail: s.Report.Detail, Code: s.Report.Code, Since: s.Reported, Settings: make(map[string]string, len(s.Settings)),
-		Agents: []string{}, Calls: n.exchange.Live()[id],
+		Agents: []string{}, Calls: n.exchange.Live()[id] + n.trunks.Live()[id],
 	}
 	for _, p := range s.Settings {
 		if p.Value != "" {
@@ -225,6 +226,7 @@ func (n *Node) followChannels(ctx context.Context, from journal.Position) {
 		id := actors.ID{Kind: event.ConnectionStream, Tenant: e.Stream.Tenant, Name: e.Stream.ID}
 		for _, c := range n.model.Channels(func(c readmodel.Channel) bool { return c.ID == e.Stream.ID }) {
 			n.exchange.Learn(id, c.State)
+			n.trunks.Learn(id, c.State)
 		}
 	}
 }

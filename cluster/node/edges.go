@@ -15,6 +15,7 @@ import (
 	"flametree/engine/provider/pocketsphinx"
 	"flametree/gateway/api"
 	"flametree/gateway/auth"
+	"flametree/gateway/hooks"
 	"flametree/gateway/httpd"
 	"flametree/gateway/ws"
 	"flametree/portal"
@@ -84,6 +85,7 @@ func (n *Node) frontDoor(opt Options) error {
 	})
 	api.MountInvite(n.http, api.InviteOptions{Editors: editors{n}})
 	hub := ws.NewHub(n.http, ws.Limits{})
+	hooks.Mount(n.http, hooks.Options{Twilio: n.trunks, Hub: hub, Public: n.cfg.PublicURL})
 	ws.MountListen(n.http, hub, ws.ListenOptions{Agents: people{n}, Tickets: tickets, Sounds: chat{n}})
 	ws.Mount(n.http, hub, ws.Options{Agents: people{n}, Sockets: chat{n}, Tickets: tickets})
 	portal.Mount(n.http, portal.Options{

@@ -25,6 +25,7 @@ import (
 	"flametree/cluster/config"
 	"flametree/cluster/exchange"
 	"flametree/cluster/member"
+	"flametree/cluster/twilio"
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/knowledge/lexis"
@@ -49,8 +50,9 @@ type Options struct {
 	Demo      bool                                // the page at / may chat without a token
 	Version   string
 	Log       *slog.Logger
-	Retry     time.Duration // longest wait between two attempts to reach an MCP server that is away; 0 = 30 s
-	Fatal     func(error)   // the journal cannot go on; called once, from any goroutine
+	Retry     time.Duration            // longest wait between two attempts to reach an MCP server that is away; 0 = 30 s
+	Twilio    func(host string) string // where Twilio's API is, nil = https://host; a local one speaks the same
+	Fatal     func(error)              // the journal cannot go on; called once, from any goroutine
 }
 
 // Node is a running process. Make it with Start and end it with Stop.
@@ -64,6 +66,7 @@ type Node struct {
 	library   *librarian
 	merchant  *merchant
 	exchange  *exchange.Exchange
+	trunks    *twilio.Trunks
 	egress    *egress.Guard
 	kv        *kv.Store
 	tools     *toolbox
@@ -174,12 +177,14 @@ func (n *Node) startActors(ctx context.Context, opt Options) error {
 	late := &lateDirectory{}
 	deps.Dir = late
 	n.exchange = exchange.New(exchange.Options{Direct: n.egress.Vet, Log: n.log})
+	n.trunks = newTrunks(n, opt)
+	carriers := twilio.Beside{Trunks: n.trunks, Other: n.exchange}
 	calls := actors.CallDeps{
-		Deps: deps, Recorders: recorders{n}, Dialler: n.exchange, Studio: bridge.Studio{Tune: bridge.Melody()}, Screen: amd.Screens(),
+		Deps: deps, Recorders: recorders{n}, Dialler: carriers, Studio: bridge.Studio{Tune: bridge.Melody()}, Screen: amd.Screens(),
 		Archive: archive{n}, Judge: estimate,
 	}
 	kinds := actors.WithCatalogs(actors.WithSources(actors.Kinds(deps, calls), deps, n.library), deps)
-	kinds = actors.WithChannels(kinds, deps, n.exchange)
+	kinds = actors.WithChannels(kinds, deps, carriers)
 	n.member = member.Start(member.Options{Kinds: kinds, Log: n.log})
 	late.Directory = n.member
 	n.dir = doorkeeper{Directory: n.member, n: n}
@@ -314,6 +319,9 @@ func (n *Node) Stop(grace time.Duration) {
 	}
 	if n.member != nil {
 		n.member.Shutdown(true)
+	}
+	if n.trunks != nil {
+		n.trunks.Close()
 	}
 	n.cancel()
 	n.stopTools()

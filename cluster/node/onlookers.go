@@ -160,11 +160,8 @@ type OperatorForm struct {
 // dialsOperator is how an operator is called: through the agent's connection, or
 // directly, as the owner of the server asks for it.
 func (n *Node) dialsOperator(ctx context.Context, s readmodel.Session, to string) (actors.Dialling, error) {
-	if n.phone == nil {
-		return actors.Dialling{}, fmt.Errorf("this server has no telephony: start it with --sip ADDRESS: %w", fault.Unavailable)
-	}
 	d := actors.Dialling{Tenant: s.Tenant, Agent: s.Agent, To: to, Owner: true}
-	return d, n.exchange.Check(ctx, d)
+	return d, n.dialable(ctx, d)
 }
 
 // CallListenIn calls an operator, who hears both sides; it returns when he has

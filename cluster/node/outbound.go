@@ -3,14 +3,12 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"flametree/actors"
 	"flametree/engine/event"
-	"flametree/engine/fault"
 	"flametree/persist/readmodel"
 )
 
@@ -39,9 +37,6 @@ func (n *Node) CallPlace(ctx context.Context, f CallForm) (Placed, error) {
 	if err != nil {
 		return Placed{}, err
 	}
-	if n.phone == nil {
-		return Placed{}, fmt.Errorf("this server has no telephony: start it with --sip ADDRESS: %w", fault.Unavailable)
-	}
 	d := actors.Dialling{
 		Tenant: a.Tenant, Agent: a.ID, To: f.To, From: f.From, Display: f.Display, Parameters: f.Parameters, Owner: true,
 	}
@@ -52,10 +47,10 @@ func (n *Node) CallPlace(ctx context.Context, f CallForm) (Placed, error) {
 		}
 		d.Connection = c.ID
 	}
-	if err := n.exchange.Check(ctx, d); err != nil { // what cannot be dialled is told at once
+	if err := n.dialable(ctx, d); err != nil { // what cannot be dialled is told at once
 		return Placed{}, err
 	}
-	if err := n.phone.room(); err != nil {
+	if err := n.roomFor(d); err != nil {
 		return Placed{}, err
 	}
 	now := time.Now()

@@ -164,7 +164,7 @@ func (p *phone) answer(ctx context.Context, inv sip.Invite) error {
 	agentID := actors.ID{Kind: event.AgentStream, Tenant: a.Tenant, Name: a.ID}
 	place, err := ask[*actors.Admitted](ctx, n.dir, agentID, &actors.Admit{Session: ids.session})
 	if err != nil {
-		if born, bornErr := p.born(ctx, inv, a, 0, ids); bornErr == nil {
+		if born, bornErr := n.answers(ctx, callerOf(inv), a, 0, ids); bornErr == nil {
 			n.blocked(ctx, actors.ID{Kind: event.SessionStream, Tenant: a.Tenant, Name: ids.session}, born, err)
 		}
 		return retry(err)
@@ -194,22 +194,29 @@ func (p *phone) whose(inv sip.Invite) (readmodel.Agent, error) {
 // callIDs names a new call and its session.
 type callIDs struct{ call, session string }
 
-// born is the session that a call is to have.
-func (p *phone) born(ctx context.Context, inv sip.Invite, a readmodel.Agent, revision uint64, ids callIDs) (event.SessionCreated, error) {
-	cast, err := p.n.casting.Cast(ctx, a.Tenant, a.ID, revision)
+// caller is who calls, as far as the line tells.
+type caller struct{ uri, number, name string }
+
+// answers is the session that a call which came in is to have.
+func (n *Node) answers(ctx context.Context, who caller, a readmodel.Agent, revision uint64, ids callIDs) (event.SessionCreated, error) {
+	cast, err := n.casting.Cast(ctx, a.Tenant, a.ID, revision)
 	if err != nil {
 		return event.SessionCreated{}, err
 	}
 	set := cast.Revision.Settings
 	return event.SessionCreated{
 		Agent: a.ID, Revision: cast.Revision.Number, Conversation: ids.session, Channel: "sip", Call: ids.call,
-		UserID: event.P(inv.From), Phone: event.P(userOf(inv.From)), Name: event.P(inv.Display), Language: set.Language,
+		UserID: event.P(who.uri), Phone: event.P(who.number), Name: event.P(who.name), Language: set.Language,
 		Greeting: cast.Revision.SpokenGreeting(), Timeout: set.SessionTimeout, MaxDuration: set.SessionMax,
 	}, nil
 }
 
+func callerOf(inv sip.Invite) caller {
+	return caller{uri: inv.From, number: userOf(inv.From), name: inv.Display}
+}
+
 func (p *phone) offer(ctx context.Context, inv sip.Invite, a readmodel.Agent, revision uint64, ids callIDs) error {
-	born, err := p.born(ctx, inv, a, revision, ids)
+	born, err := p.n.answers(ctx, callerOf(inv), a, revision, ids)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func TestCallersWhoLeaveAtAnyMoment(t *testing.T) {
 	require.Eventually(t, func() bool { return telephony.Holds(t).Sockets > 0 }, time.Second, time.Millisecond)
 	before := telephony.Holds(t)
 
-	callers, atOnce := 120, 40
+	callers, atOnce := 80, 40
 	if os.Getenv("FLAMETREE_TEST_LONG") != "" {
 		callers, atOnce = 500, 50
 	}
