@@ -279,7 +279,8 @@ func (n *Node) SourceDo(ctx context.Context, name string, msg any) (SourceCard, 
 	if err != nil {
 		return SourceCard{}, err
 	}
-	return n.sourceCard(v), n.settled(ctx)
+	err = n.settled(ctx) // first: what its vectors are at is known only then
+	return n.sourceCard(v), err
 }
 
 // settled waits until what is in the journal now is what agents find.
