@@ -37,7 +37,7 @@ func Run(t testing.TB, dir, name string, args ...string) *Child {
 	c := &Child{name: name, cmd: exec.Command(name, args...), done: make(chan struct{})} // arguments are ours
 	c.cmd.Dir, c.cmd.Env = dir, append(os.Environ(), "HOME="+dir, "TERM=xterm")
 	c.cmd.Stdout, c.cmd.Stderr = c, c
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // kamailio has children of its own
 	c.cmd.WaitDelay = time.Second
 	var err error
 	c.in, err = c.cmd.StdinPipe()
@@ -94,6 +94,7 @@ func (c *Child) End() {
 		_ = c.cmd.Process.Kill()
 		<-c.done
 	}
+	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) // what it left of its group
 }
 
 // Wait waits until the program has ended by itself; nil is exit code 0.
