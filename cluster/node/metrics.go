@@ -18,7 +18,6 @@ type meters struct {
 	lost     prometheus.Counter
 	jitter   prometheus.Histogram
 	mos      prometheus.Histogram
-	rejected *prometheus.CounterVec
 }
 
 func newMeters(reg *prometheus.Registry, n *Node) *meters {
@@ -49,11 +48,8 @@ func newMeters(reg *prometheus.Registry, n *Node) *meters {
 			Name: "flametree_voice_mos_estimate", Help: "Estimated mean opinion score of what was received of a call, once a call.",
 			Buckets: []float64{1, 2, 2.5, 3, 3.3, 3.6, 3.8, 4, 4.1, 4.2, 4.3, 4.4, 4.5},
 		}),
-		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flametree_voice_calls_rejected_total", Help: "Calls that were not answered, by kind of reason.",
-		}, []string{"reason"}),
 	}
-	reg.MustRegister(m.response, m.overhead, m.stages, m.yields, m.sessions, m.lost, m.jitter, m.mos, m.rejected)
+	reg.MustRegister(m.response, m.overhead, m.stages, m.yields, m.sessions, m.lost, m.jitter, m.mos)
 	gauge := func(name, help string, f func() float64) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
 	}

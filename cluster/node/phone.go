@@ -27,6 +27,7 @@ import (
 type phone struct {
 	n        *Node
 	endpoint *sip.Endpoint
+	rejected *prometheus.CounterVec
 	wheel    *pacer.Wheel
 	ports    *rtp.Pool
 
@@ -37,7 +38,13 @@ type phone struct {
 }
 
 func startPhone(n *Node) (*phone, error) {
-	p := &phone{n: n, watch: pacer.Watch{Limit: n.cfg.PacerLate}}
+	p := &phone{
+		n: n, watch: pacer.Watch{Limit: n.cfg.PacerLate},
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flametree_voice_calls_rejected_total", Help: "Calls that were not answered, by kind of reason.",
+		}, []string{"reason"}),
+	}
+	n.reg.MustRegister(p.rejected)
 	var err error
 	if p.ports, err = rtp.NewPool(int(n.cfg.RTPLow), int(n.cfg.RTPHigh)); err != nil {
 		return nil, err
@@ -148,9 +155,19 @@ func (n *Node) hangUpAll() {
 	}
 }
 
-// answer decides about a call: who is meant, whether there is room, and
-// whether its session could be made. The call is answered when that is durable.
+// answer takes a call or says why not, and counts the calls that were not taken
+// by the kind of the reason.
 func (p *phone) answer(ctx context.Context, inv sip.Invite) error {
+	err := p.take(ctx, inv)
+	if err != nil {
+		p.rejected.WithLabelValues(string(fault.KindOf(err))).Inc()
+	}
+	return err
+}
+
+// take decides about a call: who is meant, whether there is room, and whether
+// its session could be made. The call is answered when that is durable.
+func (p *phone) take(ctx context.Context, inv sip.Invite) error {
 	n := p.n
 	a, err := p.enter(inv)
 	if err != nil {

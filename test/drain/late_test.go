@@ -48,6 +48,7 @@ func TestLatePacketsCloseTheDoorAndNobodyIsThrownOut(t *testing.T) {
 	require.Equal(t, 503, refused.code)
 	require.Positive(t, refused.after, "Retry-After")
 	require.Equal(t, "0", metric(t, s, "flametree_voice_admission_open"))
+	require.Equal(t, "1", metric(t, s, `flametree_voice_calls_rejected_total{reason="unavailable"}`))
 
 	eventually(t, 40*time.Second, "calls are refused", func() bool { return ask(t, s, "INVITE").code == 200 })
 	require.Equal(t, 1, strings.Count(s.Log(), "new calls are refused"), "it closed once:\n%s", s.Log())
@@ -65,7 +66,7 @@ func TestLatePacketsCloseTheDoorAndNobodyIsThrownOut(t *testing.T) {
 	require.GreaterOrEqual(t, len(sessions), few)
 }
 
-// metric is the value of one without labels.
+// metric is the value of one, named with its labels.
 func metric(t *testing.T, s *house.Server, name string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, metrics(t, s), nil)
