@@ -39,6 +39,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"flametree/actors"
 	"flametree/engine/fault"
@@ -165,6 +166,13 @@ func (l *Leg) Start(sink func(actors.Fact)) {
 	s.next = s.home
 	l.mu.Unlock()
 	l.conn.Start(l.arrive)
+}
+
+// Lost tells the sink that nothing can be heard on this line any more, such as
+// when no keys could be agreed on: the call ends, rather than stay silent.
+func (l *Leg) Lost() {
+	l.facts.add(actors.Fact{At: time.Now(), Kind: actors.FactLineEnded, Reason: "media_lost"})
+	l.facts.deliver()
 }
 
 // Close implements actors.Leg. It must not be called from a sink.

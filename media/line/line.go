@@ -46,16 +46,18 @@ func (m Maker) New(p sip.MediaParams) (sip.Media, error) {
 	if p.Remote.IsValid() {
 		conn.SetRemote(p.Remote)
 	}
-	if err := secure(conn, p, m.Identity, m.Log); err != nil {
+	made := &media{conn: conn, identity: m.Identity, log: m.Log}
+	if err := made.secure(p); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	l, err := leg.New(leg.Options{
+	// No handshake begins before the leg is started.
+	made.leg, err = leg.New(leg.Options{
 		Conn: conn, Pacer: m.Wheel, Terms: terms, Hush: m.Hush, Log: m.Log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &media{conn: conn, leg: l, identity: m.Identity, log: m.Log}, nil
+	return made, nil
 }
 
 // open binds where the peer is told we are or, where that is the outside of a
@@ -126,7 +128,7 @@ func (m *media) Renegotiate(p sip.MediaParams) error {
 	if p.Remote.IsValid() && !p.Remote.Addr().IsUnspecified() {
 		m.conn.SetRemote(p.Remote)
 	}
-	if err := secure(m.conn, p, m.identity, m.log); err != nil {
+	if err := m.secure(p); err != nil {
 		return err
 	}
 	return m.leg.Renegotiate(t)

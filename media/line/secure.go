@@ -1,8 +1,8 @@
 package line
 
 import (
+	"errors"
 	"fmt"
-	"log/slog"
 
 	"flametree/engine/fault"
 	"flametree/media/rtp"
@@ -10,10 +10,11 @@ import (
 	"flametree/media/srtp"
 )
 
-// secure makes conn do what signalling agreed on about sealing. A call that was
-// sealed does not become plain again: that fails with fault.Denied, whatever
-// the peer may offer.
-func secure(conn *rtp.Conn, p sip.MediaParams, identity *srtp.Identity, log *slog.Logger) error {
+// secure makes the connection do what signalling agreed on about sealing. A call
+// that was sealed does not become plain again: that fails with fault.Denied,
+// whatever the peer may offer.
+func (m *media) secure(p sip.MediaParams) error {
+	conn := m.conn
 	conn.Mux(p.Mux)
 	if p.RemoteRTCP.IsValid() {
 		conn.SetRemoteControl(p.RemoteRTCP)
@@ -30,7 +31,7 @@ func secure(conn *rtp.Conn, p sip.MediaParams, identity *srtp.Identity, log *slo
 	case "dtls":
 		// Without a port of its own RTCP needs no second handshake (RFC 5764 4.1).
 		conn.Mux(true)
-		return shake(conn, s, identity, log)
+		return m.shake(s)
 	}
 	return fmt.Errorf("media: packets sealed by %.20q: %w", s.Kind, fault.Invalid)
 }
@@ -50,20 +51,32 @@ func sdes(conn *rtp.Conn, s sip.Security) error {
 	return conn.Seal(our, peer)
 }
 
-func shake(conn *rtp.Conn, s sip.Security, identity *srtp.Identity, log *slog.Logger) error {
-	if identity == nil {
+func (m *media) shake(s sip.Security) error {
+	if m.identity == nil {
 		return fmt.Errorf("media: DTLS without a certificate: set Maker.Identity: %w", fault.Invalid)
 	}
-	terms := srtp.Terms{Identity: identity, Active: s.Active}
+	terms := srtp.Terms{Identity: m.identity, Active: s.Active}
 	if s.PeerFingerprint != "" { // a late answer brings it
 		var err error
 		if terms.Peer, err = srtp.ParseFingerprint(s.PeerFingerprint); err != nil {
 			return err
 		}
 	}
-	return conn.Shake(rtp.Shake{Terms: terms, Done: func(err error) {
-		if err != nil && log != nil {
-			log.Warn("call stays silent: no keys agreed on", "err", err)
-		}
-	}})
+	return m.conn.Shake(rtp.Shake{Terms: terms, Done: m.shaken})
+}
+
+// shaken ends the call when no keys were agreed on. One that has keys from
+// before goes on with them, and a handshake that another took the place of says
+// nothing.
+func (m *media) shaken(err error) {
+	if err == nil || errors.Is(err, fault.Cancelled) {
+		return
+	}
+	ready := m.conn.Ready()
+	if m.log != nil {
+		m.log.Warn("no keys agreed on", "call_goes_on", ready, "err", err)
+	}
+	if !ready {
+		m.leg.Lost()
+	}
 }

@@ -153,9 +153,9 @@ func TestAHandshakeWithSomebodyElseIsTold(t *testing.T) {
 	m, other := maker(t), maker(t)
 	m.Log = slog.New(slog.NewTextHandler(warned, nil))
 	a, b := opened(t, m, call(sip.Security{Kind: "dtls"})), opened(t, other, call(sip.Security{Kind: "dtls"}))
-	for _, end := range []*media{a, b} {
-		end.Leg().Start(func(actors.Fact) {})
-	}
+	ended := make(chan actors.Fact, 10)
+	a.Leg().Start(func(f actors.Fact) { ended <- f })
+	b.Leg().Start(func(actors.Fact) {})
 	print := m.Identity.Fingerprint().String() // not that of the other
 	atA, atB := call(sip.Security{Kind: "dtls", PeerFingerprint: print, Active: true}), call(sip.Security{Kind: "dtls", PeerFingerprint: print})
 	atA.Remote = netip.AddrPortFrom(atA.Local, uint16(b.Port()))
@@ -170,6 +170,9 @@ func TestAHandshakeWithSomebodyElseIsTold(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("nobody was told")
+	}
+	if f := <-ended; f.Kind != actors.FactLineEnded || f.Reason != "media_lost" {
+		t.Errorf("the first that the call hears is %v, want that it ended", f)
 	}
 	if err := errors.Join(b.Close(), a.Close()); err != nil {
 		t.Fatal(err)
