@@ -401,7 +401,8 @@ func TestALegOutlivesItsSocket(t *testing.T) {
 		said := words(time.Second)
 		require.NoError(t, c.leg.Play(t.Context(), 1, said, 8000))
 		c.leg.End(1)
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(505 * time.Millisecond) // between two marks: none is under way
+		synctest.Wait()
 		at := c.leg.Played(1)
 		require.NoError(t, c.caller.Stop())
 		require.NoError(t, <-c.served)
