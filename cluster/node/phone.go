@@ -63,20 +63,21 @@ func startPhone(n *Node) (*phone, error) {
 
 // meter shows whether calls are taken, and how the pacer's threads are scheduled.
 func (p *phone) meter() {
-	yes := func(on bool) float64 {
-		if on {
+	open := func() float64 {
+		if p.room() == nil {
 			return 1
 		}
 		return 0
 	}
 	for _, g := range []struct {
 		name, help string
-		of         func() bool
+		of         func() float64
 	}{
-		{"flametree_voice_admission_open", "1 while new calls are taken, 0 while they are refused.", func() bool { return p.room() == nil }},
-		{"flametree_voice_pacer_real_time", "1 when every thread of the pacer has real-time priority.", p.wheel.RealTime},
+		{"flametree_voice_admission_open", "1 while new calls are taken, 0 while they are refused.", open},
+		{"flametree_voice_pacer_real_time", "Threads of the pacer with real-time priority: it is taken while packets are late.",
+			func() float64 { return float64(p.wheel.RealTime()) }},
 	} {
-		p.n.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, func() float64 { return yes(g.of()) }))
+		p.n.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.of))
 	}
 }
 
