@@ -26,6 +26,7 @@ type request struct {
 	batch   journal.Batch
 	records []record
 	envs    []event.Envelope
+	era     uint64 // of the tail, when they were encoded
 	seal    sealer
 	head    journal.Head
 	who     person     // Forget
@@ -90,6 +91,7 @@ func (j *Journal) try(ctx context.Context, b journal.Batch) ([]event.Envelope, e
 	r := j.idle.take((*committer).append, b.Stream)
 	r.batch, r.seal.ring = b, j.keys
 	r.envelopes()
+	r.era = j.tail.era()
 	if err := r.encode(); err != nil {
 		return nil, err
 	}
@@ -179,6 +181,7 @@ func (j *Journal) Forget(ctx context.Context, t tenant.ID, subject string) error
 	err := j.send(ctx, &request{do: (*committer).forget, who: who, reply: make(chan error, 1)})
 	// What was read between the deletion's staging and now is not kept.
 	j.keys.forget(who)
+	j.tail.clear()
 	return err
 }
 

@@ -84,6 +84,9 @@ func (j *Journal) settle(g *group) *meta {
 		return nil
 	}
 	_ = g.batch.Close()
+	for _, r := range g.accepted {
+		j.tail.put(r.envs, r.era)
+	}
 	j.durable.Store(&g.meta)
 	for _, r := range g.accepted {
 		r.reply <- nil

@@ -66,6 +66,7 @@ type Journal struct {
 	durable atomic.Pointer[meta] // the last group that is synced
 	marked  atomic.Uint64        // the last group whose mark is synced
 	bell    bell                 // rings when durable grows
+	tail    tail                 // never ahead of durable
 
 	closing chan struct{}
 	failure *failure

@@ -125,7 +125,11 @@ func (j *Journal) Subscribe(ctx context.Context, from journal.Position) iter.Seq
 		next := max(from, 1)
 		for ctx.Err() == nil {
 			news := j.bell.wait()
-			p, err := j.globalPiece(next, j.Position())
+			limit, ok := j.Position(), true
+			if next, ok = j.follow(ctx, next, limit, yield); !ok {
+				return
+			}
+			p, err := j.globalPiece(next, limit)
 			if err != nil {
 				yield(event.Envelope{}, err)
 				return
@@ -148,6 +152,21 @@ func (j *Journal) Subscribe(ctx context.Context, from journal.Position) iter.Seq
 			}
 		}
 	}
+}
+
+// follow gives out what the tail holds from position next up to limit. It
+// returns where it came to; false when the consumer wants no more.
+func (j *Journal) follow(ctx context.Context, next, limit uint64, yield func(event.Envelope, error) bool) (uint64, bool) {
+	for ; next <= limit; next++ {
+		env, kept := j.tail.get(next)
+		if !kept {
+			return next, true
+		}
+		if ctx.Err() != nil || !yield(env, nil) {
+			return next, false
+		}
+	}
+	return next, true
 }
 
 // globalPiece reads the events from position next up to limit.
