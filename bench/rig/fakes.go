@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,7 @@ func (s Script) Providers(string) (node.Providers, error) {
 	return node.Providers{
 		Completers:   map[string]provider.Completer{"fake": model{s}},
 		Transcribers: map[string]provider.Transcriber{"fake": hearer{s}},
-		Synthesizers: map[string]provider.Synthesizer{"fake": voice{s}},
+		Synthesizers: map[string]provider.Synthesizer{"fake": voice{s, sync.OnceValue(hum)}},
 	}, nil
 }
 

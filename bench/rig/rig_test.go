@@ -93,7 +93,7 @@ func TestWordsSoundNeitherFinishedNorUnfinishedNorOurOwn(t *testing.T) {
 }
 
 func TestTheVoiceLastsItsTimeAWordWithoutASilentFrame(t *testing.T) {
-	s, err := voice{}.Open(t.Context(), provider.Voice{})
+	s, err := voice{sound: hum}.Open(t.Context(), provider.Voice{})
 	require.NoError(t, err)
 	require.NoError(t, s.Speak("here is what I found", 2, 7))
 	require.NoError(t, s.Speak("never heard", 1, 8))

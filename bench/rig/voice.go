@@ -13,7 +13,10 @@ import (
 
 // voice sounds for WordTime a word, without a gap: every packet of a reply is
 // audibly one of the agent's.
-type voice struct{ script Script }
+type voice struct {
+	script Script
+	sound  func() []int16 // the same for all who speak
+}
 
 var _ provider.Synthesizer = voice{}
 
@@ -23,7 +26,7 @@ const speechHz = 16000
 // Open implements provider.Synthesizer.
 func (v voice) Open(ctx context.Context, _ provider.Voice) (provider.Speech, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	return &speech{ctx: ctx, cancel: cancel, first: v.script.FirstByte, sound: hum(), bell: make(chan struct{}, 1)}, nil
+	return &speech{ctx: ctx, cancel: cancel, first: v.script.FirstByte, sound: v.sound(), bell: make(chan struct{}, 1)}, nil
 }
 
 // hum is a second of a tone whose loudness swings, as that of speech does.

@@ -229,7 +229,7 @@ func (o *Options) report(f figures, used usage) report.Report {
 			"less the scripted delays of model and voice, less the pacer's slot.",
 		"Silence: the agent's last packet with sound, less the decision that silenced it: the pause, or the yield where none came first. " +
 			"Interrupt to silence: the same packet, less the caller's first one.",
-		"Memory per call: heap and stacks with all calls up, less those without, after collections. 32 kB of it are the played voice's.",
+		"Memory per call: heap and stacks with all calls up, less those without, after collections..",
 		"Disk sync: a small append and fsync beside the run, ten times a second. A turn waits for at least one before it may be heard.",
 	}
 	return r

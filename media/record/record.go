@@ -29,8 +29,8 @@ import (
 const (
 	channels = 2
 	every    = 500 * time.Millisecond // between two flushes of one recording
-	held     = 2 * time.Second        // of sound the ring takes while the disk is slow
-	heldWide = time.Second            // over 8 kHz, where it takes as much memory
+	held     = 100                    // frames that a ring takes while the disk is slow
+	heldWide = 50                     // over 8 kHz, where they take as much memory
 	longest  = 1<<32 - 1 - wav.HeaderSize
 )
 
@@ -105,13 +105,13 @@ func (s *Spool) Use(path string, f File, rateHz int, seal Seal) (*Tape, error) {
 		return nil, errors.Join(fmt.Errorf("record %s: rate of %d Hz, or no seal: %w", path, rateHz, fault.Invalid), f.Close())
 	}
 	size := pcm.Samples(pcm.FrameTime, rateHz) * channels * 2
-	frames := int(held / pcm.FrameTime)
+	most := held
 	if rateHz > pcm.WireHz {
-		frames = int(heldWide / pcm.FrameTime)
+		most = heldWide
 	}
 	t := &Tape{
 		spool: s, path: path, file: f, rateHz: rateHz, frame: size,
-		ring: make([]byte, frames*size), slots: make([]slot, frames),
+		ring: newRing(size), most: most,
 		due: time.Now().Add(every), seal: newSealer(seal, rateHz),
 	}
 	if err := t.put(preamble(rateHz, seal.Head)); err != nil {

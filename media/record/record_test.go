@@ -320,8 +320,8 @@ func TestAWideRecordingIsWholeAndTakesNoMoreMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tape.ring) > 64_000 || time.Duration(len(tape.slots))*20*time.Millisecond < 2*every {
-		t.Errorf("the ring holds %d frames in %d bytes", len(tape.slots), len(tape.ring))
+	if r := tape.ring; len(r.bytes) > 64_000 || time.Duration(tape.most)*20*time.Millisecond < 2*every {
+		t.Errorf("the ring has %d bytes for %d frames, at most %d", len(r.bytes), r.frames(), tape.most)
 	}
 	frame := make([]int16, 320)
 	for n := range 40 {

@@ -15,12 +15,6 @@ import (
 	"flametree/media/wav"
 )
 
-// slot is what the ring knows of a frame besides its samples.
-type slot struct {
-	gap    int64 // silent frames before it that were lost
-	paused int64 // frames in which nothing was to be recorded, itself and those lost before it
-}
-
 // Tape is one recording. Frame is called by one goroutine, the pacer's; Pause
 // and Close by any.
 type Tape struct {
@@ -32,8 +26,8 @@ type Tape struct {
 	due    time.Time // the spool's own
 
 	mu         sync.Mutex
-	ring       []byte
-	slots      []slot
+	ring       ring
+	most       int   // frames it may grow to
 	head, tail int64 // frames put in and written, ever
 	owed       slot  // what was lost since the last that was put in
 	dropped    int
@@ -67,15 +61,16 @@ func (t *Tape) Frame(left, right []int16) {
 		left, right = nil, nil
 		t.owed.paused++
 	}
-	frames := int64(len(t.slots))
-	if t.head-t.tail == frames {
-		t.owed.gap++
-		t.dropped++
-		return
+	if t.head-t.tail == t.ring.frames() {
+		if int(t.ring.frames()) == t.most {
+			t.owed.gap++
+			t.dropped++
+			return
+		}
+		t.ring = t.ring.grown(t.tail, t.head)
 	}
-	at := int(t.head % frames)
-	t.slots[at], t.owed = t.owed, slot{}
-	out := t.ring[at*t.frame:][:t.frame]
+	*t.ring.slot(t.head), t.owed = t.owed, slot{}
+	out := t.ring.samples(t.head, 1)
 	put(out, left)
 	put(out[2:], right)
 	t.head++
@@ -109,11 +104,12 @@ func (t *Tape) flush() error {
 
 func (t *Tape) drain() error {
 	t.mu.Lock()
-	from, to := t.tail, t.head
+	from, to, r := t.tail, t.head, t.ring
 	t.mu.Unlock()
 	for from < to {
-		// Slots from tail to head are not touched by Frame until tail moves.
-		n, err := t.piece(from, to)
+		// Frames from tail to head are not touched by Frame until tail moves, not
+		// even when the ring grows: that makes another.
+		n, err := t.piece(r, from, to)
 		if err != nil {
 			return err
 		}
@@ -126,17 +122,17 @@ func (t *Tape) drain() error {
 }
 
 // piece writes one piece of the frames from from on, and says how many it took.
-func (t *Tape) piece(from, to int64) (int64, error) {
+func (t *Tape) piece(r ring, from, to int64) (int64, error) {
 	if t.again == 0 {
-		t.again = t.stretch(from, to)
+		t.again = r.stretch(from, min(to, from+int64(pieceMost/t.frame)))
 	}
 	// The nonce of this piece is spent now: if it cannot be written, the next try
 	// seals the same bytes.
-	n, at := t.again, int(from%int64(len(t.slots)))
-	samples := t.ring[at*t.frame:][:int(n)*t.frame]
-	p := piece{size: len(samples), kind: kindSound, at: t.data + t.slots[at].gap*int64(t.frame)}
+	n, gap := t.again, r.slot(from).gap
+	samples := r.samples(from, n)
+	p := piece{size: len(samples), kind: kindSound, at: t.data + gap*int64(t.frame)}
 	for i := range n {
-		p.paused += int(t.slots[at+int(i)].paused)
+		p.paused += int(r.slot(from + i).paused)
 	}
 	if p.end() > longest {
 		return 0, fmt.Errorf("record %s: 4 GB are full: %w", t.path, fault.Exhausted)
@@ -145,22 +141,11 @@ func (t *Tape) piece(from, to int64) (int64, error) {
 		return 0, err
 	}
 	t.again, t.data, t.resting = 0, p.end(), t.resting+int64(p.paused)
-	t.outline.silence(t.slots[at].gap)
+	t.outline.silence(gap)
 	for i := range int(n) {
 		t.outline.frame(samples[i*t.frame:][:t.frame])
 	}
 	return n, nil
-}
-
-// stretch is how many frames from from on make one piece: none of them but the
-// first comes after a gap, and they lie together in the ring.
-func (t *Tape) stretch(from, to int64) int64 {
-	frames := int64(len(t.slots))
-	n, most := int64(1), min(int64(pieceMost/t.frame), to-from)
-	for n < most && (from+n)%frames != 0 && t.slots[(from+n)%frames].gap == 0 {
-		n++
-	}
-	return n
 }
 
 // write seals a piece and puts it at the end of the file.
@@ -225,7 +210,7 @@ func (t *Tape) finish() (actors.Recording, error) {
 	out.Dropped, out.Paused, out.Peaks = t.dropped, time.Duration(t.resting)*pcm.FrameTime, t.outline.finish()
 	t.sum.Sum(out.SHA256[:0])
 	t.mu.Lock()
-	t.tail, t.ring, t.slots = t.head, nil, nil
+	t.tail, t.ring = t.head, ring{}
 	t.mu.Unlock()
 	return out, errors.Join(err, t.file.Close())
 }
