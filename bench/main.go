@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -29,6 +28,7 @@ import (
 	"flametree/bench/rig"
 	benchsip "flametree/bench/sip"
 	"flametree/bench/voice"
+	"flametree/cluster/node"
 	"flametree/engine/knowledge/ingest"
 )
 
@@ -244,7 +244,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 func children() map[string]func(context.Context, io.Reader, io.Writer) error {
 	return map[string]func(context.Context, io.Reader, io.Writer) error{
 		rig.ServerName: func(ctx context.Context, in io.Reader, out io.Writer) error {
-			runtime.GOMAXPROCS(2 * runtime.NumCPU()) // as `flametree serve` does
+			node.Tune() // as `flametree serve` does
 			return rig.Serve(ctx, in, out)
 		},
 		benchsip.ServerName: benchsip.Serve, benchsip.CallersName: benchsip.Callers, benchsip.BareName: benchsip.Bare,

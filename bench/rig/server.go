@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -79,7 +78,6 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(200) // as `flametree serve` does
 	n, err := node.Start(ctx, node.Options{
 		Config: c, Providers: s.Script.Providers, Version: "bench",
 		Agents: []node.AgentFile{{Name: "bench", Text: []byte(s.Agent)}},

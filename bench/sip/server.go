@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -40,8 +39,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 		return err
 	}
 	c.PacerLate = patient
-	debug.SetGCPercent(200) // both as `flametree serve` does
-	runtime.GOMAXPROCS(2 * runtime.NumCPU())
+	node.Tune() // as `flametree serve` does
 	n, err := node.Start(ctx, node.Options{
 		Config: c, Version: "bench", Agents: []node.AgentFile{{Name: "bench", Text: []byte(s.Agent)}},
 		Providers: func(dir string) (node.Providers, error) {

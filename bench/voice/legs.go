@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"sync"
@@ -49,8 +48,7 @@ type legs struct {
 // Legs is the serving child: it answers rig.Ready, then what rig.Wish asks for,
 // until in ends.
 func Legs(ctx context.Context, in io.Reader, out io.Writer) (err error) {
-	debug.SetGCPercent(200) // both as `flametree serve` does
-	runtime.GOMAXPROCS(2 * runtime.NumCPU())
+	node.Tune() // as `flametree serve` does
 	ask, tell := json.NewDecoder(in), json.NewEncoder(out)
 	var first struct{}
 	if err := ask.Decode(&first); err != nil {

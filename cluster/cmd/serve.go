@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"flametree/cluster/config"
@@ -43,9 +41,7 @@ func (s *serveCmd) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	// Transactions and audio come in bursts; give memory back before the machine misses it.
-	debug.SetGCPercent(200)
-	runtime.GOMAXPROCS(2 * runtime.NumCPU()) // the pacer's threads sleep in the kernel and hold as many
+	node.Tune()
 	fatal := make(chan error, 1)
 	n, err := node.Start(ctx, node.Options{
 		Config: c, Agents: files, Demo: s.Demo, Version: Version(), Log: e.logger(c.Log),
