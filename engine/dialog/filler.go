@@ -10,6 +10,7 @@ import (
 	"flametree/engine/guard"
 	"flametree/engine/provider"
 	"flametree/engine/session"
+	words "flametree/engine/spoken" // spoken is a thing of this package
 )
 
 // The bounds of a filler that a model made.
@@ -19,9 +20,10 @@ const (
 	fillerRunes  = 120
 )
 
-// Filler is one of the phrases that bridge a late reply without a model.
-func Filler(pick uint64) string {
-	phrases := []string{"One moment please.", "Let me look that up.", "Just a second.", "Let me check."}
+// Filler is one of the phrases that bridge a late reply without a model, in the
+// language of the conversation (BCP 47).
+func Filler(language string, pick uint64) string {
+	phrases := words.Fillers(language)
 	return phrases[pick%uint64(len(phrases))]
 }
 

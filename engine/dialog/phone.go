@@ -52,6 +52,10 @@ func (d *decision) unable(c event.ToolCall) string {
 		if _, ok := d.rev.Settings.TransferTargets.Find(argument(c, "target")); !ok {
 			return "target must be one of: " + strings.Join(d.rev.Settings.TransferTargets.Names(), ", ")
 		}
+	case languageTool:
+		if _, ok := d.rev.Spec.Speaks(argument(c, "language")); !ok {
+			return "language must be one of: " + strings.Join(d.rev.Spec.Languages, ", ")
+		}
 	case digitsTool:
 		keys := argument(c, "digits")
 		if keys == "" || len(keys) > maxKeys || strings.Trim(strings.ToLower(keys), "0123456789*#abcdw") != "" {

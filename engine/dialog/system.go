@@ -28,6 +28,7 @@ const (
 	pauseTool    = session.PauseTool
 	resumeTool   = session.ResumeTool
 	readTool     = "ReadResult"
+	languageTool = "SwitchLanguage"
 )
 
 // alias finds the name of today for one of an older agent.
@@ -72,6 +73,7 @@ func systems() []systemTool {
 		{Tool: provider.Tool{Name: digitsTool, Description: "Presses keys on the telephone, for menus of machines. w waits half a second.", Schema: schemaOf(text("digits", "0-9 * # w"), `["digits"]`)}, when: keypad},
 		{Tool: provider.Tool{Name: pauseTool, Description: "Stops the recording of this call before the caller says or presses what must not be kept, such as the number of a card. Ask for it in the same answer.", Schema: schemaOf(text("reason", "in a few words"), `[]`)}, when: recorded(pauseTool)},
 		{Tool: provider.Tool{Name: resumeTool, Description: "Goes on with the recording of this call once what must not be kept was said or pressed.", Schema: schemaOf(`{}`, `[]`)}, when: recorded(resumeTool)},
+		{Tool: provider.Tool{Name: languageTool, Description: "Goes on in another language: the human is heard and answered in it from here on. Call it, before you answer, as soon as the human speaks another language or asks for one.", Schema: schemaOf(text("language", "the language"), `["language"]`)}, when: multilingual, asks: true},
 		{Tool: provider.Tool{Name: widgetTool, Description: "Raises an event in the web page around the chat.", Schema: schemaOf(`{"name":{"type":"string"},"data":{"type":"object"}}`, `["name"]`)}},
 	}
 }
@@ -139,6 +141,8 @@ func (d *decision) carry(c event.ToolCall) (told string, ok bool) {
 		return "The recording goes on.", true
 	case readTool:
 		return reading(&d.State, c), true
+	case languageTool:
+		return d.switchLanguage(argument(c, "language")), true
 	}
 	return "", false
 }

@@ -50,6 +50,9 @@ func tools(s *session.State, r *agent.Revision) []provider.Tool {
 		if y.Name == transferTool {
 			y.Schema = toTargets(r)
 		}
+		if y.Name == languageTool {
+			y.Schema = toLanguages(r)
+		}
 		out = append(out, y.Tool)
 	}
 	for _, t := range external(s, r) {

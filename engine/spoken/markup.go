@@ -48,8 +48,8 @@ func speakable(r rune) rune {
 		return -1
 	}
 	switch {
-	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Cs, unicode.Co, unicode.So, unicode.Sk, unicode.Mn, unicode.Me) && r != '°':
-		return -1
+	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Cs, unicode.Co, unicode.So, unicode.Sk, unicode.Me, unicode.Variation_Selector) && r != '°':
+		return -1 // marks that stand over a letter are part of it: half the vowels of Hindi
 	case r >= 0x1F000 && r <= 0x1FAFF:
 		return -1
 	}

@@ -18,12 +18,17 @@ const (
 // Of is a phrase in lang, a BCP 47 tag; in English where the tables do not
 // speak it.
 func (p Phrase) Of(lang string) string {
-	tag, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(lang, "_", "-")), "-")
-	row, ok := table()[tag]
+	row, ok := table()[primary(lang)]
 	if !ok || p >= phrases {
 		row = table()["en"]
 	}
 	return row[min(p, phrases-1)]
+}
+
+// primary is the language of a tag, without script and region.
+func primary(lang string) string {
+	tag, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(lang, "_", "-")), "-")
+	return tag
 }
 
 // table holds the phrases by language, in their order.

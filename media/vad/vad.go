@@ -132,6 +132,22 @@ func (d *Detector) Push(frame []int16) Result {
 	return r
 }
 
+// Skip takes n samples of which the owner knows that they are nobody's speech,
+// such as our own voice that came back. They tell nothing of the floor.
+func (d *Detector) Skip(n int) Result {
+	if n <= 0 {
+		return Result{Voiced: d.raw}
+	}
+	r := Result{RawOff: d.raw}
+	d.raw = false
+	if length := pcm.Length(int64(n), d.opt.RateHz); d.on {
+		d.leave(&r, length)
+	} else {
+		d.enter(&r, length)
+	}
+	return r
+}
+
 // enter counts speech up while off. A short dip, as inside "sport", does not
 // start the count afresh.
 func (d *Detector) enter(r *Result, length time.Duration) {
