@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"flametree/engine/turn/eot"
 )
 
 // agentSide is the agent's dimension: one generation of speech at a time.
@@ -26,6 +28,12 @@ type agentSide struct {
 	reached uint64
 	asks    bool // the newest clause is a question
 	expect  Expect
+	wants   eot.Expect // what its newest question asks for, how many digits, and by which clause
+
+	wantsDigits int
+	askWords    int // of the newest clause
+	wantedBy    uint64
+
 	own     [8]string // the newest clauses of gen, against echo
 	clauses int
 
@@ -41,6 +49,7 @@ func (m *Machine) begin(gen uint64) {
 	m.done, m.said, m.started, m.unplayed = false, false, false, false
 	m.phrase, m.waiting, m.timing = false, false, false
 	m.clause, m.reached, m.asks, m.expect = 0, 0, false, ExpectAny
+	m.wants, m.wantsDigits, m.wantedBy = eot.ExpectAny, 0, 0
 	m.own, m.clauses, m.fillers = [8]string{}, 0, 0
 	m.t[agentSign] = m.now
 }
@@ -48,6 +57,7 @@ func (m *Machine) begin(gen uint64) {
 // abandon ends the generation before its time: the yielding order.
 func (m *Machine) abandon(why string, next Agent) {
 	m.emit(Output{Kind: Yield, Gen: m.gen, Why: why})
+	m.unasked()
 	m.retire(next)
 }
 
@@ -109,6 +119,8 @@ func (m *Machine) append(in Input) {
 	if in.Expect != ExpectAny && in.Expect < expects {
 		m.expect = in.Expect
 	}
+	m.asking(in)
+	m.askWords = countWords(in.Text)
 	m.t[agentSign] = m.now
 }
 
@@ -124,6 +136,7 @@ func (m *Machine) told(in Input) {
 	case k == PlayoutReached:
 		m.begun()
 		if in.Whole {
+			m.t[reachedAt] = m.now
 			m.reached = max(m.reached, in.Clause)
 			m.unplayed = m.unplayed && in.Clause != m.clause
 		}
@@ -151,7 +164,7 @@ func (m *Machine) told(in Input) {
 // begun notes that the generation can be heard.
 func (m *Machine) begun() {
 	if !m.started {
-		m.started, m.waiting = true, false
+		m.started, m.waiting, m.t[reachedAt] = true, false, m.now
 		if !m.guarded {
 			m.guarded, m.t[guardEnd] = true, m.now+m.cfg.EchoGuard
 		}

@@ -1,7 +1,6 @@
 package turn
 
 import (
-	"cmp"
 	"strings"
 	"time"
 )
@@ -32,7 +31,7 @@ type callerSide struct {
 	dialled int
 	dialEnd string // why the row of digits is complete, "" while it is not
 
-	learned time.Duration // 0 before the first pause
+	learned, strays time.Duration // mean pause, and mean deviation from it; 0 before the first pause
 
 	speculated string // the text that is being speculated on, "" for none
 	ventures   int    // speculations in this turn
@@ -145,20 +144,6 @@ func (m *Machine) rest() {
 	}
 }
 
-// learn takes a pause of this caller: from VAD stop to the voice after it,
-// which is what the wait for the end of the turn runs against.
-func (m *Machine) learn() {
-	pause := m.bounded(m.now - m.cfg.VADStart - m.t[trail])
-	if m.learned == 0 {
-		m.learned = pause
-	}
-	m.learned = (9*m.learned + pause) / 10
-}
-
-func (m *Machine) bounded(d time.Duration) time.Duration {
-	return max(m.cfg.EOTFloor, min(d, m.cfg.EOTCeiling))
-}
-
 // finalize asks the recogniser for its last words. A deaf one is asked when it
 // hears again.
 func (m *Machine) finalize() {
@@ -247,7 +232,7 @@ func (m *Machine) absorb(in Input, final bool) {
 	if final {
 		m.partial, m.partialWords = "", 0
 	}
-	m.verdict = Verdict(m.cfg.Language, cmp.Or(m.partial, m.settled), m.expect)
+	m.verdict = m.sounds()
 	if m.speculated != "" && m.text() != m.speculated {
 		m.dropSpeculation()
 	}

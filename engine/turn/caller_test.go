@@ -12,8 +12,8 @@ func TestAShortWordOverAudibleSpeechIsLetGo(t *testing.T) {
 	play(t, c, speaking(
 		step{1000, is(RawOn), ""}, step{1120, is(VoiceOn), "duck@1060"}, step{1150, is(RawOff), ""}, step{1350, is(VoiceOff), "finalize_stt unduck"},
 		step{1400, final("no"), ""},
-		step{2500, final("stop"), ""}, // the first was let go at 2,400 ms, so these are not two words
-		step{2600, final("stop"), "yield:words open_turn"},
+		step{2500, final("hello"), ""}, // the first was let go at 2,400 ms, so these are not two words
+		step{2600, final("hello"), "yield:words open_turn"},
 	))
 }
 

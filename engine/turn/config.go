@@ -1,6 +1,10 @@
 package turn
 
-import "time"
+import (
+	"time"
+
+	"flametree/engine/turn/eot"
+)
 
 // Config holds every timer and threshold of a voice call, so that one table
 // names them all; Timers says which of them this machine decides by, and who
@@ -12,6 +16,12 @@ type Config struct {
 	EOTFinished, EOT, EOTUnfinished, EOTCap time.Duration // silence after VAD stop that ends a turn
 	EOTLearn                                bool
 	EOTFloor, EOTCeiling                    time.Duration // bounds of what is learned
+	EOTModel                                string        // rules none words: what says how a turn sounds, see package eot
+	EOTAhead                                time.Duration // in place of EOTFinished while the reply is thought ahead
+	EOTOpen                                 time.Duration // silence that ends a turn that may well go on
+	EOTUnready                              time.Duration // longest of these waits once no more may be thought ahead in the turn
+	EOTPrior                                time.Duration // pause that is taken for this caller's before there was one
+	EOTDeviations                           int           // mean deviations over the learned pause that are waited besides
 	STTFinalWait                            time.Duration // p99 of the vendor's last words
 	STTTimeout                              time.Duration
 
@@ -21,11 +31,14 @@ type Config struct {
 	YieldWords                       int
 	Backchannel                      time.Duration
 	BackchannelWords                 int
+	QuestionHeard                    int // percent of a question after which a murmur answers it
 	FalseInterruption, EchoGuard     time.Duration
 
 	Speculate       bool
 	SpeculateStable time.Duration
 	SpeculateMax    int
+	SpeculateVoiced bool // also while the VAD says voice
+	SpeculateLead   time.Duration
 
 	Fillers                                   bool
 	FillerAfter, FillerRepeat, FillerOffBelow time.Duration
@@ -57,12 +70,13 @@ func Default() Config {
 		VADStart: 120 * ms, VADStop: 200 * ms, Preroll: 500 * ms,
 		EOTFinished: 150 * ms, EOT: 500 * ms, EOTUnfinished: 1800 * ms, EOTCap: 2500 * ms,
 		EOTLearn: true, EOTFloor: 150 * ms, EOTCeiling: 1000 * ms,
+		EOTModel: eot.NameRules, EOTAhead: 500 * ms, EOTOpen: 1000 * ms, EOTUnready: 750 * ms, EOTPrior: 300 * ms, EOTDeviations: 2,
 		STTFinalWait: 800 * ms, STTTimeout: 3 * s,
 		BargeIn: true, Duck: 60 * ms, Pause: 200 * ms, Yield: 500 * ms, YieldNoWords: 900 * ms,
 		DuckDB: -12, YieldWords: 2,
-		Backchannel: 800 * ms, BackchannelWords: 2,
+		Backchannel: 800 * ms, BackchannelWords: 2, QuestionHeard: 60,
 		FalseInterruption: 1200 * ms, EchoGuard: 500 * ms,
-		Speculate: true, SpeculateStable: 200 * ms, SpeculateMax: 3,
+		Speculate: true, SpeculateStable: 200 * ms, SpeculateMax: 3, SpeculateLead: 450 * ms,
 		Fillers: false, FillerAfter: 900 * ms, FillerRepeat: 6 * s, FillerOffBelow: 500 * ms,
 		LLMFirstToken: 2500 * ms, LLMTimeout: 20 * s, TTSFirstByte: 1500 * ms,
 		Watchdog: 5 * s, NoInputTimeout: 15 * s, NoInputPrompts: 3,

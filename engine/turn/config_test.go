@@ -117,7 +117,7 @@ func TestSetRefuses(t *testing.T) {
 	if _, err := ConfigFrom([]event.Pair{{Key: "eot", Value: "?"}}); !errors.Is(err, fault.Invalid) {
 		t.Errorf("a value that is none: got %v", err)
 	}
-	if c, err := ConfigFrom(nil); err != nil || c != Default() {
+	if c, err := ConfigFrom(nil); err != nil || c != before() {
 		t.Errorf("no pairs: got %+v, %v", c, err)
 	}
 }

@@ -22,6 +22,10 @@
 //	Trailing           the wait is over     → Committed, CloseTurn
 //	Committed          AudioStarted         → Silent
 //
+// How long that wait is (sounds.go): what package eot thinks of the words and of
+// what the agent asked, this caller's own pauses, and whether the reply can be
+// thought ahead meanwhile.
+//
 // The floor while the agent holds or claims it (floor.go):
 //
 //	Speaking           raw voice for duck                            → Ducked, Duck

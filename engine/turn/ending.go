@@ -26,29 +26,6 @@ func (m *Machine) openTurn() {
 	m.emit(Output{Kind: OpenTurn, Turn: m.turn})
 }
 
-// patience is how long after VAD stop a turn with words is waited for.
-func (m *Machine) patience() (time.Duration, string) {
-	sounds := m.hint
-	if sounds == HintUnknown {
-		sounds = m.verdict
-	}
-	wait, why := m.cfg.EOT, "eot"
-	switch sounds {
-	case HintFinished:
-		wait, why = m.cfg.EOTFinished, "eot_finished"
-	case HintUnfinished:
-		wait, why = m.cfg.EOTUnfinished, "eot_unfinished"
-	case HintUnknown, hints:
-	}
-	if m.cfg.EOTLearn && m.learned > 0 && m.bounded(m.learned) > wait {
-		wait, why = m.bounded(m.learned), "learned"
-	}
-	if wait > m.cfg.EOTCap {
-		wait, why = m.cfg.EOTCap, "eot_cap"
-	}
-	return wait, why
-}
-
 // closingDue is the end of the turn (rules a, b, d and f).
 func (m *Machine) closingDue() time.Duration {
 	switch {
@@ -197,13 +174,27 @@ func (m *Machine) closeTurn(why string) {
 	}
 }
 
-func (m *Machine) speculatingDue() time.Duration {
+// speculable reports whether a reply to what was heard may be thought ahead.
+func (m *Machine) speculable() bool {
 	idle := m.agent == AgentIdle || m.agent == AgentYielded
 	if !m.cfg.Speculate || !m.open || !idle || m.draining || m.ventures >= m.cfg.SpeculateMax ||
 		m.words() == 0 || m.dialled > 0 || m.verdict == HintUnfinished {
+		return false
+	}
+	// Between two words a hypothesis is as stable as after the last one.
+	return m.cfg.SpeculateVoiced || m.caller == CallerTrailing && !m.raw
+}
+
+func (m *Machine) speculatingDue() time.Duration {
+	if !m.speculable() {
 		return never
 	}
-	return m.t[changed] + m.cfg.SpeculateStable
+	due := m.t[changed] + m.cfg.SpeculateStable
+	if !m.cfg.SpeculateVoiced && m.verdict != HintFinished { // sooner, a pause for breath would spend one for nothing
+		wait, _ := m.patience()
+		due = max(due, m.t[trail]+wait-m.cfg.SpeculateLead)
+	}
+	return due
 }
 
 func (m *Machine) speculate() {

@@ -39,8 +39,22 @@ func (m *Machine) backchannel() bool {
 // question there are none: "okay" is then an answer.
 func (m *Machine) noises() bool {
 	limit := m.cfg.BackchannelWords
-	return m.words() > 0 && m.words() <= limit && !(m.asks && m.reached+1 >= m.clause) &&
+	return m.words() > 0 && m.words() <= limit && !m.questioned() &&
 		allBackchannel(m.cfg.Language, m.settled, limit) && allBackchannel(m.cfg.Language, m.partial, limit)
+}
+
+// wordTime is about how long a spoken word lasts.
+const wordTime = 300 * time.Millisecond
+
+// questioned reports whether the caller has heard enough of the agent's question to
+// answer it.
+func (m *Machine) questioned() bool {
+	if !m.asks || m.reached+1 < m.clause {
+		return false
+	}
+	begun := m.t[reachedAt]
+	heard := time.Duration(m.cfg.QuestionHeard*m.askWords) * wordTime / 100
+	return !m.started || m.t[onset]-begun >= heard
 }
 
 // ourOwn reports whether text, heard where an echo is likely, holds nothing but
@@ -137,7 +151,7 @@ func (m *Machine) yieldingDue() time.Duration {
 		return since + m.cfg.YieldNoWords
 	}
 	need := m.cfg.Yield
-	if m.words() >= m.cfg.YieldWords {
+	if m.words() >= m.cfg.YieldWords || m.words() == 1 && saysStop(m.cfg.Language, m.text()) {
 		need = 0
 	}
 	if m.noises() {

@@ -44,6 +44,8 @@ const (
 	LineDraining       // the process wants to stop; this call may finish
 	LineEnded          // Reason: the call is over
 
+	Language // Text: the conversation goes on in this language (BCP 47), in place of Config.Language
+
 	inputKinds
 )
 
@@ -55,6 +57,7 @@ func (k InputKind) String() string {
 		"say_queued", "audio_started", "playout_reached", "drained", "reply_ended", "reply_failed", "reply_working",
 		"stt_failed", "stt_restored", "tts_failed",
 		"line_up", "line_held", "line_resumed", "line_transferring", "line_transfer_failed", "line_draining", "line_ended",
+		"language",
 	}
 	if int(k) >= len(names) {
 		return "unknown"
@@ -85,13 +88,14 @@ const (
 	HintUnknown Hint = iota
 	HintFinished
 	HintUnfinished
+	HintOpen // may well go on
 
 	hints
 )
 
 // String is the canonical spelling of h.
 func (h Hint) String() string {
-	return [...]string{"unknown", "finished", "unfinished", "?"}[min(h, hints)]
+	return [...]string{"unknown", "finished", "unfinished", "open", "?"}[min(h, hints)]
 }
 
 // Expect is the kind of answer that the dialog waits for.

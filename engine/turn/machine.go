@@ -3,6 +3,8 @@ package turn
 import (
 	"math"
 	"time"
+
+	"flametree/engine/turn/eot"
 )
 
 // Caller is where the caller's turn is.
@@ -76,6 +78,7 @@ const (
 	suspendedAt       // hold or transfer began
 	transferAt        // a transfer began
 	restartedAt       // the STT stream was restarted
+	reachedAt         // the clause that is being played began
 
 	clocks
 )
@@ -109,6 +112,7 @@ const (
 // concurrent use.
 type Machine struct {
 	cfg    Config
+	model  eot.Model // nil: Verdict
 	chance uint64
 	now    time.Duration
 	due    time.Duration // the earliest deadline, never when none
@@ -124,6 +128,7 @@ type Machine struct {
 // decides whatever is left to chance: the choice among equal phrases.
 func New(cfg Config, seed uint64) *Machine {
 	m := &Machine{cfg: cfg, chance: seed, outs: make([]Output, 0, 16)}
+	m.model, _ = eot.Named(cfg.EOTModel)
 	m.stream = 1
 	m.t[restartedAt] = -restartPace
 	m.advance(0)
@@ -185,6 +190,8 @@ func (m *Machine) take(in Input) {
 		m.recogniser(in)
 	case Packets, NoPackets, LineUp, LineHeld, LineResumed, LineTransferring, LineTransferFailed, LineDraining, LineEnded:
 		m.wire(in)
+	case Language:
+		m.cfg.Language = in.Text
 	case Tick, inputKinds: // a Tick is its offset
 	}
 }

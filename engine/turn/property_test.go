@@ -186,7 +186,9 @@ func (w *witness) holds() bool {
 }
 
 func anyInput(t *rapid.T, m *Machine) Input {
-	texts := []string{"", "yes", "uh-huh", "okay right", "wait", "block my card", "what is the", "debit cards are free"}
+	texts := []string{
+		"", "yes", "uh-huh", "okay right", "wait", "block my card", "what is the", "debit cards are free", "four two seven", "um", "thank you bye", "anna at",
+	}
 	in := Input{Kind: InputKind(rapid.IntRange(1, int(inputKinds)-1).Draw(t, "kind"))}
 	if rapid.Bool().Draw(t, "usual") {
 		usual := []InputKind{RawOn, RawOff, VoiceOn, VoiceOn, VoiceOff, Partial, Final, SayQueued, AudioStarted, AudioStarted, PlayoutReached, ReplyEnded}
@@ -204,12 +206,12 @@ func anyInput(t *rapid.T, m *Machine) Input {
 	case k == Digit:
 		in.Digit = rapid.SampledFrom([]byte("1#*x")).Draw(t, "digit")
 	case k == EndOfTurnHint:
-		in.Hint = Hint(rapid.IntRange(0, 2).Draw(t, "hint"))
+		in.Hint = Hint(rapid.IntRange(0, int(hints)-1).Draw(t, "hint"))
 	case k >= SayQueued && k <= ReplyWorking, k == TTSFailed:
 		in.Gen = max(1, m.Gen()) + []uint64{0, 0, 0, 0, 0, 1, ^uint64(0)}[rapid.IntRange(0, 6).Draw(t, "gen")]
 		in.Clause = uint64(rapid.IntRange(0, 2).Draw(t, "clause"))
 		in.Whole = rapid.Bool().Draw(t, "whole")
-		in.Text = rapid.SampledFrom([]string{"Debit cards are free.", "Shall I?"}).Draw(t, "said")
+		in.Text = rapid.SampledFrom([]string{"Debit cards are free.", "Shall I?", "What is your order number?", "How can I help you?"}).Draw(t, "said")
 	}
 	return in
 }
@@ -219,6 +221,14 @@ func anyConfig(t *rapid.T) Config {
 	c.BargeIn = rapid.IntRange(0, 3).Draw(t, "barge in") > 0
 	c.Fillers = rapid.Bool().Draw(t, "fillers")
 	c.Speculate = rapid.Bool().Draw(t, "speculate")
+	if rapid.Bool().Draw(t, "as before") {
+		old := before()
+		old.BargeIn, old.Fillers, old.Speculate = c.BargeIn, c.Fillers, c.Speculate
+		c = old
+	}
+	c.EOTModel = rapid.SampledFrom(strings.Fields(models)).Draw(t, "model")
+	c.EOTDeviations = rapid.IntRange(0, 4).Draw(t, "deviations")
+	c.SpeculateLead = rapid.SampledFrom([]time.Duration{0, 100 * time.Millisecond, 450 * time.Millisecond, time.Minute}).Draw(t, "lead")
 	return c
 }
 

@@ -19,7 +19,7 @@ func TestRecordRoundTrips(t *testing.T) {
 		in := Input{
 			Kind: InputKind(rapid.IntRange(0, int(inputKinds)-1).Draw(t, "kind")), Gen: rapid.Uint64().Draw(t, "gen"), Clause: rapid.Uint64().Draw(t, "clause"),
 			Words: rapid.Uint32().Draw(t, "words"), Whole: rapid.Bool().Draw(t, "whole"), Played: time.Duration(rapid.Int64().Draw(t, "played")),
-			Hint: Hint(rapid.IntRange(0, 2).Draw(t, "hint")), Expect: Expect(rapid.IntRange(0, 2).Draw(t, "expect")), Reason: rapid.String().Draw(t, "reason"),
+			Hint: Hint(rapid.IntRange(0, int(hints)-1).Draw(t, "hint")), Expect: Expect(rapid.IntRange(0, 2).Draw(t, "expect")), Reason: rapid.String().Draw(t, "reason"),
 		}
 		if in.Kind == Digit {
 			in.Digit = rapid.Byte().Draw(t, "digit")

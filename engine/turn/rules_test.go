@@ -113,8 +113,8 @@ func TestRuleC_AFinalWhilePausedYieldsAndSilenceResumes(t *testing.T) {
 			step{2649, is(Tick), ""}, step{2650, is(Tick), "unduck resume"},
 		),
 		"words that nobody settled are not lost": speaking(
-			step{1120, is(VoiceOn), "duck"}, step{1450, is(VoiceOff), "pause@1200 finalize_stt"}, step{1500, partial("stop"), ""},
-			step{2700, is(Tick), "yield:words unduck open_turn close_turn:eot_finished=stop"},
+			step{1120, is(VoiceOn), "duck"}, step{1450, is(VoiceOff), "pause@1200 finalize_stt"}, step{1500, partial("cancel"), ""},
+			step{2700, is(Tick), "yield:words unduck open_turn close_turn:eot_finished=cancel"},
 		),
 	})
 }

@@ -3,6 +3,7 @@ package turn
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,11 +58,11 @@ func (c Config) Pairs() []event.Pair {
 	return out
 }
 
-// ConfigFrom reads what Pairs wrote. A key that is missing keeps its default:
-// a call recorded before there was such a setting. A key that is unknown or
-// stands twice is an error.
+// ConfigFrom reads what Pairs wrote. A key that is missing means a call that was
+// recorded before there was such a setting: it takes the value that decides as
+// was decided then, see before. A key that is unknown or stands twice is an error.
 func ConfigFrom(pairs []event.Pair) (Config, error) {
-	c := Default()
+	c := before()
 	seen := make(map[string]bool, len(pairs))
 	for _, p := range pairs {
 		if seen[p.Key] {
@@ -73,6 +74,16 @@ func ConfigFrom(pairs []event.Pair) (Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// before is the default as it was before settings were added that a recorded
+// call may not have.
+func before() Config {
+	c := Default()
+	c.EOTModel, c.EOTAhead, c.EOTPrior, c.EOTDeviations = modelWords, 0, 0, 0
+	c.EOTUnready = time.Minute
+	c.SpeculateVoiced, c.SpeculateLead, c.QuestionHeard = true, time.Minute, 0
+	return c
 }
 
 // value is one field of a Config, with its spelling and its bounds.
@@ -166,6 +177,23 @@ func (v flag) set(s string) bool {
 	default:
 		return false
 	}
+	return true
+}
+
+// choice is one of a few names.
+type choice struct {
+	p     *string
+	names string // with a space between them
+}
+
+func (v choice) get() string     { return *v.p }
+func (v choice) allowed() string { return "one of " + strings.Join(strings.Fields(v.names), ", ") }
+
+func (v choice) set(s string) bool {
+	if !slices.Contains(strings.Fields(v.names), s) {
+		return false
+	}
+	*v.p = s
 	return true
 }
 

@@ -28,7 +28,7 @@ func (s setting) least(lo time.Duration) setting {
 
 // settings lists every field of c. Pairs and Timers keep this order.
 func (c *Config) settings() []setting {
-	all := make([]setting, 0, 52)
+	all := make([]setting, 0, 64)
 	all = append(all, c.hearing()...)
 	all = append(all, c.contesting()...)
 	all = append(all, c.replying()...)
@@ -47,6 +47,12 @@ func (c *Config) hearing() []setting {
 		{"eot_learn", "VOICE_EOT_LEARN", flag{&c.EOTLearn}, "turn", "wait at least as long as this caller's own pauses"},
 		ms("eot_floor", "VOICE_EOT_FLOOR_MS", &c.EOTFloor, "least pause that is learned"),
 		ms("eot_ceiling", "VOICE_EOT_CEILING_MS", &c.EOTCeiling, "longest pause that is learned"),
+		{"eot_model", "VOICE_EOT_MODEL", choice{&c.EOTModel, models}, "turn", "what says how a turn sounds: rules, none, or words, the rules of old recordings"},
+		ms("eot_ahead", "VOICE_EOT_AHEAD_MS", &c.EOTAhead, "as eot_finished, while the reply is thought ahead and the wait costs nothing"),
+		ms("eot_open", "VOICE_EOT_OPEN_MS", &c.EOTOpen, "silence after VAD stop that ends a turn that may well go on: dictation, the beginning of a story"),
+		ms("eot_unready", "VOICE_EOT_UNREADY_MS", &c.EOTUnready, "longest silence before a turn that is not unfinished ends once its speculations are spent"),
+		ms("eot_prior", "VOICE_EOT_PRIOR_MS", &c.EOTPrior, "pause that is taken for this caller's before one was heard; 0 = none"),
+		{"eot_deviations", "VOICE_EOT_DEVIATIONS", count{&c.EOTDeviations, 0, 10}, "turn", "mean deviations that are waited beyond the learned pause"},
 		ms("stt_final_wait", "VOICE_STT_FINAL_WAIT_MS", &c.STTFinalWait, "wait for the recogniser's last words, cut short by them"),
 		ms("stt_timeout", "VOICE_STT_TIMEOUT_MS", &c.STTTimeout, "wait for any words before the caller is asked to repeat"),
 		{"dtmf", "VOICE_DTMF", flag{&c.DTMF}, "turn", "take digits"},
@@ -68,6 +74,7 @@ func (c *Config) contesting() []setting {
 		ms("yield_no_words", "VOICE_YIELD_NO_WORDS_MS", &c.YieldNoWords, "voice without a word that takes the floor"),
 		ms("backchannel", "VOICE_BACKCHANNEL_MS", &c.Backchannel, "voice of a backchannel is shorter than this"),
 		{"backchannel_words", "VOICE_BACKCHANNEL_WORDS", count{&c.BackchannelWords, 0, 10}, "turn", "most words of a backchannel; 0 = there are none"},
+		{"question_heard", "VOICE_QUESTION_HEARD", count{&c.QuestionHeard, 0, 100}, "turn", "percent of a question after which a backchannel is an answer to it"},
 		ms("false_interruption", "VOICE_FALSE_INTERRUPTION_MS", &c.FalseInterruption, "silence without words after which a paused agent resumes"),
 		ms("echo_guard", "VOICE_ECHO_GUARD_MS", &c.EchoGuard, "start of the first utterance in which voice alone does not interrupt"),
 	}
@@ -78,6 +85,8 @@ func (c *Config) replying() []setting {
 		{"speculate", "VOICE_SPECULATE", flag{&c.Speculate}, "turn", "think ahead on a stable hypothesis"},
 		ms("speculate_stable", "VOICE_SPECULATE_STABLE_MS", &c.SpeculateStable, "for how long a hypothesis must not change"),
 		{"speculate_max", "VOICE_SPECULATE_MAX", count{&c.SpeculateMax, 0, 20}, "turn", "speculations in a turn"},
+		{"speculate_voiced", "VOICE_SPECULATE_VOICED", flag{&c.SpeculateVoiced}, "turn", "think ahead also while the VAD says voice, between two words"},
+		ms("speculate_lead", "VOICE_SPECULATE_LEAD_MS", &c.SpeculateLead, "time before the end of the wait at which to think ahead, or as soon as the hypothesis is stable"),
 		{"enable_filler_phrases", "ENABLE_FILLER_PHRASES", flag{&c.Fillers}, "turn", "say a filler while the reply is late"},
 		ms("filler_after", "VOICE_FILLER_AFTER_MS", &c.FillerAfter, "time after the commit until the first filler"),
 		ms("filler_repeat", "VOICE_FILLER_REPEAT_MS", &c.FillerRepeat, "time after the commit until the second filler"),

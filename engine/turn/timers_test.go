@@ -62,15 +62,37 @@ func TestEveryTimerMatters(t *testing.T) {
 		with  string // other settings, key=value
 		steps []step
 	}{
-		"vad_start":             {"20ms", "", over(1420)},
-		"vad_stop":              {"500ms", "", asked(HintUnknown)},
-		"eot_finished":          {"151ms", "", asked(HintFinished)},
-		"eot":                   {"300ms", "", asked(HintUnknown)},
-		"eot_unfinished":        {"1700ms", "", asked(HintUnfinished)},
-		"eot_cap":               {"900ms", "", asked(HintUnfinished)},
-		"eot_learn":             {"False", "", withPause(800)},
-		"eot_floor":             {"900ms", "", withPause(800)},
-		"eot_ceiling":           {"700ms", "", withPause(800)},
+		"vad_start":      {"20ms", "", over(1420)},
+		"vad_stop":       {"500ms", "", asked(HintUnknown)},
+		"eot_finished":   {"151ms", "", asked(HintFinished)},
+		"eot":            {"300ms", "", asked(HintUnknown)},
+		"eot_unfinished": {"1700ms", "", asked(HintUnfinished)},
+		"eot_cap":        {"900ms", "", asked(HintUnfinished)},
+		"eot_learn":      {"False", "", withPause(800)},
+		"eot_floor":      {"900ms", "", withPause(800)},
+		"eot_ceiling":    {"700ms", "", withPause(800)},
+		"eot_model":      {"none", "eot_model=rules", []step{{0, final("thank you bye"), ""}, {3000, is(Tick), ""}}},
+		"eot_ahead":      {"400ms", "eot_model=rules", []step{{0, final("thank you bye"), ""}, {3000, is(Tick), ""}}},
+		"eot_open":       {"900ms", "", asked(HintOpen)},
+		"eot_unready": {"300ms", "speculate_max=1", []step{
+			{0, is(VoiceOn), ""}, {100, partial("block"), ""}, {500, partial("block my"), ""}, {700, is(VoiceOff), ""}, {710, final("block it"), ""}, {5000, is(Tick), ""},
+		}},
+		"eot_prior":        {"800ms", "", asked(HintUnknown)},
+		"eot_deviations":   {"3", "eot_prior=300ms", asked(HintUnknown)},
+		"speculate_voiced": {"False", "", []step{{0, is(VoiceOn), ""}, {100, partial("block my card"), ""}, {5000, is(Tick), ""}}},
+		"speculate_lead": {"100ms", "speculate_voiced=False speculate_lead=300ms", []step{
+			{0, is(VoiceOn), ""}, {100, partial("block my card"), ""}, {700, is(VoiceOff), ""}, {710, final("block my card"), ""}, {5000, is(Tick), ""},
+		}},
+		"question_heard": {"100", "question_heard=0", []step{
+			{0, is(Packets), ""},
+			{10, say(1, 1, "May I send you the card that you have asked me for?"), ""},
+			{100, of(AudioStarted, 1), ""},
+			{300, is(RawOn), ""},
+			{420, is(VoiceOn), ""},
+			{900, is(VoiceOff), ""},
+			{920, final("okay"), ""},
+			{3000, is(Tick), ""},
+		}},
 		"stt_final_wait":        {"700ms", "", []step{{0, is(VoiceOn), ""}, {500, partial("block my card"), ""}, {900, is(VoiceOff), ""}, {5000, is(Tick), ""}}},
 		"stt_timeout":           {"2900ms", "", []step{{0, is(VoiceOn), ""}, {900, is(VoiceOff), ""}, {5000, is(Tick), ""}}},
 		"dtmf":                  {"False", "", []step{{0, press('1'), ""}}},
@@ -82,8 +104,8 @@ func TestEveryTimerMatters(t *testing.T) {
 		"duck":                  {"70ms", "", over(3000)},
 		"duck_db":               {"-20", "", over(3000)},
 		"pause":                 {"210ms", "", over(3000)},
-		"yield":                 {"510ms", "", speaking(step{1120, is(VoiceOn), ""}, step{1300, partial("wait"), ""}, step{3000, is(Tick), ""})},
-		"yield_words":           {"1", "", speaking(step{1120, is(VoiceOn), ""}, step{1200, partial("wait"), ""}, step{1400, is(Tick), ""})},
+		"yield":                 {"510ms", "", speaking(step{1120, is(VoiceOn), ""}, step{1300, partial("hello"), ""}, step{3000, is(Tick), ""})},
+		"yield_words":           {"1", "", speaking(step{1120, is(VoiceOn), ""}, step{1200, partial("hello"), ""}, step{1400, is(Tick), ""})},
 		"yield_no_words":        {"910ms", "", over(3000)},
 		"backchannel":           {"300ms", "", over(1700, step{1710, final("uh-huh"), ""})},
 		"backchannel_words":     {"0", "", over(1700, step{1710, final("uh-huh"), ""})},
@@ -122,7 +144,7 @@ func TestEveryTimerMatters(t *testing.T) {
 			continue
 		}
 		t.Run(timer.Key, func(t *testing.T) {
-			cfg := Default()
+			cfg := before()
 			for pair := range strings.FieldsSeq(tt.with) {
 				k, v, _ := strings.Cut(pair, "=")
 				if err := cfg.Set(k, v); err != nil {
@@ -281,7 +303,7 @@ func TestEchoGuard(t *testing.T) {
 			step{600, is(VoiceOff), "finalize_stt unduck"}, step{650, final("debit cards"), ""}, step{3000, is(Tick), ""},
 		),
 		"other words interrupt": speaking(
-			step{300, is(RawOn), ""}, step{420, is(VoiceOn), "duck@360"}, step{500, partial("stop"), "pause"}, step{550, partial("stop debit"), "yield:words unduck open_turn"},
+			step{300, is(RawOn), ""}, step{420, is(VoiceOn), "duck@360"}, step{500, partial("hello"), "pause"}, step{550, partial("hello debit"), "yield:words unduck open_turn"},
 		),
 		"a voice that resembles ours interrupts by words alone": speaking(
 			step{1000, is(RawOn), ""}, step{1120, is(VoiceOn), "duck@1060"}, step{1130, is(EchoSuspect), ""}, step{2500, partial("the first year"), ""},

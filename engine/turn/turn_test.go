@@ -78,7 +78,7 @@ func told(said []string, outs []Output, at time.Duration) []string {
 
 // plain is the default without what most rules do not speak of.
 func plain() Config {
-	c := Default()
+	c := before() // its numbers are those of the table, without what each caller's habits add
 	c.Speculate = false
 	c.EchoGuard = 0
 	return c
@@ -160,7 +160,7 @@ func TestTurnTaking(t *testing.T) {
 			step{1120, is(VoiceOn), "duck"}, step{1420, partial("wait stop"), "pause@1200 yield:words unduck open_turn"},
 		),
 		"one word takes it after 500 ms": speaking(
-			step{1120, is(VoiceOn), "duck"}, step{1420, partial("wait"), "pause@1200"},
+			step{1120, is(VoiceOn), "duck"}, step{1420, partial("hello"), "pause@1200"},
 			step{1500, is(Tick), "yield:words unduck open_turn"},
 		),
 		"a voice without words takes it after 900 ms": speaking(
@@ -276,8 +276,8 @@ func TestTurnTaking(t *testing.T) {
 			{2500, is(Tick), "close_turn:eot=block my card"},
 		},
 		"the end of the call loses no words": speaking(
-			step{1120, is(VoiceOn), "duck"}, step{1300, partial("wait"), "pause@1200"},
-			step{1400, Input{Kind: LineEnded, Reason: "hangup"}, "yield:line_ended unduck open_turn close_turn:line_ended=wait"},
+			step{1120, is(VoiceOn), "duck"}, step{1300, partial("hello"), "pause@1200"},
+			step{1400, Input{Kind: LineEnded, Reason: "hangup"}, "yield:line_ended unduck open_turn close_turn:line_ended=hello"},
 			step{99000, is(VoiceOn), ""},
 		),
 	}

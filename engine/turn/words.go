@@ -151,30 +151,6 @@ func isNumber(word string) bool {
 	return false
 }
 
-// isBackchannel holds for a noise that says "go on" in language. "Yes", "no"
-// and "sure" are not among them: they answer. A language without a list has none.
-func isBackchannel(language, word string) bool {
-	if !english(language) {
-		return false
-	}
-	switch strings.ToLower(word) {
-	case "uh-huh", "uhuh", "uh", "huh", "mhm", "mm-hmm", "mm", "hm", "hmm", "mmm", "yeah", "yep", "right", "okay", "ok", "ah", "aha", "oh", "cool", "alright", "great", "good":
-		return true
-	}
-	return false
-}
-
-// allBackchannel reports whether text is made of backchannels only, at most limit of them.
-func allBackchannel(language, text string, limit int) bool {
-	n := 0
-	for word, rest := nextWord(text); word != ""; word, rest = nextWord(rest) {
-		if n++; n > limit || !isBackchannel(language, word) {
-			return false
-		}
-	}
-	return true
-}
-
 func countWords(text string) int {
 	n := 0
 	for word, rest := nextWord(text); word != ""; word, rest = nextWord(rest) {

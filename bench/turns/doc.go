@@ -1,0 +1,21 @@
+// Package turns measures turn-taking: dialogues from a seeded generator, with
+// callers who pause, hesitate, dictate, murmur, cough and interrupt, are
+// rendered as audio and held over SIP and RTP with a real server: its voice
+// detection, jitter buffer, turn machine, journal and pacer are the real ones.
+// What comes back on the wire is judged against what the generator knows.
+//
+// The speech providers are played with the delays that vendors publish: 150 ms
+// to the recogniser's last words, 350 ms to the model's first token, 120 ms to
+// the first sound. The recogniser is told the truth (--ears truth), because
+// the gates are about taking turns and not about recognising words, or is
+// pocketsphinx as it is built in (--ears pocketsphinx).
+//
+// Three agents hear the same dialogues in one run: ours with all defaults, the
+// same without speculation, and a fixed rule that waits 500 ms after the voice
+// and does nothing else. The generator's texts and the words of the
+// end-of-turn rules were written apart from each other; the seeds of stated
+// figures were never used while the rules were.
+//
+// It is no test of recognition, of prosody (each stretch is rendered by itself,
+// so its melody tells nothing) or of languages besides English.
+package turns
