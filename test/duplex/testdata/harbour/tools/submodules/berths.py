@@ -1,0 +1,5 @@
+"""Books berths."""
+
+
+def book(ctx, number: int):
+    return {"booked": number, "pier": "blue"}
