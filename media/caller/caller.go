@@ -11,6 +11,7 @@ import (
 	"net/netip"
 
 	"flametree/actors"
+	"flametree/media/impair"
 	"flametree/media/rtp"
 	"flametree/media/sip"
 )
@@ -24,13 +25,15 @@ type Phone struct {
 	ports    *rtp.Pool
 	clock    *clock
 	keep     bool
+	weather  impair.Weather
 }
 
 // Options of a Phone.
 type Options struct {
-	At   netip.Addr // local address; default 127.0.0.1
-	Keep bool       // keep all audio, for Call.Audio; without it only levels are kept
-	Log  *slog.Logger
+	At      netip.Addr     // local address; default 127.0.0.1
+	Keep    bool           // keep all audio, for Call.Audio and Call.Sent; without it only levels are kept
+	Weather impair.Weather // of the road that the packets of its calls take
+	Log     *slog.Logger
 }
 
 // New opens a phone on a free port.
@@ -45,7 +48,7 @@ func New(ctx context.Context, opt Options) (*Phone, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Phone{ports: ports, clock: newClock(), keep: opt.Keep}
+	p := &Phone{ports: ports, clock: newClock(), keep: opt.Keep, weather: opt.Weather}
 	at := netip.AddrPortFrom(opt.At, 0).String()
 	p.endpoint, err = sip.Listen(ctx, sip.Options{UDP: at, TCP: at, NewMedia: p.media, Log: opt.Log})
 	if err != nil {

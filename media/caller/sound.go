@@ -2,6 +2,7 @@ package caller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"flametree/actors"
 	"flametree/engine/fault"
+	"flametree/media/impair"
 	"flametree/media/pcm"
 	"flametree/media/rtp"
 	"flametree/media/sip"
@@ -40,6 +42,7 @@ type sound struct {
 	once  sync.Once
 	err   error
 	seat  *seat
+	road  *impair.Road // nil: a good one
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -55,6 +58,9 @@ type sound struct {
 	sent    int
 	reason  string
 	gone    bool
+	keys    keys
+	behind  backdrop
+	mine    track
 }
 
 // Said is one utterance of ours, as it went out.
@@ -71,8 +77,13 @@ func (p *Phone) media(m sip.MediaParams) (sip.Media, error) {
 	}
 	s := &sound{phone: p, conn: conn}
 	s.changed = sync.NewCond(&s.mu)
+	if !p.weather.Zero() {
+		if s.road, err = impair.Open(at, conn.Local(), p.weather); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
 	if err := s.Renegotiate(m); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.leave())
 	}
 	conn.Start(s.hear)
 	s.seat = p.clock.join(s)
@@ -91,6 +102,7 @@ func (s *sound) Renegotiate(m sip.MediaParams) error {
 	}
 	s.mu.Lock()
 	s.kind = m.PayloadType
+	s.keys.kind, s.keys.rateHz = events, m.DTMFHz
 	if s.coder == nil || s.coder.codec.Name != v.codec.Name {
 		s.coder = v
 		s.any = false // its clock may be another
@@ -98,14 +110,24 @@ func (s *sound) Renegotiate(m sip.MediaParams) error {
 	s.mu.Unlock()
 	s.conn.Expect(m.PayloadType, events)
 	s.conn.SetClock(v.codec.ClockHz)
-	if m.Remote.IsValid() {
+	switch {
+	case !m.Remote.IsValid():
+	case s.road != nil:
+		s.road.Far(m.Remote)
+		s.conn.SetRemote(s.road.Addr())
+	default:
 		s.conn.SetRemote(m.Remote)
 	}
 	return nil
 }
 
 // Port implements sip.Media.
-func (s *sound) Port() int { return int(s.conn.Local().Port()) }
+func (s *sound) Port() int {
+	if s.road != nil {
+		return int(s.road.Addr().Port())
+	}
+	return int(s.conn.Local().Port())
+}
 
 // Leg implements sip.Media: there is none.
 func (s *sound) Leg() actors.Leg { return nil }
@@ -114,10 +136,19 @@ func (s *sound) Leg() actors.Leg { return nil }
 func (s *sound) Close() error {
 	s.once.Do(func() {
 		s.phone.clock.leave(s.seat)
-		s.err = s.conn.Close()
+		s.err = s.leave()
 		s.end("closed")
 	})
 	return s.err
+}
+
+// leave closes what carries the packets.
+func (s *sound) leave() error {
+	err := s.conn.Close()
+	if s.road != nil {
+		err = errors.Join(err, s.road.Close())
+	}
+	return err
 }
 
 func (s *sound) end(reason string) {
@@ -139,7 +170,8 @@ func (s *sound) hear(p *rtp.Packet) {
 	if s.any {
 		lost = int(int16(p.Sequence-s.last)) - 1
 		if lost < 0 {
-			return // late or twice
+			s.late(p)
+			return
 		}
 	} else {
 		s.first, s.any = p.Timestamp-uint32(len(s.audio)*s.coder.ticks()), true
@@ -171,14 +203,24 @@ func (s *sound) tick(now time.Time) {
 		n := copy(f[:], s.say)
 		s.say = s.say[n:]
 	}
-	payload := s.coder.encode(f[:])
+	s.behind.mix(f[:])
+	head, payload := rtp.Head{PayloadType: kind, Timestamp: stamp}, s.coder.encode(f[:])
+	if h, key, ok := s.keys.next(stamp); ok {
+		head, payload = h, key
+	}
 	s.mu.Unlock()
-	if !s.conn.Write(now, rtp.Head{PayloadType: kind, Timestamp: stamp}, payload) {
+	if !s.conn.Write(now, head, payload) {
 		return
 	}
 	sent := time.Now()
 	s.mu.Lock()
 	s.sent++
+	if s.phone.keep {
+		s.mine.add(sent, f[:])
+	}
+	if s.keys.idle() {
+		s.changed.Broadcast()
+	}
 	if talking {
 		if n := len(s.said); n > 0 {
 			u := &s.said[n-1]
@@ -304,4 +346,17 @@ func (s *sound) Reason() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.reason
+}
+
+// WaitSilence waits until nobody has spoken for d: neither the other side, nor
+// we since the given time.
+func (s *sound) WaitSilence(ctx context.Context, since time.Time, d time.Duration) error {
+	return s.until(ctx, func() bool { return s.silent(since, d) })
+}
+
+// WaitSpeaking waits until the other side has been speaking for d since the
+// given time and does so now; gaps up to the given one, as between two
+// sentences, are part of it.
+func (s *sound) WaitSpeaking(ctx context.Context, since time.Time, d, gap time.Duration) error {
+	return s.until(ctx, func() bool { return s.speaking(since, gap) >= d })
 }
