@@ -74,23 +74,27 @@ type Call struct {
 	timers  uint64        // how often it was set
 	beat    *time.Timer
 
-	ears   ears
-	mouth  mouth
-	reply  *reply // the one that has or will have the voice
-	dead   uint64 // generations up to this one have yielded
-	up     bool   // the line is: the caller hears what is sent
-	early  []any  // what the session said before that
-	clock  stopwatch
-	taken  bool // the offer was accepted: call.answered is written
-	over   bool
-	rec    Recorder
-	masked masks  // why nothing is recorded now; 0 = it is
-	talked uint64 // generation that was last begun to be sent
+	ears     ears
+	mouth    mouth
+	language string // the conversation's now (BCP 47)
+	reply    *reply // the one that has or will have the voice
+	dead     uint64 // generations up to this one have yielded
+	up       bool   // the line is: the caller hears what is sent
+	early    []any  // what the session said before that
+	clock    stopwatch
+	taken    bool // the offer was accepted: call.answered is written
+	over     bool
+	rec      Recorder
+	masked   masks  // why nothing is recorded now; 0 = it is
+	talked   uint64 // generation that was last begun to be sent
 
 	dial   *dial      // nil for a call that came in
 	screen *screening // not nil while it is found out who answered
 	pass   *passing   // not nil from the wish for a transfer on
 	watch  watch      // those who see the call from outside
+
+	captions captions
+	duplex   duplexed // the model that the call is held with, if it hears and speaks
 }
 
 type ears struct {
@@ -102,6 +106,7 @@ type ears struct {
 	gate   gate
 	cancel context.CancelFunc
 	tries  int
+	vendor vendor
 }
 
 type mouth struct {
@@ -110,6 +115,8 @@ type mouth struct {
 	cancel  context.CancelFunc
 	waiting []utter // until the voice is open
 	tries   int
+	stale   bool // it speaks another language than the conversation
+	vendor  vendor
 }
 
 type utter struct {
@@ -202,6 +209,8 @@ func (c *Call) lives(m any, reply func(any)) bool {
 		c.spoken(m)
 	case *Opened, *Say, *Said, *Filled, *Over:
 		c.told(m)
+	case *Tongue:
+		c.tongue(m)
 	case *ticked:
 		if m.timer == c.timers { // another one was set since, or none is wanted
 			c.timer = nil
@@ -280,11 +289,16 @@ func (c *Call) begin(direction string, reply func(any)) {
 	if err == nil {
 		c.cast = cast
 		c.cfg, err = Floor(cast)
+		c.language = cast.Revision.Settings.Language
+		if own := o.Born.Language; own != "" {
+			c.language, c.cfg.Language = own, own
+		}
 	}
 	if err != nil {
 		c.refuse(err, reply)
 		return
 	}
+	c.beginDuplex()
 	// The session may speak before its answer to Begin is read here.
 	c.seed = rand.Uint64()
 	c.machine = turn.New(c.cfg, c.seed)
@@ -307,6 +321,7 @@ func Floor(cast *Cast) (turn.Config, error) {
 	set := cast.Revision.Settings
 	cfg.Fillers, cfg.LLMFirstToken, cfg.LLMTimeout = set.Fillers, set.FirstToken, set.ModelTimeout
 	cfg.Language = set.Language
+	awaits(&cfg, cast)
 	for _, p := range set.Voice {
 		if err := cfg.Set(p.Key, p.Value); err != nil {
 			return cfg, err
@@ -342,6 +357,7 @@ func (c *Call) accepted(b *begun) {
 func (c *Call) answer() error {
 	c.taken = true
 	if own, ok := c.leg.(Conversing); ok {
+		c.endDuplex()
 		cast := *c.cast // what is shared does not change
 		cast.Hears, cast.Speaks = own.Hears(), own.Speaks()
 		c.cast = &cast
@@ -354,6 +370,7 @@ func (c *Call) answer() error {
 	c.openEars(c.machine.Stream(), 0)
 	c.openMouth()
 	c.watch.tee = new(tee)
+	c.captions.to, _ = c.leg.(Captioned)
 	c.watch.veil(c.masked&secret != 0)
 	if err := c.record(stats.RateHz); err != nil {
 		return err
@@ -372,6 +389,7 @@ func (c *Call) answer() error {
 // refuse ends a call that was not answered; the line tells the caller why.
 func (c *Call) refuse(err error, reply func(any)) {
 	c.over = true
+	c.endDuplex()
 	reply(err)
 	if c.log != nil {
 		c.log.append(event.CallEnded{Reason: "refused", By: "system"})

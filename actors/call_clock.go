@@ -32,6 +32,9 @@ func (w *stopwatch) commitAt(t time.Time, o turn.Output) {
 		n.silence, n.words = w.silence, w.words
 	}
 	n.heldBack = max(0, o.At-o.Ended-n.silence-n.words)
+	if n.words > n.silence { // the end of the turn was clear long before
+		n.why = "stt_final"
+	}
 	*w = n
 }
 

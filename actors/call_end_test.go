@@ -281,7 +281,7 @@ func TestAnotherTimerDecidesOtherwise(t *testing.T) {
 		c.quiet()
 		c.hangUp()
 		events := c.h.CallEvents(t, "s")
-		for _, set := range []event.Pair{{Key: "eot", Value: "300ms"}, {Key: "pause", Value: "600ms"}, {Key: "false_interruption", Value: "2s"}} {
+		for _, set := range []event.Pair{{Key: "eot_cap", Value: "300ms"}, {Key: "pause", Value: "600ms"}, {Key: "false_interruption", Value: "2s"}} {
 			report, err := replay.Call(events, []event.Pair{set})
 			require.NoError(t, err)
 			require.NotEmpty(t, report.Differences, "%s=%s changes nothing", set.Key, set.Value)

@@ -5,9 +5,11 @@ import (
 	"strings"
 	"time"
 
+	"flametree/engine/agent"
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/engine/provider"
+	"flametree/engine/spoken"
 	"flametree/engine/turn"
 )
 
@@ -23,6 +25,7 @@ func (c *Call) fact(f Fact) {
 	case FactRawOff:
 		c.step(at, turn.Input{Kind: turn.RawOff})
 	case FactVoiceOn:
+		c.duplex.voiceOn()
 		c.step(at, turn.Input{Kind: turn.VoiceOn})
 	case FactVoiceOff:
 		c.step(at, turn.Input{Kind: turn.VoiceOff})
@@ -38,6 +41,7 @@ func (c *Call) fact(f Fact) {
 		c.talking(f.Gen)
 		c.step(at, turn.Input{Kind: turn.AudioStarted, Gen: f.Gen})
 	case FactMark:
+		c.captionPlayed(f.Gen, f.Played)
 		c.step(at, turn.Input{Kind: turn.PlayoutReached, Gen: f.Gen, Clause: f.Mark >> 1, Whole: f.Mark&1 == 1, Played: f.Played})
 	case FactDrained:
 		c.step(at, turn.Input{Kind: turn.Drained, Gen: f.Gen, Played: f.Played})
@@ -115,7 +119,7 @@ func (c *Call) do(o turn.Output) {
 		c.finish(o.Status, o.Why, "agent")
 	case turn.AskRepeat:
 		if o.Why == "reply_failed" { // after an unheard turn the session asks by itself
-			c.toSession(&Nudge{Gen: o.Gen, Text: c.cast.Revision.Settings.Rephrase})
+			c.toSession(&Nudge{Gen: o.Gen, Text: inTongue(c.cast.Revision.Settings.Rephrase, agent.Defaults().Rephrase, spoken.NotUnderstood(c.language))})
 		}
 	case turn.Note, turn.OpenTurn, turn.AdoptSpeculation:
 		c.clock.note(o)
@@ -126,6 +130,7 @@ func (c *Call) do(o turn.Output) {
 func (c *Call) closeTurn(o turn.Output) {
 	c.clock.commitAt(c.born.Add(o.At), o)
 	text := strings.TrimSpace(o.Text + " " + o.Digits)
+	c.captions.closed(text)
 	c.toSession(&Spoke{Gen: o.Gen, Text: text, Digits: text != "" && text == o.Digits, Unheard: o.Unheard, Offset: o.Ended})
 }
 
@@ -161,7 +166,7 @@ func (c *Call) openEars(gen uint64, replay time.Duration) {
 		return
 	}
 	f := provider.Format{
-		RateHz: 16000, BandHz: c.leg.Stats().RateHz, Language: c.cast.Revision.Settings.Language, Hints: c.cast.Hints,
+		RateHz: 16000, BandHz: c.leg.Stats().RateHz, Language: c.language, Hints: c.cast.Hints,
 	}
 	n, tell, t := c.ears.n, teller(c.root, c.self), c.cast.Hears
 	go func() { listen(ctx, t, f, n, tell) }()
@@ -181,6 +186,7 @@ func (c *Call) heard(m any) {
 			return
 		}
 		c.ears.stream = m.stream
+		c.changed("stt", &c.ears.vendor, m.stream)
 		c.ears.gate.open(m.stream)
 		c.leg.Hear(c.ears.gate.frame, c.ears.replay+time.Since(c.ears.since))
 		if c.ears.n > 1 { // what is replayed is written by now
@@ -195,6 +201,7 @@ func (c *Call) heard(m any) {
 			c.understood(m.Text, m.Final)
 			return
 		}
+		c.captions.understood(m.Text, m.Final)
 		kind := turn.Partial
 		if m.Final {
 			kind = turn.Final
@@ -214,8 +221,10 @@ func (c *Call) deaf(err error) {
 	c.Log.Warn("recogniser gone", "err", err, "call", c.id.Name)
 	c.ears.gate.shut()
 	c.ears.stream = nil
+	c.ears.vendor.lost(err)
 	c.ears.tries++
 	if c.ears.tries > maxEars {
+		c.vendorGone("stt", c.ears.vendor.who, "", c.ears.vendor.fault)
 		c.finish(event.Failed, "recogniser", "system")
 		return
 	}
@@ -236,6 +245,7 @@ func (c *Call) finish(status event.Status, reason, by string) {
 		c.beat.Stop()
 	}
 	captures := c.unwatched()
+	c.endDuplex()
 	c.dropPass()
 	if s := c.screen; s != nil && s.patient != nil {
 		s.patient.Stop()

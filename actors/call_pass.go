@@ -94,7 +94,7 @@ func (c *Call) transfer(m *durable) {
 	p.cancel = cancel
 	tell, life := teller(c.root, c.self), c.life
 	t := transferring{
-		passing: p.Transfer, of: p, line: c.line, cast: c.cast, dialler: c.Dialler, bridges: c.Studio != nil, tell: tell,
+		passing: p.Transfer, of: p, line: c.line, cast: c.duplex.ordinary(c.cast), dialler: c.Dialler, bridges: c.Studio != nil, tell: tell,
 		dial: Dialling{
 			Tenant: c.id.Tenant, Agent: c.offer.Born.Agent, To: p.Target, From: c.offer.From, Ring: c.cfg.TransferTimeout,
 		},

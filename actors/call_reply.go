@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"flametree/engine/agent"
 	"flametree/engine/dialog"
 	"flametree/engine/event"
 	"flametree/engine/fault"
@@ -41,6 +42,7 @@ type clause struct {
 	placed time.Duration // of that, in the playout ring
 	known  bool          // all of it is rendered
 	whole  bool          // and in the ring
+	waits  bool          // for the voice of another language
 }
 
 // told handles what the session says. Before the line is up nothing of it is
@@ -85,6 +87,7 @@ func (c *Call) opened(m *Opened) {
 		c.interrupted(old, c.leg.Played(old.gen))
 	}
 	c.clock.opened = time.Now()
+	c.captions.opened(m.Turn)
 	c.reply = &reply{turn: m.Turn, gen: gen, clock: c.clock}
 	if gen <= c.dead {
 		c.interrupted(c.reply, 0)
@@ -95,7 +98,8 @@ func (c *Call) say(r *reply, id uint64, text string) {
 	if r.clock.said.IsZero() {
 		r.clock.said = time.Now()
 	}
-	l := clause{id: id, text: text}
+	c.freshMouth()
+	l := clause{id: id, text: text, waits: c.mouth.stale}
 	r.clauses = append(r.clauses, l)
 	c.step(c.now(time.Now()), turn.Input{Kind: turn.SayQueued, Gen: r.gen, Clause: id, Text: text})
 	if r.done { // the caller has the floor: the machine yielded at once
@@ -106,7 +110,7 @@ func (c *Call) say(r *reply, id uint64, text string) {
 
 // utter gives a clause to the voice, or keeps it until there is one.
 func (c *Call) utter(u utter) {
-	if c.mouth.speech == nil {
+	if c.mouth.speech == nil || c.mouth.stale {
 		c.mouth.waiting = append(c.mouth.waiting, u)
 		return
 	}
@@ -131,6 +135,11 @@ func (c *Call) lineUp() {
 func (c *Call) speakOn() {
 	waiting := c.mouth.waiting
 	c.mouth.waiting = nil
+	if c.reply != nil {
+		for i := range c.reply.clauses {
+			c.reply.clauses[i].waits = false
+		}
+	}
 	for _, u := range waiting {
 		c.utter(u)
 	}
@@ -192,6 +201,7 @@ func (c *Call) spoken(m any) {
 			return
 		}
 		c.mouth.speech = m.speech
+		c.changed("tts", &c.mouth.vendor, m.speech)
 		c.speakOn()
 	case *rendered:
 		c.mouth.tries = 0
@@ -246,6 +256,7 @@ func (c *Call) place(m *placed) {
 			break
 		}
 	}
+	c.freshMouth()
 	c.maybeEnd(r)
 }
 
@@ -287,6 +298,7 @@ func (c *Call) drained(gen uint64, played time.Duration) {
 func (c *Call) heardAll(r *reply, played time.Duration) {
 	r.done = true
 	full := r.text()
+	c.captions.tell(r.turn, CaptionAgent, full, true)
 	c.toSession(&Played{Turn: r.turn, Text: full, Full: full, Played: played, Timed: r.timed(c.clock)})
 	c.maybePass()
 }
@@ -297,16 +309,11 @@ func (c *Call) interrupted(r *reply, played time.Duration) {
 		return
 	}
 	r.done = true
-	lines := make([]dialog.Spoken, len(r.clauses))
-	for i, l := range r.clauses {
-		lines[i] = dialog.Spoken{Text: l.text, Words: l.words}
-		if l.known {
-			lines[i].Length = l.length
-		}
-	}
-	lines = dialog.Position(lines, max(0, played-wayToEar))
+	c.duplex.heard(r.gen, max(0, played-wayToEar))
+	heard := dialog.Heard(r.upTo(played - wayToEar))
+	c.captions.tell(r.turn, CaptionAgent, heard, true)
 	c.toSession(&Played{
-		Turn: r.turn, Text: dialog.Heard(lines), Full: r.text(), Interrupted: true, Played: played, Timed: r.timed(c.clock),
+		Turn: r.turn, Text: heard, Full: r.text(), Interrupted: true, Played: played, Timed: r.timed(c.clock),
 	})
 }
 
@@ -331,9 +338,9 @@ func (c *Call) openMouth() {
 	if c.cast.Speaks == nil {
 		return
 	}
-	set := c.cast.Revision.Settings
+	set, lang := c.cast.Revision.Settings, c.language
 	p, s := mouthpiece{leg: c.leg, id: c.mouth.n, tell: teller(c.root, c.self)}, c.cast.Speaks
-	go func() { p.speak(ctx, s, provider.Voice{Name: set.TTSVoice, Language: set.Language}) }()
+	go func() { p.speak(ctx, s, provider.Voice{Name: set.TTSVoice, Language: lang}) }()
 }
 
 // maxMouths bounds how often a voice is opened again in a row, and mouthPace
@@ -347,8 +354,10 @@ const (
 func (c *Call) mute(err error) {
 	c.Log.Warn("voice gone", "err", err, "call", c.id.Name)
 	c.mouth.speech = nil
+	c.mouth.vendor.lost(err)
 	c.mouth.tries++
 	if c.mouth.tries > maxMouths {
+		c.vendorGone("tts", c.mouth.vendor.who, "", c.mouth.vendor.fault)
 		if c.reply != nil && !c.reply.done {
 			c.step(c.now(time.Now()), turn.Input{Kind: turn.TTSFailed, Gen: c.reply.gen})
 		}
@@ -388,10 +397,22 @@ func (c *Call) again() {
 
 // voiced is a clause as the voice is to say it.
 func (c *Call) voiced(r *reply, l clause) utter {
-	return utter{text: spoken.Words(l.text, c.cast.Revision.Settings.Language), gen: r.gen, id: l.id}
+	if c.duplex.written() {
+		return utter{text: l.text, gen: r.gen, id: l.id}
+	}
+	return utter{text: spoken.Words(l.text, c.language), gen: r.gen, id: l.id}
 }
 
 func (c *Call) prompt(o turn.Output) {
 	c.clock = stopwatch{} // it answers nothing
-	c.toSession(&Nudge{Gen: o.Gen, Text: c.cast.Revision.Settings.NoInputText})
+	c.toSession(&Nudge{Gen: o.Gen, Text: inTongue(c.cast.Revision.Settings.NoInputText, agent.Defaults().NoInputText, spoken.StillThere(c.language))})
+}
+
+// inTongue is what an agent's file has for a phrase; where it has none, the
+// phrase of the language that is spoken.
+func inTongue(set, byDefault, phrase string) string {
+	if set != byDefault {
+		return set
+	}
+	return phrase
 }

@@ -148,7 +148,7 @@ func (c *Call) mailbox(fresh bool) {
 	if fresh {
 		// Rendered before it is time, so that it begins when it is.
 		tell := teller(c.root, c.self)
-		s.message = recite(c.life, c.leg, c.cast, utter{gen: c.machine.Gen() + 1, text: set.VoicemailMessage}, func(err error) {
+		s.message = recite(c.life, c.leg, c.duplex.ordinary(c.cast), utter{gen: c.machine.Gen() + 1, text: set.VoicemailMessage}, func(err error) {
 			tell(&recited{err: err})
 		})
 		root, self := c.root, c.self

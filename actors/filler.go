@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -50,7 +51,7 @@ func (c *Call) filler(o turn.Output) {
 		c.toSession(&Fill{Turn: r.turn, Gen: r.gen, Pick: o.Pick, Limit: limit})
 		return
 	}
-	c.say(r, 0, dialog.Filler(o.Pick))
+	c.say(r, 0, dialog.Filler(c.language, o.Pick))
 }
 
 // made is how long filler n may take to be made: until the next one is due.
@@ -74,7 +75,7 @@ func (c *Call) filled(m *Filled) {
 		}
 	}
 	if m.Text == "" {
-		m.Text = dialog.Filler(m.Pick)
+		m.Text = dialog.Filler(c.language, m.Pick)
 	}
 	c.say(r, 0, m.Text)
 }
@@ -159,7 +160,7 @@ func (s *Session) interject(gen uint64, n int, text string) {
 		return
 	}
 	if text == "" {
-		text = dialog.Filler(s.state.Seq)
+		text = dialog.Filler(cmp.Or(s.state.Born.Language, s.cast.Revision.Settings.Language), s.state.Seq)
 	}
 	_ = s.commit([]event.Event{event.ReplySent{
 		Turn: s.state.Open.Turn, Message: session.FillerID(s.state.Open.Message, n), Role: session.RoleAI, Text: event.P(text),

@@ -221,6 +221,7 @@ func (s *Session) begin(m *Begin) any {
 		if s.state.Open != nil {
 			s.greet()
 		}
+		s.prime()
 	}
 	return s.look()
 }

@@ -159,7 +159,9 @@ func (s *Session) played(m *Played) {
 		return
 	}
 	m.Timed.Turn = m.Turn
-	_ = s.commit(append(events, m.Timed), nil, nil)
+	if s.commit(append(events, m.Timed), nil, nil) == nil {
+		s.prime()
+	}
 }
 
 // hushReply ends the reply but lets the reading of results go on.
@@ -181,6 +183,9 @@ func (s *Session) hushReply() {
 func (s *Session) onCall(from string, events []event.Event) {
 	if !s.state.Voice() {
 		return
+	}
+	if tag, ok := dialog.Switched(events); ok {
+		s.toCall(&Tongue{Language: tag})
 	}
 	if keys := dialog.Keys(events); keys != "" {
 		s.toCall(&Press{Digits: keys})

@@ -24,6 +24,9 @@ type guess struct {
 // prepare starts a guess; an empty text only ends the one in progress.
 func (s *Session) prepare(text string) {
 	s.unguess()
+	if s.cast != nil && s.duplex() != nil { // it was told by voice, and cannot forget
+		return
+	}
 	if text == "" || s.state.Seq == 0 || s.state.Ended || s.state.Open != nil || s.thought.open || s.labour.skills > 0 || s.casting() != nil {
 		return
 	}

@@ -32,7 +32,7 @@ type thinker struct {
 
 // thinker makes one for the open reply of state.
 func (s *Session) thinker(state *session.State, gen uint64, hits []knowledge.Hit) thinker {
-	t := thinker{root: s.root, self: s.self, gen: gen, turn: state.Open.Turn, model: s.cast.Thinks, sorry: s.cast.Revision.Settings.Rephrase}
+	t := thinker{root: s.root, self: s.self, gen: gen, turn: state.Open.Turn, model: s.thinks(), sorry: s.cast.Revision.Settings.Rephrase}
 	if g := s.cast.Revision.Guard; g != nil {
 		t.guard = g.Stream(dialog.Watch(state, s.cast.Revision, hits))
 		if state.Open.Step == 0 {

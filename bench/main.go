@@ -27,13 +27,17 @@ import (
 	"flametree/bench/retrieval"
 	"flametree/bench/rig"
 	benchsip "flametree/bench/sip"
+	"flametree/bench/turns"
+	"flametree/bench/vendors"
 	"flametree/bench/voice"
+	benchwebrtc "flametree/bench/webrtc"
 	"flametree/cluster/node"
 	"flametree/engine/knowledge/ingest"
 )
 
 type program struct {
 	Voice     voiceCmd     `cmd:"" help:"Calls over SIP and RTP, with callers in another process."`
+	WebRTC    webrtcCmd    `cmd:"" name:"webrtc" help:"Calls from browsers (peers of pion's) with Opus, in another process."`
 	SIP       sipCmd       `cmd:"" name:"sip" help:"Calls set up and ended, beside bare sipgo and Kamailio."`
 	Journal   journalCmd   `cmd:"" help:"Durable appends, beside bare Pebble and plain fsync."`
 	Chat      chatCmd      `cmd:"" help:"Text turns over HTTP, and the memory of idle sessions."`
@@ -42,6 +46,8 @@ type program struct {
 	Ingest    ingestCmd    `cmd:"" help:"Files read in a limited child: memory and speed by format."`
 	AMD       amdCmd       `cmd:"" name:"amd" help:"People and answering machines told apart."`
 	Python    pythonCmd    `cmd:"" help:"Customers' Python: warm calls, cold starts, runaways, memory."`
+	Turns     turnsCmd     `cmd:"" help:"Turn-taking: dialogues with pauses, murmurs, coughs and interruptions."`
+	Vendors   vendorsCmd   `cmd:"" help:"Vendors of speech, each against a server of its own: what the connectors add and cost."`
 	All       allCmd       `cmd:"" help:"Every bench."`
 
 	JSON bool   `name:"json" help:"Print one object a bench, each on its line, in place of tables."`
@@ -57,6 +63,12 @@ type voiceCmd struct {
 	Mode      string        `help:"rtp: legs alone, without ears, mouth, recording and journal." enum:",rtp" default:""`
 	Limit     bool          `help:"Search for the most calls that keep every promise, from --calls on."`
 	Profile   string        `help:"File for a CPU profile of the server." type:"path"`
+}
+
+type webrtcCmd struct {
+	Calls   int     `help:"Calls at once." default:"100"`
+	Seconds float64 `help:"How long all of them are up." default:"20"`
+	Profile string  `help:"File for a CPU profile of the server." type:"path"`
 }
 
 type sipCmd struct {
@@ -105,6 +117,21 @@ type amdCmd struct {
 	N    int    `help:"Recordings of each kind that are rendered." default:"140"`
 }
 
+type turnsCmd struct {
+	Seed  uint64 `help:"Draws the dialogues." default:"1"`
+	N     int    `help:"Dialogues." default:"200"`
+	Calls int    `help:"At once." default:"48"`
+	Ears  string `help:"truth: a recogniser that is told what was said; pocketsphinx: the built-in one." enum:"truth,pocketsphinx" default:"truth"`
+	Cases bool   `help:"Tell every case that went wrong."`
+}
+
+type vendorsCmd struct {
+	Utterances int           `help:"Of each vendor." default:"10"`
+	Audio      time.Duration `help:"Whose cost is counted, of each vendor." default:"60s"`
+	Final      time.Duration `help:"The servers' own delay of last words." default:"150ms"`
+	Sound      time.Duration `help:"The servers' own delay of the first sound." default:"120ms"`
+}
+
 type allCmd struct {
 	Seconds float64 `help:"How long the calls are up." default:"60"`
 }
@@ -122,6 +149,12 @@ func (v voiceCmd) bench() bench {
 			return voice.Limit(ctx, o)
 		}
 		return voice.Run(ctx, o)
+	}
+}
+
+func (w webrtcCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return benchwebrtc.Run(ctx, benchwebrtc.Options{Calls: w.Calls, Length: seconds(w.Seconds), Profile: w.Profile})
 	}
 }
 
@@ -175,6 +208,18 @@ func (c amdCmd) bench() bench {
 	}
 }
 
+func (t turnsCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return turns.Run(ctx, turns.Options{Seed: t.Seed, N: t.N, Calls: t.Calls, Ears: t.Ears, Cases: t.Cases})
+	}
+}
+
+func (v vendorsCmd) bench() bench {
+	return func(ctx context.Context) (report.Report, error) {
+		return vendors.Run(ctx, vendors.Options{Utterances: v.Utterances, Audio: v.Audio, Final: v.Final, Sound: v.Sound})
+	}
+}
+
 func (a allCmd) benches() []bench {
 	const hundred = 100
 	return []bench{
@@ -218,6 +263,8 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	switch k.Command() {
 	case "voice":
 		chosen = []bench{p.Voice.bench()}
+	case "webrtc":
+		chosen = []bench{p.WebRTC.bench()}
 	case "sip":
 		chosen = []bench{p.SIP.bench()}
 	case "journal":
@@ -234,6 +281,10 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		chosen = []bench{p.Python.bench()}
 	case "amd":
 		chosen = []bench{p.AMD.bench()}
+	case "turns":
+		chosen = []bench{p.Turns.bench()}
+	case "vendors":
+		chosen = []bench{p.Vendors.bench()}
 	case "all":
 		chosen = p.All.benches()
 	}
@@ -248,7 +299,7 @@ func children() map[string]func(context.Context, io.Reader, io.Writer) error {
 			return rig.Serve(ctx, in, out)
 		},
 		benchsip.ServerName: benchsip.Serve, benchsip.CallersName: benchsip.Callers, benchsip.BareName: benchsip.Bare,
-		voice.CallersName: voice.Callers, voice.LegsName: voice.Legs,
+		voice.CallersName: voice.Callers, voice.LegsName: voice.Legs, vendors.ServerName: vendors.Serve,
 	}
 }
 

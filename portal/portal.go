@@ -21,7 +21,7 @@ import (
 	"flametree/gateway/ws"
 )
 
-//go:embed page
+//go:embed page widget
 var files embed.FS
 
 // Live feeds the page with running calls.
@@ -68,13 +68,16 @@ type Options struct {
 // Mount adds / and, in demo mode, /demo/… to s.
 func Mount(s *httpd.Server, o Options) {
 	signpost := httpd.File(files, "page/signpost.html")
+	for _, name := range callModule {
+		s.Page("/widget/call/"+name, files, "widget/call/"+name)
+	}
 	s.Page("/page/app.css", files, "page/app.css")
 	if !o.Demo {
 		s.Route(httpd.Route{Method: http.MethodGet, Pattern: "/", Handle: signpost})
 		return
 	}
 	p := &page{o}
-	demo := httpd.File(files, "page/index.html")
+	demo := withMicrophone(httpd.File(files, "page/index.html"))
 	s.Route(httpd.Route{Method: http.MethodGet, Pattern: "/", Handle: func(r *httpd.Request) {
 		if local(r) != nil {
 			signpost(r)
@@ -82,12 +85,25 @@ func Mount(s *httpd.Server, o Options) {
 		}
 		demo(r)
 	}})
-	for _, name := range []string{"app.js", "chat.js", "calls.js"} {
+	for _, name := range []string{"app.js", "chat.js", "calls.js", "callbox.js"} {
 		s.Page("/page/"+name, files, "page/"+name)
 	}
 	s.Route(httpd.Route{Method: http.MethodGet, Pattern: "/demo/agents", Handle: p.agents})
 	s.Route(httpd.Route{Method: http.MethodPost, Pattern: "/demo/ticket", Handle: p.ticket, MaxBody: 4 << 10})
 	s.Route(httpd.Route{Method: http.MethodGet, Pattern: "/demo/live", Handle: p.live})
+}
+
+// callModule are the files of portal/widget/call: a page imports call.js, which
+// imports the rest from beside it.
+var callModule = []string{"call.js", "level.js", "signal.js", "watch.js", "words.js"} //nolint:gochecknoglobals // never changed
+
+// withMicrophone lets a page use the microphone, and lets nobody it might frame.
+// The policy of content needs nothing for it: sound is no address.
+func withMicrophone(file func(*httpd.Request)) func(*httpd.Request) {
+	return func(r *httpd.Request) {
+		file(r)
+		r.SetHeader("Permissions-Policy", "camera=(), geolocation=(), microphone=(self)")
+	}
 }
 
 type page struct{ o Options }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -90,7 +91,7 @@ func TestThePageIsThereInDemoModeOnly(t *testing.T) {
 	require.Equal(t, 200, a.Status)
 	assert.Contains(t, string(a.Body), "Running calls")
 	assert.NotContains(t, string(a.Body), "card-token", "no token reaches the browser")
-	for _, f := range []string{"app.css", "app.js", "chat.js", "calls.js"} {
+	for _, f := range []string{"app.css", "app.js", "chat.js", "calls.js", "callbox.js"} {
 		a := s.Do(t, "GET", "/page/"+f, nil, noToken, "")
 		require.Equal(t, 200, a.Status, f)
 		assert.NotContains(t, string(a.Body), "innerHTML", "text of customers is never markup")
@@ -103,6 +104,41 @@ func TestThePageIsThereInDemoModeOnly(t *testing.T) {
 	assert.NotContains(t, string(a.Body), "Running calls")
 	for _, path := range []string{"/demo/agents", "/demo/ticket", "/demo/live", "/page/app.js"} {
 		assert.Equal(t, 404, s.Do(t, "GET", path, nil, noToken, "").Status, path)
+	}
+}
+
+// A page of the server may use the microphone; nobody it frames may, and no
+// other page of ours. The module is there without the demo too.
+func TestWhoMayUseTheMicrophone(t *testing.T) {
+	s, _ := start(t, true)
+	policy := func(path string) string {
+		return s.Do(t, "GET", path, nil, noToken, "").Header.Get("Permissions-Policy")
+	}
+	assert.Equal(t, "camera=(), geolocation=(), microphone=(self)", policy("/"))
+	assert.Contains(t, policy("/page/app.css"), "microphone=()")
+	csp := s.Do(t, "GET", "/", nil, noToken, "").Header.Get("Content-Security-Policy")
+	for _, wide := range []string{"unsafe", "blob:", "*", "media-src", "worker-src"} {
+		assert.NotContains(t, csp, wide)
+	}
+	s, _ = start(t, false)
+	assert.Contains(t, policy("/"), "microphone=()", "the signpost has no use for it")
+}
+
+func TestTheCallModuleIsWholeAndNeedsNothing(t *testing.T) {
+	s, _ := start(t, false)
+	wanted := regexp.MustCompile(`from "\./([a-z]+\.js)"`)
+	for list := []string{"call.js"}; len(list) > 0; list = list[1:] {
+		a := s.Do(t, "GET", "/widget/call/"+list[0], nil, noToken, "")
+		require.Equal(t, 200, a.Status, list[0])
+		require.Contains(t, a.Header.Get("Content-Type"), "text/javascript")
+		body := string(a.Body)
+		for _, m := range wanted.FindAllStringSubmatch(body, -1) {
+			list = append(list, m[1])
+		}
+		assert.Equal(t, strings.Count(body, "\nimport "), len(wanted.FindAllString(body, -1)), "%s imports from beside it only", list[0])
+		for _, bad := range []string{"https://", "innerHTML", "eval(", "localStorage", "document.cookie"} {
+			assert.NotContains(t, body, bad, list[0])
+		}
 	}
 }
 

@@ -43,6 +43,7 @@ type Phone struct {
 	quiet     int // unvoiced ones
 	raw       bool
 	voice     bool
+	captions  []actors.Caption
 	start     int // voiced frames that make a voice
 	stop      int // unvoiced ones that end it
 }

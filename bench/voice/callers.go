@@ -14,7 +14,6 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/media/caller"
-	"flametree/media/sip"
 )
 
 // CallersName is the child that calls.
@@ -23,6 +22,7 @@ const CallersName = "__callers"
 // plan is what the callers are told: one line.
 type plan struct {
 	Target    string        `json:"target"`
+	Browser   *Browser      `json:"browser"` // calls come from browsers, not by SIP
 	Calls     int           `json:"calls"`
 	Length    time.Duration `json:"length"`    // of the time during which all calls are up
 	Period    time.Duration `json:"period"`    // from one turn to the next
@@ -45,7 +45,8 @@ type news struct {
 type called struct {
 	ID            string        `json:"id"` // the SIP Call-ID
 	Fault         string        `json:"fault,omitempty"`
-	Setup         time.Duration `json:"setup"` // INVITE to answer
+	Setup         time.Duration `json:"setup"`  // INVITE to answer, or offer to connection
+	Answer        time.Duration `json:"answer"` // a browser's: offer to answer
 	Talked        time.Duration `json:"talked"`
 	Turns         int           `json:"turns"`
 	Interruptions []int64       `json:"interruptions"` // when the first packet of each went out
@@ -77,14 +78,14 @@ func Callers(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	go func() { _, _ = io.Copy(io.Discard, in); cancel() }() // whoever started us is gone; ends with the process
-	c := crowd{plan: p, phone: phone, tell: json.NewEncoder(out), up: make(chan struct{})}
+	c := crowd{plan: p, dial: dialler(p, phone), tell: json.NewEncoder(out), up: make(chan struct{})}
 	return errors.Join(c.run(ctx), phone.Close())
 }
 
 // crowd is all the callers.
 type crowd struct {
 	plan  plan
-	phone *caller.Phone
+	dial  func(ctx context.Context, n int) (*wire, error)
 	tell  *json.Encoder
 	up    chan struct{} // closed when all calls were placed
 	until time.Time     // set before up is closed
@@ -130,8 +131,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 // before placed is called.
 func (c *crowd) one(ctx context.Context, i int, out *called, placed func()) {
 	dialling, cancel := context.WithTimeout(ctx, 20*time.Second)
-	begun := time.Now()
-	call, err := c.phone.Call(dialling, c.plan.Target, sip.DialOptions{From: fmt.Sprintf("caller-%d", i), Codecs: []string{c.plan.Codec}})
+	call, err := c.dial(dialling, i)
 	cancel()
 	answered := time.Now()
 	if err != nil {
@@ -139,7 +139,7 @@ func (c *crowd) one(ctx context.Context, i int, out *called, placed func()) {
 		placed()
 		return
 	}
-	out.ID, out.Setup = call.SIP().CallID(), answered.Sub(begun)
+	out.ID, out.Setup, out.Answer = call.id, call.setup, call.answer
 	c.answered.Add(1)
 	placed()
 	t := talk{plan: c.plan, call: call, out: out, over: c.over}
@@ -151,7 +151,7 @@ func (c *crowd) one(ctx context.Context, i int, out *called, placed func()) {
 	if err := conversation(ctx); err != nil {
 		out.Fault = err.Error()
 	}
-	call.Hangup()
+	call.hangup()
 	out.Talked = time.Since(answered)
 	out.Sent, out.Received, out.Lost = call.Totals()
 	out.Spurts, out.Gaps = listen(call.Heard(time.Time{}))
@@ -170,7 +170,7 @@ func (c *crowd) over() bool {
 // talk is one caller's conversation.
 type talk struct {
 	plan   plan
-	call   *caller.Call
+	call   *wire
 	out    *called
 	over   func() bool
 	pcm    []int16

@@ -12,8 +12,8 @@ import (
 
 // figures is everything measured about the calls of a run, in milliseconds.
 type figures struct {
-	overhead, silence, afterYield, interrupt, pacing, setup, pacerWait []float64
-	stages                                                             map[string][]float64
+	overhead, silence, afterYield, interrupt, pacing, setup, answer, pacerWait []float64
+	stages                                                                     map[string][]float64
 
 	turnsSaid, turnsClosed          int
 	understood, answered            int
@@ -54,6 +54,7 @@ func judge(calls []called, journal map[string]*history, s rig.Script) figures {
 // caller adds what one caller counted.
 func (f *figures) caller(c called) {
 	f.setup = append(f.setup, millis(c.Setup))
+	f.answer = append(f.answer, millis(c.Answer))
 	f.turnsSaid += c.Turns
 	f.interruptions += len(c.Interruptions)
 	f.sent += float64(c.Sent)

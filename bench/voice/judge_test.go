@@ -189,7 +189,7 @@ func TestSpurtsEndAtSilenceAndGapsAtLoss(t *testing.T) {
 func TestAnUtteranceHasVoiceForMostOfItsTimeAndOneBreath(t *testing.T) {
 	opt := Options{}
 	require.NoError(t, opt.fill())
-	p := opt.plan("sip:a@b")
+	p := opt.plan(rig.Ready{})
 	pcm, voiced := utterance(p.Utterance, 120)
 	require.GreaterOrEqual(t, played(pcm), p.Utterance)
 	require.Less(t, played(pcm), p.Utterance+breath+syllable)

@@ -25,6 +25,7 @@ type Options struct {
 	Script    rig.Script    // default: 40 ms, 120 ms, 10 ms, 60 ms
 	Profile   string        // file for a CPU profile of the server; "" = none
 	Codec     string        // that callers offer; default PCMU
+	Browser   bool          // callers are browsers: no SIP
 	Mode      string        // "" whole calls; Packets: legs alone, without ears, mouth and journal
 }
 
@@ -43,6 +44,9 @@ func (o *Options) fill() error {
 	}
 	if o.Interrupt == 0 {
 		o.Interrupt = 5
+	}
+	if o.Browser {
+		o.Codec = "opus"
 	}
 	if o.Codec == "" {
 		o.Codec = "PCMU"
@@ -71,9 +75,13 @@ const mostStagger = 100 * time.Millisecond
 // plan makes callers speak for half of the time, so that what of it is voice is
 // over 40 percent; a good quarter is the agent's, the rest goes into waiting
 // for the end of the turn.
-func (o *Options) plan(target string) plan {
+func (o *Options) plan(to rig.Ready) plan {
+	var browser *Browser
+	if o.Browser {
+		browser = &Browser{HTTP: to.HTTP, Agent: to.Agent.ID, Token: to.Agent.Token}
+	}
 	return plan{
-		Target: target, Calls: o.Calls, Length: o.Length, Period: o.Period, Utterance: o.Period*52/100 + breath,
+		Target: to.Agent.SIP, Browser: browser, Calls: o.Calls, Length: o.Length, Period: o.Period, Utterance: o.Period*52/100 + breath,
 		Reply: o.Script.Spoken(), Interrupt: o.Interrupt, Stagger: min(mostStagger, o.Period/time.Duration(o.Calls)),
 		Codec: o.Codec, Packets: o.Mode == Packets,
 	}
@@ -158,7 +166,7 @@ func (o *Options) call(ctx context.Context, who child, dir string) (calls []call
 	if used.before, err = rig.RSS(server.PID()); err != nil {
 		return nil, used, err
 	}
-	callers, err := rig.Spawn(ctx, CallersName, o.plan(ready.Agent.SIP))
+	callers, err := rig.Spawn(ctx, CallersName, o.plan(ready))
 	if err != nil {
 		return nil, used, err
 	}
@@ -244,6 +252,9 @@ func (o *Options) head() report.Report {
 	if o.Mode != "" {
 		r.Params.Add("mode", o.Mode)
 	}
+	if o.Browser {
+		r.Name = "webrtc"
+	}
 	return r
 }
 
@@ -261,6 +272,9 @@ func (o *Options) metrics(f figures, used usage) report.Values {
 	m.Add("rss_bytes_per_call", (used.after-used.before)/int64(o.Calls))
 	m.Add("rss_bytes", used.after)
 	m.Add("setup_ms", report.Of(f.setup))
+	if o.Browser {
+		m.Add("answer_ms", report.Of(f.answer))
+	}
 	m.Add("disk_sync_ms", report.Of(used.disk))
 	m.Add("pacer_wait_ms", report.Of(f.pacerWait))
 	var stages report.Values
@@ -282,6 +296,8 @@ func (o *Options) metrics(f figures, used usage) report.Values {
 // for up to a hundred, and for more.
 func (o *Options) wanted() (p50, p99 float64) {
 	switch {
+	case o.Browser && o.Calls > 1:
+		return 4, 40
 	case o.Calls == 1:
 		return 5, 25
 	case o.Calls <= 100:
@@ -294,6 +310,7 @@ func (o *Options) wanted() (p50, p99 float64) {
 const (
 	wantPacing  = 5.0      // ms, p99
 	wantQuiet   = 40.0     // ms, p99
+	wantSetup   = 30.0     // ms, p50, of a browser's call: offer to connection
 	wantCPU     = 0.3      // percent of a core
 	wantPackets = 0.06     // the same, of legs alone
 	wantNarrow  = 250 * kB // bytes, G.711
@@ -311,6 +328,10 @@ func (o *Options) gates(f figures, used usage) []report.Gate {
 		{Name: "overhead p99", Want: p99, Got: over.P99, Unit: "ms"},
 		{Name: "silence p99", Want: wantQuiet, Got: quiet.P99, Unit: "ms"},
 		{Name: "silence after a yield p99", Want: wantQuiet, Got: after.P99, Unit: "ms"},
+	}
+	if o.Browser { // what is promised of its calls
+		g = []report.Gate{g[0], {Name: "set-up p50", Want: wantSetup, Got: report.Of(f.setup).P50, Unit: "ms"}}
+		return append(g, o.carried(f)[1])
 	}
 	if o.Calls > 1 {
 		g = append(g, o.carried(f)...)

@@ -117,9 +117,9 @@ func (agentModelsCmd) Run(ctx context.Context, e *Env) error {
 	if err := e.ask(ctx, "/models", &list); err != nil {
 		return err
 	}
-	e.printf("%-18s %-28s %-9s %-19s %s\n", "PROVIDER", "MODEL", "STATE", "SINCE", "REASON")
+	e.printf("%-4s %-18s %-28s %-9s %-19s %s\n", "KIND", "PROVIDER", "MODEL", "STATE", "SINCE", "REASON")
 	for _, m := range list {
-		e.printf("%-18s %-28s %-9s %-19s %s\n", m.Provider, m.Model, m.State, m.Since.Local().Format("2006-01-02 15:04:05"), m.Reason)
+		e.printf("%-4s %-18s %-28s %-9s %-19s %s\n", m.Kind, m.Provider, m.Model, m.State, m.Since.Local().Format("2006-01-02 15:04:05"), m.Reason)
 	}
 	if len(list) == 0 {
 		e.printf("no agent names a model outside of this program\n")

@@ -18,6 +18,7 @@ import (
 	"flametree/actors"
 	"flametree/cluster/node"
 	"flametree/engine/fault"
+	"flametree/engine/turn"
 )
 
 // callCmds are the commands about one call; without a name among them an agent
@@ -209,7 +210,7 @@ func bars(w io.Writer, turns []node.TurnBar) {
 		}
 		why := ""
 		if t.Waited != "" {
-			why = "  waited for " + t.Waited
+			why = "  waited for " + turn.Reason(t.Waited, t.Stages)
 		}
 		_, _ = fmt.Fprintf(w, "turn %-3d %6d ms  |%s|%s\n", t.Turn, t.Whole.Milliseconds(), bar.String(), why)
 		if key.Len() > 0 {

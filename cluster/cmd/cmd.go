@@ -51,6 +51,7 @@ type cli struct {
 	Catalog    catalogCmd    `cmd:"" help:"What agents sell: catalogues, products, import, export, connect, invitations."`
 	Connection connectionCmd `cmd:"" help:"Telephone connections: PBX accounts, providers, trunks."`
 	Call       callCmds      `cmd:"" help:"Have an agent call somebody; listen to a call, whisper, barge in, capture."`
+	Scenario   scenarioCmd   `cmd:"" help:"Conversations by voice as tests: play one, check one, begin with one."`
 	Recording  recordingCmd  `cmd:"" help:"Recordings of calls: list, get, peaks, delete."`
 	Replay     replayCmd     `cmd:"" help:"Decide a recorded conversation again from its inputs and compare."`
 	Sessions   sessionsCmd   `cmd:"" help:"Conversations."`

@@ -74,6 +74,9 @@ func examine(ctx context.Context, c config.Config) []finding {
 	add("voice", text, err)
 	text, err = ears(ctx, c)
 	add("recogniser", text, err)
+	for _, v := range node.SpeechVerified() {
+		add("vendor", verified(v), nil)
+	}
 	add("clock", clock(), nil)
 	if err := pacer.Grant(); err != nil { // calls work without it: a hint, nothing bad
 		add("priority", "RTP is sent at ordinary priority: "+err.Error(), nil)
@@ -191,6 +194,14 @@ func ears(ctx context.Context, c config.Config) (string, error) {
 		}
 	}
 	return fmt.Sprintf("built in: ready after %v; it hears only words it knows from the agent's file", time.Since(begun).Round(time.Millisecond)), nil
+}
+
+// verified says when a vendor was last tested against itself.
+func verified(v node.Verification) string {
+	if v.Last == "never" {
+		return v.Vendor + ": never tested against the vendor itself, only against a server written from what it publishes"
+	}
+	return v.Vendor + ": last tested against the vendor itself on " + v.Last
 }
 
 func clock() string {

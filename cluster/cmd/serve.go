@@ -17,10 +17,12 @@ import (
 type serveCmd struct {
 	HTTP      *string       `name:"http" help:"Address of the front door (default 127.0.0.1:8080)."`
 	SIP       *string       `name:"sip" help:"Address of SIP, UDP and TCP; off = no telephony (default 127.0.0.1:5060)."`
+	WebRTC    *string       `name:"webrtc" help:"Address of browser calls, UDP and TCP; off = none (default 127.0.0.1, a free port)."`
+	TURN      *string       `name:"turn" help:"Address of the relay for browsers that come through no other way; off = none (default off)."`
 	RTP       *string       `name:"rtp" help:"Ports of RTP, LOW-HIGH (default 10000-20000)."`
 	Metrics   *string       `help:"Address of metrics and profiles; off = none (default 127.0.0.1:9090)."`
 	PublicURL *string       `name:"public-url" help:"How browsers reach the front door, when behind a proxy."`
-	PublicIP  *string       `name:"public-ip" help:"Address written into SIP and SDP when it is not the one listened on."`
+	PublicIP  *string       `name:"public-ip" help:"Address written into SIP and SDP, and told to browsers, when it is not the one listened on."`
 	Demo      bool          `help:"Bring the demo agents, and let the page at / chat with them."`
 	Agent     []string      `help:"Agent file to serve; may be given several times." type:"existingfile"`
 	Grace     time.Duration `help:"How long running calls may go on after a signal to end." default:"5s"`
@@ -29,7 +31,7 @@ type serveCmd struct {
 // Run implements the command.
 func (s *serveCmd) Run(ctx context.Context, e *Env) error {
 	for key, v := range map[string]*string{
-		"http": s.HTTP, "sip": s.SIP, "rtp": s.RTP, "metrics": s.Metrics, "public-url": s.PublicURL, "public-ip": s.PublicIP,
+		"http": s.HTTP, "sip": s.SIP, "webrtc": s.WebRTC, "turn": s.TURN, "rtp": s.RTP, "metrics": s.Metrics, "public-url": s.PublicURL, "public-ip": s.PublicIP,
 	} {
 		e.flag(key, v)
 	}
@@ -100,6 +102,12 @@ func (s *serveCmd) announce(e *Env, c config.Config, n *node.Node) {
 	}
 	if len(n.Agents()) > 0 {
 		e.printf("  tokens          %s\n", filepath.Join(c.Data, "demo.json"))
+	}
+	if at.WebRTC != "" {
+		e.printf("  browser calls   %s, UDP and TCP\n", at.WebRTC)
+	}
+	if at.TURN != "" {
+		e.printf("  relay           %s, UDP and TCP\n", at.TURN)
 	}
 	if at.Metrics != "" {
 		e.printf("  metrics         http://%s/metrics\n", at.Metrics)

@@ -49,10 +49,12 @@ func Table() []Setting {
 		{"sip.srtp", "optional", "whether sound of calls is encrypted: off, optional (where the other end asks) or required"},
 		{"sip.codecs", "opus,G722,PCMU,PCMA", "codecs, the preferred first"},
 		{"sip.admit", "open", "who may call besides trunks and registrars of connections: open (everybody) or trunks (nobody)"},
+		{"webrtc", "127.0.0.1:0", "address of browser calls, UDP and TCP; port 0 = a free one, off = none"},
+		{"turn", "off", "address of the relay for browsers that reach webrtc no other way, UDP and TCP; off = none"},
 		{"rtp", "10000-20000", "ports for RTP, LOW-HIGH; 0-0 = any free ones"},
 		{"metrics", "127.0.0.1:9090", "address of metrics and profiles; off = none"},
 		{"public-url", "", "how browsers reach the front door, when behind a proxy"},
-		{"public-ip", "", "address written into SDP and Contact when it is not the one listened on"},
+		{"public-ip", "", "address written into SDP and Contact, and told to browsers, when it is not the one listened on"},
 		{"log", "info", "least level that is logged: debug info warn error"},
 		{"disk.low", "max(5%,1GB)", "free space below which new conversations are refused"},
 		{"disk.ballast", "64MB", "file that is given up when the disk gets full"},
@@ -85,6 +87,8 @@ type Config struct {
 	HTTP           string
 	SIP            string // "" = off
 	Phone          Phone
+	WebRTC         string // "" = off
+	TURN           string // "" = off
 	RTPLow         uint16
 	RTPHigh        uint16
 	Metrics        string // "" = off
@@ -275,6 +279,10 @@ func (c *Config) set(key, text string) (err error) {
 		c.SIP, err = address(text)
 	case "sip.listen", "sip.tls-cert", "sip.tls-key", "sip.tls-clients", "sip.tls-roots", "sip.srtp", "sip.codecs", "sip.admit":
 		err = c.Phone.set(key, text)
+	case "webrtc":
+		c.WebRTC, err = address(text)
+	case "turn":
+		c.TURN, err = address(text)
 	case "metrics":
 		c.Metrics, err = address(text)
 	case "rtp":

@@ -166,7 +166,7 @@ func (n *Node) configure(ctx context.Context, t tenant.ID, spec *agent.Spec, f A
 	if err != nil {
 		return err
 	}
-	if ears, ok := cast.Hears.(provider.Preparer); ok && n.phone != nil {
+	if ears, ok := cast.Hears.(provider.Preparer); ok && (n.phone != nil || n.browsers != nil) {
 		n.done.Go(func() {
 			if err := ears.Prepare(cast.Hints); err != nil {
 				n.log.Warn("vocabulary", "err", err, "agent", a.ID)

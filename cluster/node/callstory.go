@@ -115,6 +115,8 @@ func told(e event.Event) string {
 		return fmt.Sprintf("%s answered (%s after %.1f s)", b.Verdict, b.Why, b.Took.Seconds())
 	case event.VoicemailLeft:
 		return "message left on the answering machine"
+	case event.CallSpeechChanged:
+		return fmt.Sprintf("%s: %s in place of %s (%s)", b.Role, orElse(b.To, "nobody"), orElse(b.From, "builtin"), b.Fault)
 	case event.CallHeld:
 		return "put on hold"
 	case event.CallResumed:

@@ -38,6 +38,7 @@ type casting struct {
 	tools     *toolbox
 	library   *librarian
 	merchant  *merchant
+	phrases   *phraseBook
 	sessions  *readmodel.Model // which are open, and what new ones take
 
 	lexicon func() *lexis.Lexicon // one for all agents
@@ -110,6 +111,7 @@ func (c *casting) compile(ctx context.Context, of castKey, s agent.State, e *cas
 		c.tools.log.Warn("an agent goes without some of its tools", "agent", of.agent, "err", k.outlines())
 	}
 	c.took(e, cast, k)
+	c.phrases.warm(cast)
 	return nil
 }
 
@@ -153,10 +155,13 @@ func (c *casting) make(ctx context.Context, of castKey, file string, pins []even
 	if cast.Thinks, err = c.models.model(spec); err != nil {
 		return nil, k, err
 	}
-	if cast.Hears, err = named(c.providers.Transcribers, "stt", spec.STT.Provider); err != nil {
+	if cast.Hears, err = c.models.ears(spec); err != nil {
 		return nil, k, err
 	}
-	if cast.Speaks, err = named(c.providers.Synthesizers, "tts", spec.TTS.Provider); err != nil {
+	if cast.Speaks, err = c.models.mouths(spec, c.phrases.keeping(of, cast.Revision)); err != nil {
+		return nil, k, err
+	}
+	if err = c.models.duplex(spec, cast); err != nil {
 		return nil, k, err
 	}
 	return cast, k, nil
@@ -188,7 +193,10 @@ func (c *casting) guarded(rev *agent.Revision) (*agent.Revision, error) {
 		return nil, err
 	}
 	secrets := secretsOf(rev.Spec)
-	for _, m := range append([]agent.Model{rev.Spec.LLM, rev.Spec.STT, rev.Spec.TTS, rev.Spec.Embedder}, rev.Spec.LLM.Fallback...) {
+	for _, m := range slices.Concat(
+		[]agent.Model{rev.Spec.LLM, rev.Spec.STT, rev.Spec.TTS, rev.Spec.Embedder, rev.Spec.Realtime},
+		rev.Spec.LLM.Fallback, rev.Spec.STT.Fallback, rev.Spec.TTS.Fallback,
+	) {
 		if key := c.models.key(rev.Spec, m.KeyEnv); key != "" {
 			secrets = append(secrets, key)
 		}

@@ -49,6 +49,7 @@ func (n *Node) startEdges(opt Options) error {
 		return fmt.Errorf("front door: %w: %w", fault.Unavailable, err)
 	}
 	n.httpAddr, n.httpLn = ln.Addr().String(), ln
+	n.gate = newGate(n)
 	if n.cfg.SIP != "" {
 		if n.phone, err = startPhone(n); err != nil {
 			return fmt.Errorf("telephony: %w", err)
@@ -58,7 +59,14 @@ func (n *Node) startEdges(opt Options) error {
 	} else {
 		n.exchange.Serve(nil)
 	}
-	for name, at := range map[string]string{"front door": n.httpAddr, "telephony": n.sipAddr} {
+	if n.cfg.WebRTC != "" {
+		if n.browsers, err = startBrowsers(n, opt.Lost); err != nil {
+			return fmt.Errorf("browser calls: %w", err)
+		}
+	}
+	for name, at := range map[string]string{
+		"front door": n.httpAddr, "telephony": n.sipAddr, "browser calls": n.browsers.addr(), "relay": n.browsers.relayAddr(),
+	} {
 		if at != "" && outside(at) {
 			n.log.Warn("reachable from other machines", "what", name, "address", at)
 		}
@@ -87,7 +95,11 @@ func (n *Node) frontDoor(opt Options) error {
 	hub := ws.NewHub(n.http, ws.Limits{})
 	hooks.Mount(n.http, hooks.Options{Twilio: n.trunks, Hub: hub, Public: n.cfg.PublicURL})
 	ws.MountListen(n.http, hub, ws.ListenOptions{Agents: people{n}, Tickets: tickets, Sounds: chat{n}})
-	ws.Mount(n.http, hub, ws.Options{Agents: people{n}, Sockets: chat{n}, Tickets: tickets})
+	sockets := ws.Options{Agents: people{n}, Sockets: chat{n}, Tickets: tickets}
+	if n.browsers != nil {
+		sockets.Calls = n.browsers
+	}
+	ws.Mount(n.http, hub, sockets)
 	portal.Mount(n.http, portal.Options{
 		Demo: opt.Demo, Agents: people{n}, Sessions: chat{n}, Tickets: tickets, Hub: hub, Live: live{n},
 	})

@@ -60,13 +60,18 @@ func newMeters(reg *prometheus.Registry, n *Node) *meters {
 		return float64(len(n.model.Sessions(1<<30, readmodel.Session.Open)))
 	})
 	gauge("flametree_voice_pacer_late_seconds", "Lateness of packets in the last seconds, p99.", func() float64 {
-		if n.phone == nil {
-			return 0
-		}
-		_, late := n.phone.wheel.Late()
-		return late.Seconds()
+		return n.gate.lateness().Seconds()
 	})
 	return m
+}
+
+// fallbacks counts how often one vendor of speech took the place of another.
+func fallbacks(reg *prometheus.Registry) func(kind, from, to string) {
+	n := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "flametree_voice_provider_fallback_total", Help: "How often a vendor of speech was opened in place of one that failed.",
+	}, []string{"kind", "from", "to"})
+	reg.MustRegister(n)
+	return func(kind, from, to string) { n.WithLabelValues(kind, from, to).Inc() }
 }
 
 // run follows the journal from now on.

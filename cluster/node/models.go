@@ -21,6 +21,8 @@ import (
 	"flametree/engine/provider/gemini"
 	"flametree/engine/provider/openai"
 	"flametree/engine/provider/policy"
+	"flametree/engine/provider/realtime"
+	"flametree/engine/provider/wire"
 )
 
 // textFirstToken is how long a written reply waits for the first word of a
@@ -35,9 +37,14 @@ type connectors struct {
 	out    *http.Client
 	secret func(string) string
 	watch  func(*policy.Health) // probes a model while the node lives
+	dial   wire.Dialer          // for the sockets of speech, as out is for requests
+	rest   time.Duration        // how long a vendor of speech that failed comes last; 0 = policy's
+	fell   func(kind, from, to string)
 
-	mu    sync.Mutex
-	lines map[[32]byte]*connector
+	mu     sync.Mutex
+	lines  map[[32]byte]*connector
+	voices map[[32]byte]*speaker
+	calls  realtime.Calls // that are held with models that hear and speak
 }
 
 // connector is one model with its policies.
@@ -239,6 +246,7 @@ func reason(err error) string {
 
 // ModelHealth is how a model that was named by an agent does.
 type ModelHealth struct {
+	Kind     string    `json:"kind"` // llm stt tts
 	Provider string    `json:"provider"`
 	Model    string    `json:"model"`
 	State    string    `json:"state"` // ok degraded failed
@@ -253,8 +261,14 @@ func (c *connectors) health() []ModelHealth {
 	out := []ModelHealth{}
 	for _, l := range c.lines {
 		r := l.health.Report()
-		out = append(out, ModelHealth{Provider: l.name, Model: l.asks, State: string(r.State), Reason: r.Reason, Since: r.Since})
+		out = append(out, ModelHealth{Kind: "llm", Provider: l.name, Model: l.asks, State: string(r.State), Reason: r.Reason, Since: r.Since})
 	}
-	slices.SortFunc(out, func(a, b ModelHealth) int { return strings.Compare(a.Provider+a.Model, b.Provider+b.Model) })
+	for _, x := range c.voices {
+		r := x.health.Report()
+		out = append(out, ModelHealth{Kind: x.kind, Provider: x.name, Model: x.asks, State: string(r.State), Reason: r.Reason, Since: r.Since})
+	}
+	slices.SortFunc(out, func(a, b ModelHealth) int {
+		return strings.Compare(a.Kind+" "+a.Provider+" "+a.Model, b.Kind+" "+b.Provider+" "+b.Model)
+	})
 	return out
 }

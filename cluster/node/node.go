@@ -52,6 +52,7 @@ type Options struct {
 	Log       *slog.Logger
 	Retry     time.Duration            // longest wait between two attempts to reach an MCP server that is away; 0 = 30 s
 	Twilio    func(host string) string // where Twilio's API is, nil = https://host; a local one speaks the same
+	Lost      time.Duration            // how long a browser's call lives without a socket or a sign of its browser; 0 = 15 s
 	Fatal     func(error)              // the journal cannot go on; called once, from any goroutine
 }
 
@@ -65,6 +66,7 @@ type Node struct {
 	casting   *casting
 	library   *librarian
 	merchant  *merchant
+	phrases   *phraseBook
 	exchange  *exchange.Exchange
 	trunks    *twilio.Trunks
 	egress    *egress.Guard
@@ -74,7 +76,9 @@ type Node struct {
 	dir       actors.Directory
 	member    *member.Member
 	http      *httpd.Server
+	gate      *gate
 	phone     *phone
+	browsers  *browsers
 	admin     *admin
 	metrics   *http.Server
 	reg       *prometheus.Registry
@@ -94,6 +98,8 @@ type Run struct {
 	PID     int    `json:"pid"`
 	HTTP    string `json:"http"`
 	SIP     string `json:"sip"`
+	WebRTC  string `json:"webrtc"`
+	TURN    string `json:"turn"`
 	Metrics string `json:"metrics"`
 	Admin   string `json:"admin"`
 }
@@ -123,9 +129,7 @@ func Start(ctx context.Context, opt Options) (n *Node, err error) {
 		return n, err
 	}
 	n.serve()
-	return n, writeJSON(filepath.Join(n.cfg.Data, "run.json"), Run{
-		PID: os.Getpid(), HTTP: n.httpAddr, SIP: n.sipAddr, Metrics: n.metricsAddr, Admin: AdminSocket(n.cfg.Data),
-	})
+	return n, writeJSON(filepath.Join(n.cfg.Data, "run.json"), n.Addresses())
 }
 
 // open prepares the data folder and folds the read model up to the present.
@@ -227,7 +231,7 @@ func (n *Node) startTools(providers Providers) error {
 	if err != nil {
 		return err
 	}
-	models := &connectors{known: providers, out: client, secret: n.cfg.Secret, watch: func(h *policy.Health) {
+	models := &connectors{known: providers, out: client, dial: n.egress.DialContext, fell: fallbacks(n.reg), secret: n.cfg.Secret, watch: func(h *policy.Health) {
 		n.done.Go(func() { _ = h.Run(n.life) })
 	}}
 	n.tools = &toolbox{pool: pool, out: client, blobs: n.blobs, secret: models.key, log: n.log, commands: n.cfg.Commands}
@@ -239,6 +243,8 @@ func (n *Node) startTools(providers Providers) error {
 		return err
 	}
 	n.casting.library = n.library
+	n.phrases = newPhraseBook(n)
+	n.casting.phrases = n.phrases
 	n.merchant = newMerchant(n, n.casting.lexicon)
 	n.casting.merchant = n.merchant
 	return nil
@@ -292,7 +298,10 @@ func (n *Node) startMetrics() error {
 
 // Addresses reports where the node listens.
 func (n *Node) Addresses() Run {
-	return Run{PID: os.Getpid(), HTTP: n.httpAddr, SIP: n.sipAddr, Metrics: n.metricsAddr, Admin: AdminSocket(n.cfg.Data)}
+	return Run{
+		PID: os.Getpid(), HTTP: n.httpAddr, SIP: n.sipAddr, WebRTC: n.browsers.addr(), TURN: n.browsers.relayAddr(),
+		Metrics: n.metricsAddr, Admin: AdminSocket(n.cfg.Data),
+	}
 }
 
 // Agents lists the agents that came from files, with their tokens.
@@ -303,9 +312,7 @@ func (n *Node) Agents() []DemoAgent { return n.installed }
 func (n *Node) Stop(grace time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace+2*time.Second)
 	defer cancel()
-	if n.phone != nil {
-		n.phone.stop(ctx)
-	}
+	n.stopCalls(ctx)
 	if n.http != nil {
 		if err := n.http.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			n.log.Warn("front door", "err", err)
@@ -336,6 +343,9 @@ func (n *Node) Stop(grace time.Duration) {
 		}
 	}
 	n.done.Wait()
+	if err := n.phrases.close(); err != nil {
+		n.log.Warn("phrases", "err", err)
+	}
 	if n.admin != nil {
 		_ = os.Remove(filepath.Join(n.cfg.Data, "run.json"))
 	}

@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"flametree/actors"
 	"flametree/engine/event"
 	"flametree/engine/fault"
 	"flametree/media/line"
-	"flametree/media/pacer"
 	"flametree/media/rtp"
 	"flametree/media/sip"
 	"flametree/media/srtp"
@@ -27,58 +23,23 @@ import (
 type phone struct {
 	n        *Node
 	endpoint *sip.Endpoint
-	rejected *prometheus.CounterVec
-	wheel    *pacer.Wheel
 	ports    *rtp.Pool
 
 	mu     sync.Mutex // guards what follows
 	asking int        // calls in answer that nobody has decided about
-	ending bool       // the process is: no call is taken or placed
-	watch  pacer.Watch
 }
 
 func startPhone(n *Node) (*phone, error) {
-	p := &phone{
-		n: n, watch: pacer.Watch{Limit: n.cfg.PacerLate},
-		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flametree_voice_calls_rejected_total", Help: "Calls that were not answered, by kind of reason.",
-		}, []string{"reason"}),
-	}
-	n.reg.MustRegister(p.rejected)
+	p := &phone{n: n}
 	var err error
 	if p.ports, err = rtp.NewPool(int(n.cfg.RTPLow), int(n.cfg.RTPHigh)); err != nil {
 		return nil, err
 	}
-	// A pacer's thread sleeps in the kernel and holds one of Go's processors while
-	// it does; serve asks for as many more of them. Real-time priority is had
-	// where the system grants it.
-	p.wheel = pacer.New(pacer.Options{RealTime: true, Shards: runtime.NumCPU()})
 	if p.endpoint, err = p.listen(); err != nil {
-		return nil, errors.Join(err, p.wheel.Close())
+		return nil, err
 	}
 	n.exchange.Serve(p.endpoint)
-	p.meter()
 	return p, nil
-}
-
-// meter shows whether calls are taken, and how the pacer's threads are scheduled.
-func (p *phone) meter() {
-	open := func() float64 {
-		if p.room() == nil {
-			return 1
-		}
-		return 0
-	}
-	for _, g := range []struct {
-		name, help string
-		of         func() float64
-	}{
-		{"flametree_voice_admission_open", "1 while new calls are taken, 0 while they are refused.", open},
-		{"flametree_voice_pacer_real_time", "Threads of the pacer with real-time priority: it is taken while packets are late.",
-			func() float64 { return float64(p.wheel.RealTime()) }},
-	} {
-		p.n.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.of))
-	}
 }
 
 func (p *phone) listen() (*sip.Endpoint, error) {
@@ -89,7 +50,7 @@ func (p *phone) listen() (*sip.Endpoint, error) {
 	}
 	o := sip.Options{
 		UDP: n.cfg.SIP, TCP: n.cfg.SIP, Listen: set.Listen, PublicIP: n.cfg.PublicIP, Answer: p.answer, Log: n.log,
-		NewMedia: line.Maker{Ports: p.ports, Wheel: p.wheel, Identity: id, Log: n.log}.New,
+		NewMedia: line.Maker{Ports: p.ports, Wheel: n.gate.wheel(), Identity: id, Log: n.log}.New,
 		Codecs:   set.Codecs, Mux: true, Seal: sip.Sealing(set.SRTP), Fingerprint: id.Fingerprint().String(),
 		Admit: sip.Admit(set.Admit), Busy: p.busy,
 	}
@@ -111,21 +72,29 @@ func (p *phone) busy() (time.Duration, bool) {
 	return 10 * time.Second, true
 }
 
-// stop refuses new calls, gives the running ones until ctx ends, hangs up what
-// is left and waits for their journals.
-func (p *phone) stop(ctx context.Context) {
-	p.mu.Lock()
-	p.ending = true
-	p.mu.Unlock()
-	p.n.exchange.Withdraw(ctx) // first, so that the other end sends its calls elsewhere
-	p.endpoint.Drain()
-	p.n.whileCalls(ctx, func() bool { return true })
-	p.n.hangUpAll()
+// stopCalls refuses new calls, gives the running ones until ctx ends, hangs up
+// what is left and waits for their journals.
+func (n *Node) stopCalls(ctx context.Context) {
+	if n.gate == nil {
+		return
+	}
+	n.gate.shut()
+	if n.phone != nil {
+		n.exchange.Withdraw(ctx) // first, so that the other end sends its calls elsewhere
+		n.phone.endpoint.Drain()
+	}
+	n.whileCalls(ctx, func() bool { return true })
+	n.hangUpAll()
 	end, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	p.n.whileCalls(end, func() bool { return true })
-	if err := errors.Join(p.endpoint.Close(), p.wheel.Close()); err != nil {
-		p.n.log.Warn("telephony", "err", err)
+	n.whileCalls(end, func() bool { return true })
+	var errs []error
+	if n.phone != nil {
+		errs = append(errs, n.phone.endpoint.Close())
+	}
+	errs = append(errs, n.browsers.close(), n.gate.close())
+	if err := errors.Join(errs...); err != nil {
+		n.log.Warn("telephony", "err", err)
 	}
 }
 
@@ -135,7 +104,7 @@ func (n *Node) whileCalls(ctx context.Context, more func() bool) {
 	defer tick.Stop()
 	for more() {
 		// A caller who was joined with a person has no session any more, but a call.
-		if len(n.calls()) == 0 && (n.phone == nil || n.phone.endpoint.Stats().Live == 0) {
+		if len(n.calls()) == 0 && n.browsers.live() == 0 && (n.phone == nil || n.phone.endpoint.Stats().Live == 0) {
 			return
 		}
 		select {
@@ -161,7 +130,7 @@ func (n *Node) hangUpAll() {
 func (p *phone) answer(ctx context.Context, inv sip.Invite) error {
 	err := p.take(ctx, inv)
 	if err != nil {
-		p.rejected.WithLabelValues(string(fault.KindOf(err))).Inc()
+		p.n.gate.reject(err)
 	}
 	return err
 }
@@ -246,10 +215,6 @@ func (p *phone) offer(ctx context.Context, inv sip.Invite, a readmodel.Agent, re
 	return err
 }
 
-// fewCalls are always taken: packets that are late with so few calls are late
-// because of somebody else's work, and refusing a call would not help.
-const fewCalls = 10
-
 // enter finds out who is meant by a call, and whether there is room for it.
 func (p *phone) enter(inv sip.Invite) (readmodel.Agent, error) {
 	p.mu.Lock()
@@ -272,42 +237,11 @@ func (p *phone) room() error {
 	return p.full()
 }
 
-// full admits calls by measured lateness, not by a guess of how many fit. It is
-// asked for every call, so it must not cost more with more calls. It is called
-// with the mutex held.
+// full asks the gate. The endpoint counts calls before anybody has decided about
+// them. It is called with the mutex held.
 func (p *phone) full() error {
-	n := p.n
-	if p.ending {
-		return &sip.RetryAfter{Err: fmt.Errorf("the server is ending: %w", fault.Unavailable), After: 30 * time.Second}
-	}
-	// The endpoint counts calls before anybody has decided about them.
-	running := p.endpoint.Stats().Live - p.asking
-	if most := n.cfg.MaxCalls; most > 0 && running >= most {
-		return &sip.RetryAfter{Err: fmt.Errorf("%d calls are running: %w", most, fault.Unavailable), After: 30 * time.Second}
-	}
-	if late, tooLate := p.late(); tooLate && running >= fewCalls {
-		return &sip.RetryAfter{Err: fmt.Errorf("packets are %v late: %w", late, fault.Unavailable), After: 10 * time.Second}
-	}
-	if n.journal.LowOnSpace() {
-		return &sip.RetryAfter{Err: fmt.Errorf("disk is nearly full: %w", fault.Unavailable), After: time.Minute}
-	}
-	return nil
+	return p.n.gate.full(p.endpoint.Stats().Live - p.asking + p.n.browsers.live())
 }
-
-// late reports how late packets are, and whether that is too late for more calls.
-func (p *phone) late() (late time.Duration, tooLate bool) {
-	_, late = p.wheel.Late()
-	tooLate, changed := p.watch.Look(time.Now(), late)
-	switch {
-	case changed && tooLate:
-		p.n.log.Warn("packets are late: new calls are refused", "late_ms", millisOf(late), "limit_ms", millisOf(p.watch.Limit))
-	case changed:
-		p.n.log.Info("packets are in time again: new calls are taken", "late_ms", millisOf(late))
-	}
-	return late, tooLate
-}
-
-func millisOf(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func retry(err error) error {
 	if full, ok := errors.AsType[*actors.Full](err); ok {

@@ -64,6 +64,7 @@ func (p *parser) agent(n located.Node) {
 		located.Key{Name: "openapi", Read: p.several("openapi", p.openapi)},
 		located.Key{Name: "verification", Read: p.verification},
 		located.Key{Name: "models", Read: p.models},
+		located.Key{Name: "speech", Read: p.speech},
 		located.Key{Name: "env", Read: p.env},
 		located.Key{Name: "limits", Read: p.limits},
 		located.Key{Name: "require_publish", Read: p.Bool("require_publish", &s.RequirePublish)},
@@ -87,6 +88,12 @@ func (p *parser) whole(n located.Node) {
 	}
 	if !s.knows() && s.Type != CallAnalytics {
 		p.Warn(n, "the agent knows nothing: it needs at least one source of knowledge to answer questions")
+	}
+	if s.Settings.Language == "" && len(s.Languages) > 0 {
+		s.Settings.Language = s.Languages[0]
+	}
+	if _, ok := s.Speaks(s.Settings.Language); !ok && len(s.Languages) > 0 {
+		p.Warn(n.Get("speech").Get("languages"), "VOICE_LANGUAGE is %s, which is not among the languages of the agent", s.Settings.Language)
 	}
 	var results []string
 	for _, f := range s.Results {
@@ -196,8 +203,8 @@ func (p *parser) models(n located.Node) {
 	s := p.spec
 	p.Map(n, "models",
 		located.Key{Name: "llm", Read: func(v located.Node) { s.LLM = p.model("llm", v, true) }},
-		located.Key{Name: "stt", Read: func(v located.Node) { s.STT = p.model("stt", v, true) }},
-		located.Key{Name: "tts", Read: func(v located.Node) { s.TTS = p.model("tts", v, true) }},
+		located.Key{Name: "stt", Read: func(v located.Node) { p.alone("stt", v, &s.STT) }},
+		located.Key{Name: "tts", Read: func(v located.Node) { p.alone("tts", v, &s.TTS) }},
 		located.Key{Name: "embedder", Read: func(v located.Node) { s.Embedder = p.model("embedder", v, true) }},
 	)
 }

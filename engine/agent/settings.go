@@ -47,6 +47,7 @@ type Settings struct {
 	TTSVoice         string
 	Language         string // BCP 47, "" = English unless the style says otherwise
 	NoInputText      string
+	NoiseSuppression string // auto on off
 	AMD              bool
 	VoicemailAction  string // hangup message
 	VoicemailMessage string
@@ -235,6 +236,7 @@ func voiceRows() []row {
 		{Setting{"VOICE_TTS_VOICE", "text", "", "Name of the voice. Empty: the provider's own."}, 0, 0, func(s *Settings) any { return &s.TTSVoice }},
 		{Setting{"VOICE_LANGUAGE", "text", "", "Language of the conversation, as a tag such as en or de-AT."}, 0, 35, func(s *Settings) any { return &s.Language }},
 		{Setting{"VOICE_NO_INPUT_TEXT", "text", "Are you still there?", "Said when the caller is silent."}, 0, 0, func(s *Settings) any { return &s.NoInputText }},
+		{Setting{"VOICE_NOISE_SUPPRESSION", "auto|on|off", "auto", "Take steady noise from the line before the recogniser hears it. auto: for the built-in one."}, 0, 0, func(s *Settings) any { return &s.NoiseSuppression }},
 		{Setting{"VOICE_AMD", "bool", "True", "Outbound calls: tell answering machines from people."}, 0, 0, func(s *Settings) any { return &s.AMD }},
 		{Setting{"VOICE_VOICEMAIL_ACTION", "hangup|message", "hangup", "What to do with an answering machine."}, 0, 0, func(s *Settings) any { return &s.VoicemailAction }},
 		{Setting{"VOICE_VOICEMAIL_MESSAGE", "text", "", "Spoken to an answering machine."}, 0, 0, func(s *Settings) any { return &s.VoicemailMessage }},

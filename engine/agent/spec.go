@@ -73,6 +73,8 @@ type Spec struct {
 	STT         Model
 	TTS         Model
 	Embedder    Model
+	Realtime    Model        // speech.realtime: hears, thinks and speaks in calls; the others stand by. No Provider = none
+	Languages   []string     // speech.languages: those it may change to in a conversation; none = one language
 	Env         []event.Pair // as written, in the order of the file, secrets too
 	Secrets     []string     // the keys of Env whose values nobody may read
 	Settings    Settings     // what Env means
@@ -177,6 +179,7 @@ type Model struct {
 	KeyEnv   string  // the environment variable that holds the key
 	Price    Price   // for the cost of a turn; zero = not known
 	Fallback []Model // tried in this order
+	Speech   Speech  // of those that hear or speak
 }
 
 // Price is what a million tokens cost, in whatever currency the writer counts.

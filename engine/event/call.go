@@ -68,6 +68,16 @@ type TurnInput struct {
 	Decisions []string
 }
 
+// CallSpeechChanged says that who hears or speaks on a call failed, and who took
+// over. A call that nobody takes over ends after it.
+type CallSpeechChanged struct {
+	Role   string // stt tts
+	From   string // who failed; the vendors' names, "" = the built-in one
+	To     string // who took over, "" = nobody
+	Fault  string // kind and text, without keys and words
+	Offset time.Duration
+}
+
 // RecordingClosed says where the recording of a call is.
 type RecordingClosed struct {
 	Blob   string // sha256 of the sealed file, hex
@@ -99,6 +109,9 @@ func (CallEnded) Kind() Kind { return "call.ended.v1" }
 
 // Kind implements Event.
 func (CallInputs) Kind() Kind { return "call.inputs.v1" }
+
+// Kind implements Event.
+func (CallSpeechChanged) Kind() Kind { return "call.speech_changed.v1" }
 
 // Kind implements Event.
 func (RecordingClosed) Kind() Kind { return "recording.closed.v1" }

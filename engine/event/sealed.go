@@ -102,7 +102,8 @@ func (CallProgressed) event() {}
 
 func (CallScreened) event() {}
 
-func (VoicemailLeft) event() {}
+func (VoicemailLeft) event()     {}
+func (CallSpeechChanged) event() {}
 
 func (TransferBegun) event() {}
 

@@ -40,6 +40,7 @@ type Config struct {
 	HTTP   httpd.Options
 	Limits ws.Limits
 	API    api.Options // its interfaces are set to the house
+	Calls  ws.Calls    // nil: no calls of browsers
 	// Mount adds more.
 	Mount func(*Site)
 }
@@ -67,7 +68,7 @@ func Open(h *House, c Config) *Site {
 	s.Hub = ws.NewHub(s.Server, c.Limits)
 	c.API.Agents, c.API.Sessions, c.API.Speech, c.API.Tickets = h, h, h, s.Tickets
 	api.Mount(s.Server, c.API)
-	ws.Mount(s.Server, s.Hub, ws.Options{Agents: h, Sockets: h, Tickets: s.Tickets})
+	ws.Mount(s.Server, s.Hub, ws.Options{Agents: h, Sockets: h, Tickets: s.Tickets, Calls: c.Calls})
 	if c.Mount != nil {
 		c.Mount(s)
 	}

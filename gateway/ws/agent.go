@@ -20,6 +20,7 @@ type Options struct {
 	Agents  auth.Agents
 	Sockets Sockets
 	Tickets *auth.Tickets
+	Calls   Calls // nil: no calls are taken
 }
 
 // askTime bounds every question a socket asks on behalf of its peer.
@@ -117,7 +118,7 @@ func (p *peer) refuse(c *Conn, err error) {
 }
 
 // encode writes a frame; frames are ours and always marshal.
-func encode(f Frame) []byte {
+func encode(f any) []byte {
 	b, err := json.Marshal(f)
 	if err != nil {
 		panic(err)

@@ -45,6 +45,7 @@ type Conn struct {
 	gone   chan struct{} // closed when the connection is lost: nothing more can be read or written
 	lost   sync.Once
 
+	left    bool // the peer closed it, as one does that goes; for who reads
 	once    sync.Once
 	closing chan struct{} // closed when Close was called
 	code    int           // set before closing is closed
@@ -86,6 +87,7 @@ func (c *Conn) Read() ([]byte, error) {
 	for {
 		kind, b, err := c.sock.ReadMessage()
 		if err != nil {
+			c.left = !c.isClosing() && websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived)
 			c.lose()
 			return nil, fmt.Errorf("read socket: %w: %w", fault.Cancelled, err)
 		}
@@ -99,6 +101,19 @@ func (c *Conn) Read() ([]byte, error) {
 			return b, nil
 		}
 		c.Close(CloseUnsupported, "text frames only")
+	}
+}
+
+// parted reports whether the peer closed the connection of its own accord. It is
+// for the goroutine that reads.
+func (c *Conn) parted() bool { return c.left }
+
+func (c *Conn) isClosing() bool {
+	select {
+	case <-c.closing:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -28,10 +28,12 @@ type peer struct {
 
 	agent auth.Agent
 	pump  *pump
+	calls Signalling // nil: no calls are taken
 
-	mu   sync.Mutex // guards last, mode
-	last uint64     // the greatest seq sent
-	mode string     // as the last frame that told
+	mu     sync.Mutex // guards last, mode, parted
+	last   uint64     // the greatest seq sent
+	mode   string     // as the last frame that told
+	parted bool       // the session has ended; a call goes on
 }
 
 // serve runs the socket: this goroutine reads, the pump's writes.
@@ -44,6 +46,10 @@ func (p *peer) serve(ctx context.Context, c *Conn) {
 	p.agent = agent
 	if p.after != FromNow {
 		p.last = p.after
+	}
+	if p.o.Calls != nil {
+		p.calls = p.o.Calls.Signal(agent, p.session, func(f CallFrame) { p.tell(c, f) })
+		defer func() { p.calls.Leave(c.parted()) }()
 	}
 	if err := p.attach(ctx, c, p.after); err != nil {
 		p.refuse(c, err)
@@ -90,7 +96,7 @@ func (p *peer) attach(ctx context.Context, c *Conn, after uint64) error {
 				return
 			}
 		}
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !p.stays() {
 			c.Close(CloseNormal, "session ended")
 		}
 	})
@@ -122,6 +128,9 @@ func (p *peer) own(f Frame) []byte {
 func (p *peer) handle(ctx context.Context, c *Conn, b []byte) {
 	in, err := parse(b)
 	switch {
+	case isCall(in.Type):
+		p.signal(ctx, c, b)
+		return
 	case err != nil:
 	case in.Type == InPing:
 		_ = c.Write(p.own(Frame{Type: TypeState})) // a lost socket ends at the next read
@@ -177,7 +186,7 @@ func parse(b []byte) (In, error) {
 		if len(in.Attachments) > 0 {
 			return in, invalid("attachments", "send files with run_v2")
 		}
-	case InTyping, InStop, InPing, InResume:
+	case InTyping, InStop, InPing, InResume, CallServers, CallOffer, CallCandidate, CallMute, CallDigit, CallHangup:
 	case "":
 		return in, invalid("type", "is missing")
 	default:

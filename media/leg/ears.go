@@ -7,6 +7,7 @@ import (
 	"flametree/actors"
 	"flametree/media/codec"
 	"flametree/media/dtmf"
+	"flametree/media/echo"
 	"flametree/media/g711"
 	"flametree/media/jitter"
 	"flametree/media/noise"
@@ -46,6 +47,7 @@ type ears struct {
 	ssrc                 uint32
 	known                bool // ssrc is meaningful
 	flowing              bool
+	muted                bool // the peer sends no sound and said so
 	lastPacket           time.Time
 	calm                 bool             // the last packet of sound was no speech
 	hush                 *noise.Generator // nil before there was any
@@ -57,7 +59,10 @@ type ears struct {
 	refused              uint64
 
 	narrow [frameBytes]int16 // a frame as a telephone would carry it, for the VAD
-	frame  []int16           // of the tick
+	echo   *echo.Guard       // nil: none
+	held   [echo.MaxHeld][frameBytes]int16
+	holds  int     // frames held that may be our own voice
+	frame  []int16 // of the tick
 	ring   []byte
 	count  int64 // frames ever put into the ring
 }
@@ -143,9 +148,34 @@ func (e *ears) judge(at time.Time, frame []int16, f *facts) {
 		}
 		frame = e.narrow[:n]
 	}
+	switch e.whose(frame) {
+	case echo.Held:
+		copy(e.held[e.holds][:], frame)
+		e.holds++
+		return
+	case echo.Echo:
+		for ; e.holds >= 0; e.holds-- {
+			e.voice(at, e.vad.Skip(frameBytes), f)
+		}
+		e.holds, e.calm = 0, true
+		return
+	case echo.Clear:
+	}
+	for i := range e.holds {
+		e.voice(at, e.vad.Push(e.held[i][:]), f)
+	}
+	e.holds = 0
 	r := e.vad.Push(frame)
 	e.calm = !r.Voiced
 	e.voice(at, r, f)
+}
+
+// whose says whether a frame is our own voice, come back.
+func (e *ears) whose(frame []int16) echo.Verdict {
+	if e.echo == nil || len(frame) != frameBytes {
+		return echo.Clear
+	}
+	return e.echo.Judge(frame)
 }
 
 func (e *ears) voice(at time.Time, r vad.Result, f *facts) {
@@ -186,7 +216,7 @@ func (e *ears) patience() time.Duration {
 func (e *ears) tick(now time.Time, f *facts) bool {
 	e.told = e.digits.Tick(now, e.told[:0])
 	e.tell(now, f)
-	if e.flowing && now.Sub(e.lastPacket) >= e.patience() {
+	if e.flowing && !e.muted && now.Sub(e.lastPacket) >= e.patience() {
 		e.stop(now, f)
 		f.add(actors.Fact{Kind: actors.FactNoPackets, At: now})
 	}
@@ -197,6 +227,11 @@ func (e *ears) tick(now time.Time, f *facts) bool {
 		sound = e.tickPlain(now, slot)
 	} else {
 		sound = e.tickCoded(now, slot)
+	}
+	if e.echo != nil && e.echo.Mute() { // nobody need understand what we say ourselves
+		for i := range slot {
+			slot[i] = e.law.Idle()
+		}
 	}
 	// While the peer sends nothing because nobody speaks, the VAD hears what
 	// stands for it.
@@ -286,6 +321,7 @@ func (e *ears) standIn(status jitter.Status) bool {
 // over (voice.md 2, rule e), and what comes next is another beginning.
 func (e *ears) stop(now time.Time, f *facts) {
 	e.flowing, e.hushed, e.hissing = false, false, false
+	e.holds = 0
 	e.voice(now, e.vad.Drop(), f)
 }
 

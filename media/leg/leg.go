@@ -13,6 +13,10 @@
 // nothing to say silence is sent, for callers hang up on a line without
 // packets.
 //
+// What comes back of what was sent is told from a caller's voice (media/echo)
+// before the VAD hears it, and is silence to the recogniser; the recorder gets
+// it as it came.
+//
 // A talk spurt does not wait: Play itself sends its first packet, at most one
 // frame ahead of the home slot; the slot moves with it, and slides back by 2 ms
 // a packet while the call is silent. Fact.Wait says what a spurt did wait for.
@@ -21,11 +25,11 @@
 //
 // In G.711 a leg holds 6 s of input (48 kB) and 5 s of playout (41 kB) in the
 // wire's own codec, and with filters, jitter buffer and two readers' stacks
-// about 115 kB. In a wide codec, G.722 or Opus, both rings hold 16 kHz in µ-law,
+// about 118 kB, 3 kB of it to know an echo by. In a wide codec, G.722 or Opus, both rings hold 16 kHz in µ-law,
 // 96 and 81 kB: neither codec can be entered at any place, as replay, Resume and
 // Flush want it, and 16 bits would take as much again to win what nobody hears,
-// for the steps of µ-law lie 37 dB under speech: 211 kB in all. Opus adds an
-// encoder, a store of packets and two decoders, 307 kB in all; one decoder hears
+// for the steps of µ-law lie 37 dB under speech: 214 kB in all. Opus adds an
+// encoder, a store of packets and two decoders, 310 kB in all; one decoder hears
 // each packet as it arrives, for the VAD, the other in order behind the jitter
 // buffer. A synthesiser at a rate that is no
 // multiple of the wire's adds its filter, 42 kB for 22.05 kHz. Nothing is
@@ -44,6 +48,7 @@ import (
 	"flametree/actors"
 	"flametree/engine/fault"
 	"flametree/media/codec"
+	"flametree/media/echo"
 	"flametree/media/g711"
 	"flametree/media/jitter"
 	"flametree/media/pacer"
@@ -54,13 +59,14 @@ import (
 
 // Options make a Leg. Conn and Pacer have no default.
 type Options struct {
-	Conn   *rtp.Conn // the leg starts and closes it; its remote address is already set
-	Pacer  *pacer.Wheel
-	Terms       // what was agreed on; the Direction is SendRecv until Renegotiate
-	Hush   bool // send comfort noise in place of silence where it was agreed on
-	VAD    vad.Options
-	Jitter jitter.Options
-	Log    *slog.Logger // default none
+	Conn    *rtp.Conn // the leg starts and closes it; its remote address is already set
+	Pacer   *pacer.Wheel
+	Terms        // what was agreed on; the Direction is SendRecv until Renegotiate
+	Hush    bool // send comfort noise in place of silence where it was agreed on
+	NoGuard bool // take our own voice, when it comes back, for somebody's: for tests and measurements
+	VAD     vad.Options
+	Jitter  jitter.Options
+	Log     *slog.Logger // default none
 }
 
 // Leg implements actors.Leg. All methods may be called from any goroutine. The
@@ -122,6 +128,9 @@ func New(opt Options) (*Leg, error) {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("leg: %w: %w", fault.Invalid, err)
+	}
+	if !opt.NoGuard {
+		l.in.echo = new(echo.Guard)
 	}
 	l.expect(wire, terms)
 	return l, nil

@@ -35,7 +35,8 @@ type sender struct {
 	copies        copies
 	keys          []key
 	pressing      dtmf.Encoder
-	pressed       uint32 // timestamp of the key that is down
+	touch         [4]byte // the payload that is being sent
+	pressed       uint32  // timestamp of the key that is down
 }
 
 type key struct {
@@ -146,9 +147,27 @@ func (l *Leg) sound(now time.Time) {
 		s.begun = true
 	}
 	s.copies.push(s.frame)
+	l.echoes()
 	if n > 0 {
 		l.play.gone(now, n)
 	}
+}
+
+// echoes shows the guard what was sent just now, as a telephone would carry it.
+func (l *Leg) echoes() {
+	if l.in.echo == nil {
+		return
+	}
+	s := &l.sender
+	l.play.law.Decode(s.linear, s.frame)
+	frame := s.linear
+	if len(frame) > frameBytes {
+		for i := range frameBytes {
+			frame[i] = int16((int(frame[2*i]) + int(frame[2*i+1])) / 2)
+		}
+		frame = frame[:frameBytes]
+	}
+	l.in.echo.Sent(frame)
 }
 
 // event sends a telephone event in a frame's place, if a key is down.
@@ -167,7 +186,8 @@ func (s *sender) event(now time.Time, conn *rtp.Conn) bool {
 	if p.Marker {
 		s.pressed = s.stamp // held for the whole event, also when packets are missed
 	}
-	conn.Write(now, rtp.Head{Marker: p.Marker, PayloadType: s.events, Timestamp: s.pressed + p.Ahead}, p.Payload[:])
+	s.touch = p.Payload // a packet of its own would be memory for each
+	conn.Write(now, rtp.Head{Marker: p.Marker, PayloadType: s.events, Timestamp: s.pressed + p.Ahead}, s.touch[:])
 	s.begun = true
 	return true
 }

@@ -1,10 +1,7 @@
 package rtp
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
@@ -40,7 +37,8 @@ type Stats struct {
 // goroutine.
 type Conn struct {
 	media, control *net.UDPConn
-	name           string // for RTCP
+	carrier        Carrier // in place of both
+	name           string  // for RTCP
 	handler        func(*Packet)
 	readers        sync.WaitGroup
 	once           sync.Once
@@ -76,24 +74,12 @@ func (p *Pool) Open(ip netip.Addr) (*Conn, error) {
 		return nil, err
 	}
 	tune(media)
-	var seed [20]byte
-	if _, err := rand.Read(seed[:]); err != nil {
-		return nil, errors.Join(fmt.Errorf("rtp: random start: %w", err), media.Close(), control.Close())
+	c, err := bare()
+	if err != nil {
+		return nil, errors.Join(err, media.Close(), control.Close())
 	}
-	c := &Conn{
-		media: media, control: control,
-		name:      fmt.Sprintf("%x@%s", seed[10:], ip),
-		reception: reception{rateHz: rateHz},
-		offset:    binary.BigEndian.Uint32(seed[4:]),
-	}
-	c.header = rtp.Header{
-		Version: 2,
-		SSRC:    binary.BigEndian.Uint32(seed[:]),
-		// In the lower half, as RFC 3711 3.3.1 advises: a loss at the beginning
-		// must not leave the peer in doubt about the roll-over counter.
-		SequenceNumber: binary.BigEndian.Uint16(seed[8:]) & 0x7FFF,
-	}
-	c.sending.ssrc = c.header.SSRC
+	c.media, c.control = media, control
+	c.name += "@" + ip.String()
 	// Armed from the start: an offer may name an address we cannot use, and
 	// the peer's first packet then shows where it is.
 	c.latch.arm(time.Now(), netip.AddrPort{})
@@ -102,6 +88,10 @@ func (p *Pool) Open(ip netip.Addr) (*Conn, error) {
 
 // Local is the address of the RTP socket.
 func (c *Conn) Local() netip.AddrPort {
+	if c.carrier != nil {
+		here, _, _ := c.carrier.Way()
+		return here
+	}
 	return c.media.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
@@ -147,6 +137,10 @@ func (c *Conn) SetRemoteControl(announced netip.AddrPort) {
 
 // Remote is where packets are sent now; it may be invalid.
 func (c *Conn) Remote() netip.AddrPort {
+	if c.carrier != nil {
+		_, there, _ := c.carrier.Way()
+		return there
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.latch.target()
@@ -157,6 +151,10 @@ func (c *Conn) Remote() netip.AddrPort {
 // once. A handshake that was asked for begins now.
 func (c *Conn) Start(handler func(*Packet)) {
 	c.handler = handler
+	if c.carrier != nil {
+		c.begin()
+		return
+	}
 	c.readers.Go(c.readMedia)
 	c.readers.Go(c.readControl)
 	c.mu.Lock()
@@ -171,6 +169,10 @@ func (c *Conn) Close() error {
 	c.once.Do(func() {
 		c.report(time.Now(), true)
 		c.endHandshake()
+		if c.carrier != nil {
+			c.closeErr = c.carrier.Close()
+			return
+		}
 		c.closeErr = errors.Join(c.media.Close(), c.control.Close())
 	})
 	c.readers.Wait()
@@ -208,6 +210,9 @@ type Head struct {
 func (c *Conn) Write(now time.Time, h Head, payload []byte) bool {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if c.carrier != nil {
+		return c.carry(now, h, payload)
+	}
 	seal := c.seal.Load()
 	if seal != nil && !seal.CanSeal() {
 		return false
@@ -215,10 +220,7 @@ func (c *Conn) Write(now time.Time, h Head, payload []byte) bool {
 	c.mu.Lock()
 	to := c.latch.target()
 	if to.IsValid() {
-		c.sending.packets++
-		c.sending.octets += uint32(len(payload))
-		c.sending.stamp, c.sending.stampAt = h.Timestamp+c.offset, now
-		c.lastSent = now
+		c.count(now, h, len(payload))
 	}
 	c.mu.Unlock()
 	if !to.IsValid() {
@@ -244,6 +246,14 @@ func (c *Conn) Write(now time.Time, h Head, payload []byte) bool {
 		c.sent.Add(1)
 	}
 	return true
+}
+
+// count notes for the reports what is sent. The mutex is held.
+func (c *Conn) count(now time.Time, h Head, size int) {
+	c.sending.packets++
+	c.sending.octets += uint32(size)
+	c.sending.stamp, c.sending.stampAt = h.Timestamp+c.offset, now
+	c.lastSent = now
 }
 
 // send writes to the network and shows it to the tap.
@@ -289,6 +299,10 @@ const (
 )
 
 func (c *Conn) report(now time.Time, bye bool) {
+	if c.carrier != nil {
+		c.reportOver(now, bye)
+		return
+	}
 	seal := c.seal.Load()
 	if seal != nil && !seal.CanSeal() {
 		return

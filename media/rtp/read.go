@@ -104,7 +104,7 @@ func (c *Conn) admit(p *Packet, from netip.AddrPort) bool {
 	if !known && (p.PayloadType != ComfortNoise || from != c.latch.bound) {
 		return false
 	}
-	if !c.latch.accept(p.At, from) {
+	if c.carrier == nil && !c.latch.accept(p.At, from) {
 		return false
 	}
 	c.reception.push(p, p.PayloadType == c.audio)
@@ -137,7 +137,7 @@ func (c *Conn) readControl() {
 
 func (c *Conn) takeControl(now time.Time, b []byte, from netip.AddrPort) bool {
 	c.mu.Lock()
-	known := c.latch.knows(from.Addr())
+	known := c.carrier != nil || c.latch.knows(from.Addr())
 	c.mu.Unlock()
 	if !known { // before parsing: a stranger's bytes are not worth the work
 		return false

@@ -38,8 +38,13 @@ type Shake struct {
 // Sealed says whether the call is sealed.
 func (c *Conn) Sealed() bool { return c.seal.Load() != nil }
 
-// Ready says whether packets can be sent: the call is plain, or has its key.
+// Ready says whether packets can be sent: the call is plain, or has its key, or
+// its carrier has a way.
 func (c *Conn) Ready() bool {
+	if c.carrier != nil {
+		_, _, open := c.carrier.Way()
+		return open
+	}
 	seal := c.seal.Load()
 	return seal == nil || seal.CanSeal()
 }

@@ -61,7 +61,7 @@ async function begin() {
     chats.push({ tab, chat });
   });
   const phone = agents.find((a) => a.sip && a.running);
-  if (phone) byId("dial").textContent = "Dial " + phone.sip + " from any SIP phone, or run “flametree demo”.";
+  if (phone) byId("dial").textContent = "Press “Call” in a chat, dial " + phone.sip + " from any SIP phone, or run “flametree demo”.";
   if (chats.length) choose(Math.max(0, agents.findIndex((a) => a.running)), false);
   calls.follow(byId("link"));
 }

@@ -1,5 +1,6 @@
 // One agent's chat box: a session of its own, opened when first looked at, over
 // a socket that comes back by itself and misses nothing.
+import { CallBox } from "/page/callbox.js";
 
 const element = (tag, className, text) => {
   const e = document.createElement(tag);
@@ -26,7 +27,9 @@ export class Chat {
   }
 
   #build() {
+    if (this.agent.sip && this.agent.running) this.call = new CallBox(this.agent, () => this.#callSocket());
     if (this.agent.sip) this.box.append(this.#about());
+    if (this.call) this.box.append(this.call.panel);
     this.log = element("div", "log");
     this.log.setAttribute("role", "log");
     this.log.setAttribute("aria-live", "polite");
@@ -56,6 +59,7 @@ export class Chat {
       setTimeout(() => { copy.textContent = "Copy"; }, 1500);
     });
     about.append(element("span", "", "Phone"), element("code", "", this.agent.sip), copy);
+    if (this.call) about.append(element("span", "grow"), this.call.button);
     return about;
   }
 
@@ -68,27 +72,53 @@ export class Chat {
     this.#connect();
   }
 
+  // callSocket gives a call a socket of its own. What the server refuses will be
+  // refused again; where it was not reached, another attempt may.
+  async #callSocket() {
+    try {
+      return (await this.#ticket()).socket;
+    } catch (e) {
+      if (e.status) e.refused = e.message;
+      throw e;
+    }
+  }
+
+  // ticket opens a socket of the session, which begins with the first one: who
+  // asks meanwhile waits for it, so that chat and call have one session.
+  async #ticket() {
+    while (!this.session && this.opening) await this.opening.catch(() => { /* then this one tries */ });
+    if (this.session) return this.#open();
+    this.opening = this.#open();
+    return this.opening.finally(() => { this.opening = null; });
+  }
+
+  async #open() {
+    const answer = await fetch("/demo/ticket", {
+      method: "POST", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ agent: this.agent.id, session: this.session }),
+    });
+    const got = await answer.json();
+    if (!answer.ok) throw Object.assign(new Error(got.detail + " (" + got.trace_id + ")"), { status: answer.status });
+    const fresh = !this.session;
+    this.session = got.session;
+    const scheme = location.protocol === "https:" ? "wss://" : "ws://";
+    const address = scheme + location.host + "/chatbot/" + encodeURIComponent(this.agent.id) + "/ws/" +
+      encodeURIComponent(this.session);
+    return { got, fresh, socket: new WebSocket(address + "?after=" + this.last + "&ticket=" + got.ticket) };
+  }
+
   async #connect() {
     try {
-      const answer = await fetch("/demo/ticket", {
-        method: "POST", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ agent: this.agent.id, session: this.session }),
-      });
-      const got = await answer.json();
-      if (answer.status === 404 && this.session) { this.#over("The session has ended."); return; }
-      if (!answer.ok) throw new Error(got.detail + " (" + got.trace_id + ")");
-      const fresh = !this.session;
-      this.session = got.session;
-      const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-      this.socket = new WebSocket(scheme + location.host + "/chatbot/" + encodeURIComponent(this.agent.id) + "/ws/" +
-        encodeURIComponent(this.session) + "?after=" + this.last + "&ticket=" + got.ticket);
+      const { got, fresh, socket } = await this.#ticket();
+      this.socket = socket;
       this.socket.addEventListener("open", () => { this.send.disabled = false; this.wait = 500; });
       this.socket.addEventListener("message", (e) => this.#frame(JSON.parse(e.data)));
       this.socket.addEventListener("close", (e) => this.#closed(e));
       if (fresh && got.greeting) this.greeting = got.greeting;
       if (fresh) setTimeout(() => this.#greet(), 400);
     } catch (e) {
-      this.#again(e.message);
+      if (e.status === 404 && this.session) this.#over("The session has ended.");
+      else this.#again(e.message);
     }
   }
 

@@ -29,6 +29,7 @@ type Plan struct {
 	Agents  []string          // texts of agent files, see Agent
 	Set     map[string]string // settings over those of the office
 	Builtin bool              // the built-in speech in place of the played one
+	Lost    time.Duration     // see node.Options
 }
 
 // Office is a running server. Its fields do not change once it runs; its
@@ -68,7 +69,7 @@ func Open(t testing.TB, p Plan) *Office {
 	maps.Copy(flags, p.Set)
 	c, err := config.Load(config.Sources{Flags: flags, Getenv: func(string) string { return "" }})
 	require.NoError(t, err)
-	opt := node.Options{Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(o.Log, nil))}
+	opt := node.Options{Config: c, Version: "test", Lost: p.Lost, Log: slog.New(slog.NewTextHandler(o.Log, nil))}
 	for i, text := range p.Agents {
 		opt.Agents = append(opt.Agents, node.AgentFile{Name: fmt.Sprintf("agent%d", i), Text: []byte(text)})
 	}

@@ -138,7 +138,7 @@ func serve(t *testing.T, agents map[string]map[string]string) (visit func(name s
 		Providers: func(string) (node.Providers, error) {
 			p, err := node.Builtins(c)
 			if err == nil {
-				p.Completers["builtin"] = teller{}
+				p.Completers["builtin"], p.Transcribers["builtin"] = teller{}, meter{}
 			}
 			return p, err
 		},

@@ -27,6 +27,8 @@ func callBody(e event.Event, s *sealing) message {
 			Reason: e.Reason, By: e.By, Received: e.Received, Lost: e.Lost, Sent: e.Sent,
 			JitterNs: int64(e.Jitter), TalkedNs: int64(e.Talked), Quality: e.Quality,
 		}
+	case event.CallSpeechChanged:
+		return &pb.CallSpeechChanged{Role: e.Role, From: e.From, To: e.To, Fault: e.Fault, OffsetNs: int64(e.Offset)}
 	case event.CallInputs:
 		return &pb.CallInputs{Inputs: inputs(e.Inputs, s)}
 	case event.RecordingClosed:
@@ -56,6 +58,10 @@ func callEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 		return read(b, func(m *pb.CallHeld) event.Event { return event.CallHeld{Offset: time.Duration(m.OffsetNs)} })
 	case event.CallResumed{}.Kind():
 		return read(b, func(m *pb.CallResumed) event.Event { return event.CallResumed{Offset: time.Duration(m.OffsetNs)} })
+	case event.CallSpeechChanged{}.Kind():
+		return read(b, func(m *pb.CallSpeechChanged) event.Event {
+			return event.CallSpeechChanged{Role: m.Role, From: m.From, To: m.To, Fault: m.Fault, Offset: time.Duration(m.OffsetNs)}
+		})
 	case event.CallDigit{}.Kind():
 		return read(b, func(m *pb.CallDigit) event.Event {
 			return event.CallDigit{Digit: o.text(m.Digit), Offset: time.Duration(m.OffsetNs)}

@@ -1,6 +1,6 @@
 // Package google speaks to Google Cloud's Speech-to-Text v2 and Text-to-Speech
-// over REST. It is one mapping from the contract to their JSON; it has no policy,
-// mints no tokens, and does not speak gRPC: Google publishes streaming for gRPC
+// over REST. It is one mapping from the contract to their JSON; it has no policy
+// and does not speak gRPC: Google publishes streaming for gRPC
 // only, so an utterance is recognised when it is over, there are no partials, and
 // a clause is rendered whole.
 //
@@ -12,7 +12,9 @@
 //
 // What is made of them:
 //   - Key gives an OAuth access token, which expires within an hour: it is asked
-//     for with every request.
+//     for with every request. Tokens has them for a service account. An API key is
+//     taken too; Google publishes that both services take one, and asks for
+//     accounts where more than a trial is meant.
 //   - A mark stands before every word of a clause, and v1beta1 tells their times.
 //     Voices named Chirp take no SSML: they have no times.
 //   - LINEAR16 comes as WAV, whose header tells the rate.

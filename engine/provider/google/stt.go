@@ -15,9 +15,11 @@ import (
 	"flametree/engine/provider/wire/speech"
 )
 
-// Options of a Transcriber and a Synthesizer. Key gives an access token.
+// Options of a Transcriber and a Synthesizer. Key gives an access token, as
+// Tokens does, or, with APIKey, an API key.
 type Options struct {
 	speech.Options
+	APIKey   bool   // Key gives an API key (cloud.google.com/docs/authentication/api-keys-use)
 	Project  string // of a Transcriber; required
 	Location string // of a Transcriber; "" = global
 	Model    string // of a Transcriber; "" = telephony_short on a telephone line, else short
@@ -26,7 +28,11 @@ type Options struct {
 
 // signed is out with the token, asked for now.
 func (o Options) signed(ctx context.Context, out wire.Outgoing) (wire.Outgoing, error) {
-	out, err := o.Signed(ctx, out, "Authorization", "Bearer ")
+	header, prefix := "Authorization", "Bearer "
+	if o.APIKey {
+		header, prefix = "X-Goog-Api-Key", ""
+	}
+	out, err := o.Signed(ctx, out, header, prefix)
 	if err != nil {
 		return out, fmt.Errorf("google: %w", err)
 	}

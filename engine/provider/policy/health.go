@@ -181,3 +181,69 @@ func PingEmbedder(e provider.Embedder) func(ctx context.Context) error {
 		return err
 	}
 }
+
+// pingLength is the sound that a recogniser is probed with: more than the least
+// that any vendor takes.
+const pingLength = 8000 // samples at 16 kHz
+
+// hum is a square wave of 250 Hz: silence would not be sent to a vendor that is
+// asked by requests.
+func hum() []int16 {
+	const level = 3000
+	pcm := make([]int16, pingLength)
+	for i := range pcm {
+		if pcm[i] = level; i/32%2 == 1 {
+			pcm[i] = -level
+		}
+	}
+	return pcm
+}
+
+// PingEars is a probe that has a recogniser hear half a second of a hum.
+func PingEars(t provider.Transcriber) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		s, err := t.Open(ctx, provider.Format{RateHz: 16000, BandHz: 16000})
+		if err != nil {
+			return err
+		}
+		// What fails here is told by Heard.
+		_ = s.Write(hum())
+		_ = s.Finalize()
+		_ = s.CloseSend()
+		heard := false
+		for h, err := range s.Heard() {
+			if err != nil {
+				return err
+			}
+			heard = heard || h.Final
+		}
+		if !heard {
+			return fmt.Errorf("the recogniser did not answer: %w", fault.Unavailable)
+		}
+		return nil
+	}
+}
+
+// PingMouth is a probe that has a voice say one word.
+func PingMouth(y provider.Synthesizer, v provider.Voice) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		s, err := y.Open(ctx, v)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = s.Close() }()
+		if err := s.Speak("ok", 1, 1); err != nil {
+			return err
+		}
+		for a, err := range s.Audio() {
+			if err != nil || a.Last {
+				return err
+			}
+		}
+		return fmt.Errorf("the voice said nothing: %w", fault.Unavailable)
+	}
+}

@@ -1,11 +1,13 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,13 +27,39 @@ const (
 type Ear struct {
 	Name        string // for errors and traces
 	Transcriber provider.Transcriber
+	Language    string                      // in place of the asked one; "" = that one
+	Within      func() (time.Duration, int) // its last words, as Finals.P99; nil = not measured
 }
 
 // Mouth is one of the voices of Mouths.
 type Mouth struct {
 	Name        string
 	Synthesizer provider.Synthesizer
-	Voice       provider.Voice // in place of the asked one where set: names are a vendor's own
+	// Voice is in place of the asked one where set. Names are a vendor's own: the
+	// name that was asked for is the first one's, the others have theirs or their default.
+	Voice  provider.Voice
+	Voices map[string]string // language → name, before Voice.Name; a language without its region is tried too
+}
+
+// voice is what the i-th of a list is asked for when v is wanted.
+func (m Mouth) voice(i int, v provider.Voice) provider.Voice {
+	w := v
+	if m.Voice.Language != "" {
+		w.Language = m.Voice.Language
+	}
+	if m.Voice.Rate != 0 {
+		w.Rate = m.Voice.Rate
+	}
+	if i > 0 || w.Name == "" {
+		w.Name = m.Voice.Name
+	}
+	short, _, _ := strings.Cut(w.Language, "-")
+	for _, lang := range []string{short, w.Language} {
+		if name := m.Voices[lang]; name != "" {
+			w.Name = name
+		}
+	}
+	return w
 }
 
 // LineOptions of Ears and Mouths.
@@ -42,6 +70,9 @@ type LineOptions struct {
 	// Chosen is told who was opened, Left who failed and why. They must not block.
 	Chosen func(name string)
 	Left   func(name string, err error)
+	// Fell is told that somebody was opened in place of another one, who failed just
+	// now or rests. It must not block.
+	Fell func(from, to string)
 }
 
 func (o LineOptions) filled() LineOptions {
@@ -60,6 +91,9 @@ func (o LineOptions) filled() LineOptions {
 	if o.Left == nil {
 		o.Left = func(string, error) {}
 	}
+	if o.Fell == nil {
+		o.Fell = func(string, string) {}
+	}
 	return o
 }
 
@@ -71,10 +105,11 @@ type roster struct {
 
 	mu    sync.Mutex
 	until []time.Time
+	why   []error // of the last failure
 }
 
 func newRoster(names []string, o LineOptions) *roster {
-	return &roster{o: o.filled(), names: names, until: make([]time.Time, len(names))}
+	return &roster{o: o.filled(), names: names, until: make([]time.Time, len(names)), why: make([]error, len(names))}
 }
 
 func (r *roster) order() []int {
@@ -93,13 +128,30 @@ func (r *roster) order() []int {
 	return append(fit, resting...)
 }
 
+// instead is in whose place i is asked: of those before it that rest, the one
+// that failed last, and why that was; "" = nobody's.
+func (r *roster) instead(i int) (name string, why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, of := time.Now(), -1
+	for j, t := range r.until[:i] {
+		if now.Before(t) && (of < 0 || t.After(r.until[of])) {
+			of = j
+		}
+	}
+	if of < 0 {
+		return "", nil
+	}
+	return r.names[of], r.why[of]
+}
+
 // left notes that a candidate failed. What the owner ended is no failure.
 func (r *roster) left(i int, err error) {
 	if fault.KindOf(err) == fault.Cancelled {
 		return
 	}
 	r.mu.Lock()
-	r.until[i] = time.Now().Add(r.o.Rest)
+	r.until[i], r.why[i] = time.Now().Add(r.o.Rest), err
 	r.mu.Unlock()
 	r.o.Left(r.names[i], err)
 }
@@ -124,6 +176,9 @@ func open[T any](ctx context.Context, r *roster, ask func(ctx context.Context, i
 		}
 		if err == nil {
 			r.o.Chosen(r.names[i])
+			if of, _ := r.instead(i); of != "" {
+				r.o.Fell(of, r.names[i])
+			}
 			return line, i, stop, nil
 		}
 		stop(nil)
@@ -137,6 +192,19 @@ func open[T any](ctx context.Context, r *roster, ask func(ctx context.Context, i
 		failed = append(failed, fmt.Errorf("none is set: %w", fault.NotFound))
 	}
 	return line, 0, nil, errors.Join(failed...)
+}
+
+// Named is a stream of Ears or a voice of Mouths.
+type Named interface {
+	// Provider is the name of the one who was opened.
+	Provider() string
+	// Instead is in whose place that was, and why; "" = nobody's.
+	Instead() (name string, why error)
+}
+
+// Measured is what Ears make besides: it tells how long last words take.
+type Measured interface {
+	P99() (took time.Duration, of int)
 }
 
 // Ears is a recogniser made of several: the first that opens is taken. One whose
@@ -176,20 +244,48 @@ func (e *ears) Prepare(h provider.Hints) error {
 // Open implements provider.Transcriber.
 func (e *ears) Open(ctx context.Context, f provider.Format) (provider.Transcription, error) {
 	t, i, stop, err := open(ctx, e.r, func(ctx context.Context, i int) (provider.Transcription, error) {
-		return e.list[i].Transcriber.Open(ctx, f)
+		own := f
+		own.Language = cmp.Or(e.list[i].Language, f.Language)
+		return e.list[i].Transcriber.Open(ctx, own)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &ear{Transcription: t, failed: func(err error) { e.r.left(i, err) }, stop: stop, name: e.list[i].Name}, nil
+	x := &ear{Transcription: t, failed: func(err error) { e.r.left(i, err) }, stop: stop, name: e.list[i].Name}
+	x.instead.name, x.instead.why = e.r.instead(i)
+	return x, nil
+}
+
+// P99 is that of the one who would be asked now, as Finals.P99; 0 of 0 where
+// it is not measured.
+func (e *ears) P99() (took time.Duration, of int) {
+	if order := e.r.order(); len(order) > 0 {
+		if within := e.list[order[0]].Within; within != nil {
+			return within()
+		}
+	}
+	return 0, 0
+}
+
+// Provider implements Named.
+func (e *ear) Provider() string { return e.name }
+
+// Instead implements Named.
+func (e *ear) Instead() (string, error) { return e.instead.name, e.instead.why }
+
+// place is in whose place somebody was opened.
+type place struct {
+	name string
+	why  error
 }
 
 // ear is a stream that tells the roster how it ends.
 type ear struct {
 	provider.Transcription
-	name   string
-	failed func(error)
-	stop   context.CancelCauseFunc
+	name    string
+	instead place
+	failed  func(error)
+	stop    context.CancelCauseFunc
 }
 
 // Heard implements provider.Transcription.

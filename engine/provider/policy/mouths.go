@@ -32,27 +32,23 @@ type mouths struct {
 // Open implements provider.Synthesizer.
 func (m *mouths) Open(ctx context.Context, v provider.Voice) (provider.Speech, error) {
 	s, i, stop, err := open(ctx, m.r, func(ctx context.Context, i int) (provider.Speech, error) {
-		own := m.list[i].Voice
-		w := v
-		if own.Name != "" {
-			w.Name = own.Name
-		}
-		if own.Language != "" {
-			w.Language = own.Language
-		}
-		if own.Rate != 0 {
-			w.Rate = own.Rate
-		}
-		return m.list[i].Synthesizer.Open(ctx, w)
+		return m.list[i].Synthesizer.Open(ctx, m.list[i].voice(i, v))
 	})
 	if err != nil {
 		return nil, err
 	}
 	x := &mouth{Speech: s, name: m.list[i].Name, failed: func(err error) { m.r.left(i, err) }, stop: stop, patience: m.r.o.FirstSound, owed: map[uint64]int{}}
+	x.instead.name, x.instead.why = m.r.instead(i)
 	x.timer = time.AfterFunc(time.Hour, x.giveUp)
 	x.timer.Stop()
 	return x, nil
 }
+
+// Provider implements Named.
+func (m *mouth) Provider() string { return m.name }
+
+// Instead implements Named.
+func (m *mouth) Instead() (string, error) { return m.instead.name, m.instead.why }
 
 // errMute is the cause that ends a voice of which no sound comes.
 var errMute = fmt.Errorf("no sound came in time: %w", fault.Unavailable)
@@ -61,6 +57,7 @@ var errMute = fmt.Errorf("no sound came in time: %w", fault.Unavailable)
 type mouth struct {
 	provider.Speech
 	name     string
+	instead  place
 	failed   func(error)
 	stop     context.CancelCauseFunc
 	patience time.Duration

@@ -121,7 +121,7 @@ func (x *azureEar) audio(request string, body []byte) {
 			x.c.refuse("a turn without the telemetry of the one before")
 			return
 		}
-		x.request, x.l, x.from, x.shown = request, NewListener(16000, Letter), 0, 0
+		x.request, x.l, x.from, x.shown = request, x.c.s.listener(16000), 0, 0
 		x.say("turn.start", obj{"context": obj{"serviceTag": "t"}})
 	case request != x.request:
 		x.c.refuse("a second turn before turn.end")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Cartesia is a server of /stt/websocket and /tts/websocket.
@@ -49,7 +50,7 @@ func (s *Server) cartesiaHear(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.upgrade(w, r, t, cartesiaExpels, func(c *conn) {
-		x := &cartesiaEar{c: c, l: NewListener(16000, Letter), first: true}
+		x := &cartesiaEar{c: c, l: s.listener(16000), first: true}
 		for f, ok := c.next(); ok; f, ok = c.next() {
 			if !x.message(f) {
 				return
@@ -72,6 +73,7 @@ func (x *cartesiaEar) message(f frame) (more bool) {
 			x.transcript(words, false)
 		}
 	case string(f.data) == "finalize":
+		time.Sleep(x.c.s.FinalAfter)
 		x.settle(x.l.words(x.from, true))
 		x.from, x.shown, x.first = len(x.l.text), 0, true
 		x.c.send(obj{"type": "flush_done", "request_id": "r"})
@@ -106,7 +108,7 @@ func (x *cartesiaEar) transcript(words []timedWord, final bool) {
 	}
 	m := obj{"type": "transcript", "is_final": final, "request_id": "r", "text": text, "duration": 1.0, "language": "en", "words": timed}
 	if final {
-		x.c.final(m)
+		x.c.settled(m)
 	} else {
 		x.c.send(m)
 	}

@@ -41,7 +41,7 @@ func (s *Server) deepgramListen(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.upgrade(w, r, t, deepgramExpels, func(c *conn) {
-		x := &deepgramEar{c: c, l: NewListener(16000, Letter)}
+		x := &deepgramEar{c: c, l: s.listener(16000)}
 		for f, ok := c.next(); ok; f, ok = c.next() {
 			if !x.message(f) {
 				return
@@ -198,7 +198,8 @@ func (c *conn) render(text string, rate int, give func(at int, piece []byte), st
 		return true
 	}
 	at := 0
-	for _, p := range pieces(bytesOf(Sound(text, rate, Voiced))) {
+	time.Sleep(c.s.SoundAfter)
+	for _, p := range pieces(bytesOf(c.s.rendered(text, rate))) {
 		select {
 		case f, ok := <-c.in:
 			if !ok {

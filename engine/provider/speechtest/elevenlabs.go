@@ -39,7 +39,7 @@ func (s *Server) elevenHear(w http.ResponseWriter, r *http.Request) {
 	}
 	s.upgrade(w, r, t, expel, func(c *conn) {
 		c.send(obj{"message_type": "session_started", "session_id": "s", "config": obj{"sample_rate": 16000}})
-		x := &elevenEar{c: c, l: NewListener(16000, Letter)}
+		x := &elevenEar{c: c, l: s.listener(16000)}
 		for f, ok := c.next(); ok; f, ok = c.next() {
 			x.message(f)
 		}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Google is a server of recognizers.recognize (v2) and text.synthesize (v1 and
@@ -60,7 +61,7 @@ func (s *Server) googleHear(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, s.refuse("recognize %s: %v, %+v", r.URL.Path, err, ask.Config), http.StatusBadRequest)
 		return
 	}
-	l := NewListener(16000, Letter)
+	l := s.listener(16000)
 	l.Hear(samples(ask.Content))
 	var timed []obj
 	words := l.words(0, true)
@@ -78,6 +79,7 @@ func (s *Server) googleHear(w http.ResponseWriter, r *http.Request) {
 		}
 		out["results"] = []obj{part(0, n/2), part(n/2, n)}
 	}
+	time.Sleep(s.FinalAfter)
 	s.answer(w, r, t, out)
 }
 
@@ -128,9 +130,10 @@ func (s *Server) googleSpeak(w http.ResponseWriter, r *http.Request) {
 	}
 	out := obj{"audioContent": []byte(nil)}
 	if t.Kind != Mute {
-		pcm := bytesOf(Sound(text, rate, Voiced))
+		pcm := bytesOf(s.rendered(text, rate))
 		out["audioContent"], out["timepoints"] = wavOf(rate, pcm), times
 	}
+	time.Sleep(s.SoundAfter)
 	s.answer(w, r, t, out)
 }
 

@@ -33,7 +33,7 @@ func (s *Server) openaiTranscribe(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, s.refuse("%s", bad), http.StatusBadRequest)
 		return
 	}
-	l := NewListener(16000, Letter)
+	l := s.listener(16000)
 	l.Hear(pcm)
 	words := l.words(0, true)
 	out := obj{"text": strings.ToUpper(joined(words)) + ".", "usage": obj{"type": "duration", "seconds": 1}}
@@ -44,6 +44,7 @@ func (s *Server) openaiTranscribe(w http.ResponseWriter, r *http.Request) {
 		}
 		out["words"], out["task"], out["language"], out["duration"] = timed, "transcribe", "english", l.seconds(len(l.text))
 	}
+	time.Sleep(s.FinalAfter)
 	s.answer(w, r, t, out)
 }
 
@@ -163,7 +164,8 @@ func (s *Server) sound(w http.ResponseWriter, r *http.Request, t Trouble, text s
 	if t.Kind == Mute {
 		return
 	}
-	s.body(w, r, t, pieces(bytesOf(Sound(text, rate, Voiced))), t.Seed)
+	time.Sleep(s.SoundAfter)
+	s.body(w, r, t, pieces(bytesOf(s.rendered(text, rate))), t.Seed)
 }
 
 // openaiSession is one transcription session.
@@ -190,7 +192,7 @@ func (s *Server) openaiLive(w http.ResponseWriter, r *http.Request) {
 		return obj{"type": "error", "event_id": "event_1", "error": e}
 	}
 	s.upgrade(w, r, t, expel, func(c *conn) {
-		x := &openaiSession{c: c, l: NewListener(24000, Letter), item: 1}
+		x := &openaiSession{c: c, l: s.listener(24000), item: 1}
 		c.send(obj{"type": "session.created", "event_id": "event_0", "session": obj{"type": "transcription"}})
 		for f, ok := c.next(); ok; f, ok = c.next() {
 			x.message(f)

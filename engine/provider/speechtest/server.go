@@ -53,6 +53,15 @@ type Server struct {
 	// Endpoint is how much silence ends a turn for recognisers that end turns
 	// themselves, in letters; 0 = never.
 	Endpoint int
+	// Tones has it hear and speak in tones in place of levels: they pass through a
+	// telephone.
+	Tones bool
+	// Knows are the sentences that a hearer of tones expects: what sounds much like
+	// one of them is taken for it, as recognisers do. Empty = it writes what it hears.
+	Knows []string
+	// FinalAfter and SoundAfter are how long last words and the first sound of a
+	// clause take besides.
+	FinalAfter, SoundAfter time.Duration
 
 	mux *http.ServeMux
 
@@ -138,6 +147,9 @@ func (s *Server) note(f func()) {
 	defer s.mu.Unlock()
 	f()
 }
+
+// Handler is s, to be served by whoever wants to.
+func (s *Server) Handler() http.Handler { return s.mux }
 
 // Local serves s on loopback until the test ends, and fails the test if
 // anything was refused that the test did not ask for.
@@ -295,6 +307,12 @@ func (c *conn) close(code int) {
 
 // final sends what a vendor says once; in some trouble it says it twice.
 func (c *conn) final(v any) {
+	time.Sleep(c.s.FinalAfter)
+	c.settled(v)
+}
+
+// settled is final without the time it takes.
+func (c *conn) settled(v any) {
 	c.send(v)
 	if c.trouble.Kind == Repeats {
 		c.send(v)

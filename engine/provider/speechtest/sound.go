@@ -49,6 +49,8 @@ type Listener struct {
 	rest  []int16
 	text  []byte // ' ' for silence too
 	total int
+	tones *tones // nil: levels
+	knows []string
 }
 
 // NewListener reads sound of letters that last each.
@@ -59,6 +61,10 @@ func NewListener(rateHz int, each time.Duration) *Listener {
 // Hear takes samples.
 func (l *Listener) Hear(pcm []int16) {
 	l.total += len(pcm)
+	if l.tones != nil {
+		l.tones.hear(l, pcm)
+		return
+	}
 	l.rest = append(l.rest, pcm...)
 	for len(l.rest) >= l.block {
 		l.text = append(l.text, letter(l.rest[:l.block]))
@@ -82,11 +88,24 @@ func letter(block []int16) byte {
 }
 
 // Text is everything that was heard, in single spaces.
-func (l *Listener) Text() string { return strings.Join(strings.Fields(string(l.text)), " ") }
+func (l *Listener) Text() string {
+	l.settle()
+	return strings.Join(strings.Fields(string(l.text)), " ")
+}
 
 // words are those that begin at letter from or later; one that may go on is left
 // out unless all.
 func (l *Listener) words(from int, all bool) []timedWord {
+	if all {
+		l.settle()
+	}
+	if all && len(l.knows) > 0 {
+		return expected(l.raw(from, all), l.knows)
+	}
+	return l.raw(from, all)
+}
+
+func (l *Listener) raw(from int, all bool) []timedWord {
 	var out []timedWord
 	start := -1
 	for i := from; i <= len(l.text); i++ {

@@ -5769,6 +5769,82 @@ func (x *ResultsMailed) GetFault() string {
 	return ""
 }
 
+type CallSpeechChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	Fault         string                 `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	OffsetNs      int64                  `protobuf:"varint,5,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallSpeechChanged) Reset() {
+	*x = CallSpeechChanged{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[89]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallSpeechChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallSpeechChanged) ProtoMessage() {}
+
+func (x *CallSpeechChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[89]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallSpeechChanged.ProtoReflect.Descriptor instead.
+func (*CallSpeechChanged) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{89}
+}
+
+func (x *CallSpeechChanged) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *CallSpeechChanged) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *CallSpeechChanged) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *CallSpeechChanged) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *CallSpeechChanged) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
 var File_engine_event_wire_events_proto protoreflect.FileDescriptor
 
 const file_engine_event_wire_events_proto_rawDesc = "" +
@@ -6202,7 +6278,13 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x05taken\x18\x02 \x01(\rR\x05taken\x12\x14\n" +
 	"\x05given\x18\x03 \x01(\rR\x05given\x12\x1a\n" +
 	"\battempts\x18\x04 \x01(\rR\battempts\x12\x14\n" +
-	"\x05fault\x18\x05 \x01(\tR\x05faultB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
+	"\x05fault\x18\x05 \x01(\tR\x05fault\"~\n" +
+	"\x11CallSpeechChanged\x12\x12\n" +
+	"\x04role\x18\x01 \x01(\tR\x04role\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12\x14\n" +
+	"\x05fault\x18\x04 \x01(\tR\x05fault\x12\x1b\n" +
+	"\toffset_ns\x18\x05 \x01(\x03R\boffsetNsB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
 
 var (
 	file_engine_event_wire_events_proto_rawDescOnce sync.Once
@@ -6216,7 +6298,7 @@ func file_engine_event_wire_events_proto_rawDescGZIP() []byte {
 	return file_engine_event_wire_events_proto_rawDescData
 }
 
-var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 89)
+var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
 var file_engine_event_wire_events_proto_goTypes = []any{
 	(*Envelope)(nil),            // 0: flametree.event.v1.Envelope
 	(*Sealed)(nil),              // 1: flametree.event.v1.Sealed
@@ -6307,6 +6389,7 @@ var file_engine_event_wire_events_proto_goTypes = []any{
 	(*InvitationsReset)(nil),    // 86: flametree.event.v1.InvitationsReset
 	(*CatalogRemoved)(nil),      // 87: flametree.event.v1.CatalogRemoved
 	(*ResultsMailed)(nil),       // 88: flametree.event.v1.ResultsMailed
+	(*CallSpeechChanged)(nil),   // 89: flametree.event.v1.CallSpeechChanged
 }
 var file_engine_event_wire_events_proto_depIdxs = []int32{
 	1,  // 0: flametree.event.v1.SealedPair.value:type_name -> flametree.event.v1.Sealed
@@ -6383,7 +6466,7 @@ func file_engine_event_wire_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_engine_event_wire_events_proto_rawDesc), len(file_engine_event_wire_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   89,
+			NumMessages:   90,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
