@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func (c *captions) understood(text string, final bool) {
 	if c.to == nil || text == "" {
 		return
 	}
-	all := append(c.heard[:len(c.heard):len(c.heard)], text)
+	all := append(slices.Clip(c.heard), text)
 	if final {
 		c.heard = all
 	}

@@ -259,36 +259,40 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	if err != nil {
 		return err
 	}
-	var chosen []bench
-	switch k.Command() {
+	return p.run(ctx, p.chosen(k.Command()), out)
+}
+
+// chosen are the benches that a command runs.
+func (p *program) chosen(command string) []bench {
+	switch command {
 	case "voice":
-		chosen = []bench{p.Voice.bench()}
+		return []bench{p.Voice.bench()}
 	case "webrtc":
-		chosen = []bench{p.WebRTC.bench()}
+		return []bench{p.WebRTC.bench()}
 	case "sip":
-		chosen = []bench{p.SIP.bench()}
+		return []bench{p.SIP.bench()}
 	case "journal":
-		chosen = []bench{p.Journal.bench()}
+		return []bench{p.Journal.bench()}
 	case "chat":
-		chosen = []bench{p.Chat.bench()}
+		return []bench{p.Chat.bench()}
 	case "engine":
-		chosen = []bench{p.Engine.bench()}
+		return []bench{p.Engine.bench()}
 	case "retrieval":
-		chosen = []bench{p.Retrieval.bench()}
+		return []bench{p.Retrieval.bench()}
 	case "ingest":
-		chosen = []bench{p.Ingest.bench()}
+		return []bench{p.Ingest.bench()}
 	case "python":
-		chosen = []bench{p.Python.bench()}
+		return []bench{p.Python.bench()}
 	case "amd":
-		chosen = []bench{p.AMD.bench()}
+		return []bench{p.AMD.bench()}
 	case "turns":
-		chosen = []bench{p.Turns.bench()}
+		return []bench{p.Turns.bench()}
 	case "vendors":
-		chosen = []bench{p.Vendors.bench()}
+		return []bench{p.Vendors.bench()}
 	case "all":
-		chosen = p.All.benches()
+		return p.All.benches()
 	}
-	return p.run(ctx, chosen, out)
+	return nil
 }
 
 // children are what this program is when it starts itself.

@@ -1,6 +1,10 @@
 package actorstest
 
-import "flametree/actors"
+import (
+	"slices"
+
+	"flametree/actors"
+)
 
 var _ actors.Captioned = (*Phone)(nil)
 
@@ -15,5 +19,5 @@ func (p *Phone) Caption(c actors.Caption) {
 func (p *Phone) Captions() []actors.Caption {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.captions[:len(p.captions):len(p.captions)]
+	return slices.Clip(p.captions)
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -19,14 +20,15 @@ import (
 // hold a processor of Go's each while they have real-time priority, so there are
 // as many more.
 func Tune() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+	const unset = 100
+	if was := debug.SetGCPercent(400); was != unset {
+		debug.SetGCPercent(was)
 	}
-	if most := machineMemory(); most > 0 && os.Getenv("GOMEMLIMIT") == "" {
+	if most := machineMemory(); most > 0 && debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(most / 2)
 	}
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(2 * runtime.NumCPU())
+	if n := runtime.GOMAXPROCS(0); n == runtime.NumCPU() {
+		runtime.GOMAXPROCS(2 * n)
 	}
 }
 
@@ -37,7 +39,7 @@ func machineMemory() int64 {
 	if unix.Sysinfo(&info) != nil {
 		return 0
 	}
-	most := int64(info.Totalram) * int64(info.Unit) //nolint:gosec // no machine has 2^63 bytes
+	most := int64(info.Totalram) * int64(info.Unit)
 	if text, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
 		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
 			most = min(most, n)

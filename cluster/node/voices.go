@@ -35,8 +35,14 @@ type Verification struct{ Vendor, Last string }
 // SpeechVerified lists the vendors of speech.
 func SpeechVerified() []Verification {
 	return []Verification{
-		{"azure", azure.Verified}, {"cartesia", cartesia.Verified}, {"deepgram", deepgram.Verified},
-		{"elevenlabs", elevenlabs.Verified}, {"gemini live", geminilive.Verified}, {"google", google.Verified}, {"openai", openai.Verified}, {"openai realtime", openairealtime.Verified},
+		{"azure", azure.Verified},
+		{"cartesia", cartesia.Verified},
+		{"deepgram", deepgram.Verified},
+		{"elevenlabs", elevenlabs.Verified},
+		{"gemini live", geminilive.Verified},
+		{"google", google.Verified},
+		{"openai", openai.Verified},
+		{"openai realtime", openairealtime.Verified},
 	}
 }
 

@@ -124,7 +124,7 @@ func (e *ears) Heard() iter.Seq2[provider.Hearing, error] {
 }
 
 // next waits for a hearing, or for the vendor to be silent for too long.
-func (e *ears) next() (h provider.Hearing, err error, more bool) { //nolint:staticcheck // read as a loop's parts
+func (e *ears) next() (h provider.Hearing, err error, more bool) {
 	c := e.c
 	for {
 		c.mu.Lock()

@@ -110,7 +110,7 @@ func (c *Call) stop() {
 
 // follow passes a reply on. again = nothing of it was passed on, and somebody
 // else is to be asked.
-func (c *Call) follow(ctx context.Context, rep *reply, yield func(provider.Delta, error) bool) (err error, again bool) { //nolint:staticcheck // what happened, then what to do
+func (c *Call) follow(ctx context.Context, rep *reply, yield func(provider.Delta, error) bool) (err error, again bool) {
 	begun := false
 	for {
 		deltas, wake, left, err := c.progress(rep)

@@ -146,7 +146,7 @@ func expected(heard []timedWord, knows []string) []timedWord {
 			best, least = k, d
 		}
 	}
-	if least*5 > len(best)*2 {
+	if least*5 > len(best)*3 {
 		return heard
 	}
 	from, to := heard[0].start, heard[len(heard)-1].end

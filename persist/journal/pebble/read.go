@@ -122,26 +122,14 @@ func (j *Journal) streamPiece(stream []byte, next, limit uint64) (p piece, more 
 // and with one when the journal is closed.
 func (j *Journal) Subscribe(ctx context.Context, from journal.Position) iter.Seq2[event.Envelope, error] {
 	return func(yield func(event.Envelope, error) bool) {
-		next := max(from, 1)
-		for ctx.Err() == nil {
-			news := j.bell.wait()
-			limit, ok := j.Position(), true
-			if next, ok = j.follow(ctx, next, limit, yield); !ok {
-				return
-			}
-			p, err := j.globalPiece(next, limit)
-			if err != nil {
-				yield(event.Envelope{}, err)
-				return
-			}
-			for _, r := range p.records {
-				if ctx.Err() != nil || !j.give(ctx, r, yield) {
-					return
-				}
-				next++
-			}
-			if len(p.records) > 0 {
+		for next, more := max(from, 1), true; more && ctx.Err() == nil; {
+			news, limit := j.bell.wait(), j.Position()
+			if next, more = j.follow(ctx, next, limit, yield); more && next <= limit {
+				next, more = j.catchUp(ctx, next, limit, yield)
 				continue
+			}
+			if !more {
+				return
 			}
 			select {
 			case <-news:
@@ -152,6 +140,23 @@ func (j *Journal) Subscribe(ctx context.Context, from journal.Position) iter.Seq
 			}
 		}
 	}
+}
+
+// catchUp gives out a piece of the store from position next up to limit. It
+// returns where it came to; false when there is no more to give.
+func (j *Journal) catchUp(ctx context.Context, next, limit uint64, yield func(event.Envelope, error) bool) (uint64, bool) {
+	p, err := j.globalPiece(next, limit)
+	if err != nil {
+		yield(event.Envelope{}, err)
+		return next, false
+	}
+	for _, r := range p.records {
+		if ctx.Err() != nil || !j.give(ctx, r, yield) {
+			return next, false
+		}
+		next++
+	}
+	return next, true
 }
 
 // follow gives out what the tail holds from position next up to limit. It
