@@ -130,9 +130,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 // one makes one call. What it learns before the call is placed is written
 // before placed is called.
 func (c *crowd) one(ctx context.Context, i int, out *called, placed func()) {
-	dialling, cancel := context.WithTimeout(ctx, 20*time.Second)
-	call, err := c.dial(dialling, i)
-	cancel()
+	call, err := c.place(ctx, i)
 	answered := time.Now()
 	if err != nil {
 		out.Fault = err.Error()
@@ -155,6 +153,19 @@ func (c *crowd) one(ctx context.Context, i int, out *called, placed func()) {
 	out.Talked = time.Since(answered)
 	out.Sent, out.Received, out.Lost = call.Totals()
 	out.Spurts, out.Gaps = listen(call.Heard(time.Time{}))
+}
+
+// place dials until it is answered: a server that asks for a moment's patience
+// (503) is given one, as callers' trunks do, but not for ever.
+func (c *crowd) place(ctx context.Context, i int) (*wire, error) {
+	for tries := 1; ; tries++ {
+		dialling, cancel := context.WithTimeout(ctx, 20*time.Second)
+		call, err := c.dial(dialling, i)
+		cancel()
+		if !errors.Is(err, fault.Unavailable) || tries == 30 || !wait(ctx, time.Second) {
+			return call, err
+		}
+	}
 }
 
 // over reports whether calls are to end.

@@ -41,9 +41,9 @@ func newGate(n *Node) *gate {
 	return g
 }
 
-// wheel is the pacer, made when it is first asked for. While its threads have
-// real-time priority they sleep in the kernel, and each holds one of Go's
-// processors; serve asks for as many more of them.
+// wheel is the pacer, made when it is first asked for. A pacer's thread sleeps
+// in the kernel and holds one of Go's processors while it does; Tune asks for as
+// many more of them. Real-time priority is had where the system grants it.
 func (g *gate) wheel() *pacer.Wheel {
 	g.making.Lock()
 	defer g.making.Unlock()
@@ -69,8 +69,8 @@ func (g *gate) meter() {
 		return 0
 	}
 	hurried := func() float64 {
-		if w := g.made(); w != nil {
-			return float64(w.RealTime())
+		if w := g.made(); w != nil && w.RealTime() {
+			return 1
 		}
 		return 0
 	}
@@ -79,7 +79,7 @@ func (g *gate) meter() {
 		of         func() float64
 	}{
 		{"flametree_voice_admission_open", "1 while new calls are taken, 0 while they are refused.", open},
-		{"flametree_voice_pacer_real_time", "Threads of the pacer with real-time priority, taken while packets are late.", hurried},
+		{"flametree_voice_pacer_real_time", "1 when every thread of the pacer has real-time priority.", hurried},
 	} {
 		g.n.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, m.of))
 	}

@@ -12,13 +12,14 @@ import (
 )
 
 // Tune sets Go's runtime up for a server of calls; the process's main calls it
-// once. What GOGC, GOMEMLIMIT or GOMAXPROCS say stays.
+// once. What GOGC and GOMEMLIMIT say stays.
 //
 // Transactions come in bursts and leave garbage: collecting at five times what
 // lives, and not at twice, halves what collecting costs; half the machine's
 // memory is the limit from which on it is collected sooner. The pacer's threads
-// hold a processor of Go's each while they have real-time priority, so there are
-// as many more.
+// sleep in the kernel and hold a processor of Go's each, so there are twice as
+// many. (Turning on Go's poller instead was tried with 100 calls: about a tenth
+// less processor time, and packets 1 to 30 ms late at p99 in place of 0.6.)
 func Tune() {
 	const unset = 100
 	if was := debug.SetGCPercent(400); was != unset {
@@ -27,9 +28,7 @@ func Tune() {
 	if most := machineMemory(); most > 0 && debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(most / 2)
 	}
-	if n := runtime.GOMAXPROCS(0); n == runtime.NumCPU() {
-		runtime.GOMAXPROCS(2 * n)
-	}
+	runtime.GOMAXPROCS(2 * runtime.NumCPU())
 }
 
 // machineMemory is what this process may use, in bytes: the machine's, or less

@@ -53,64 +53,21 @@ func denied(t *testing.T) {
 	}
 	w := New(Options{Shards: 1, RealTime: true})
 	defer w.Close()
-	lag(w)
-	if w.RealTime() != 0 {
+	ticked := make(chan struct{})
+	s := w.Join(&once{func() { close(ticked) }})
+	<-ticked
+	s.Leave()
+	if w.RealTime() {
 		t.Fatal("a priority that was denied is told as had")
 	}
 }
 
-// A shard whose ticks come late takes the priority where it is granted, and
-// gives it back when nobody is left to be late for.
-func TestLatenessTakesThePriority(t *testing.T) {
-	want := 1
-	if Grant() != nil {
-		want = 0
-	}
-	w := New(Options{Shards: 1, RealTime: true})
-	defer w.Close()
-	if w.RealTime() != 0 {
-		t.Fatal("taken before anything was late")
-	}
-	leave := lag(w)
-	w.recent.mu.Lock()
-	told := w.recent.old.Count() + w.recent.new.Count()
-	w.recent.mu.Unlock()
-	if all := w.all.Count(); want == 1 && told == all {
-		t.Fatalf("what the priority cured is told as lateness: %d ticks of %d", told, all)
-	}
-	if got := w.RealTime(); got != want {
-		t.Fatalf("shards with priority: %d, the system grants %d", got, want)
-	}
-	leave()
-	deadline := time.Now().Add(10 * time.Second)
-	for w.RealTime() != 0 {
-		if time.Now().After(deadline) {
-			t.Fatal("kept though nobody is there")
-		}
-		runtime.Gosched()
+// once does something at its first tick.
+type once struct{ f func() }
+
+func (o *once) Tick(time.Time, time.Time, int) {
+	if o.f != nil {
+		o.f()
+		o.f = nil
 	}
 }
-
-// lag makes a shard late until it has looked at its lateness, more than once.
-func lag(w *Wheel) (leave func()) {
-	enough := make(chan struct{})
-	var count int
-	slow := w.Join(tickFunc(func() {
-		begun := time.Now()
-		for time.Since(begun) < 2*gripLate { // in the way of its neighbour
-		}
-		if count++; count == int(3*gripLook/Period) {
-			close(enough)
-		}
-	}))
-	beside := slow.Beside(tickFunc(func() {}))
-	<-enough
-	return func() {
-		slow.Leave()
-		beside.Leave()
-	}
-}
-
-type tickFunc func()
-
-func (f tickFunc) Tick(time.Time, time.Time, int) { f() }

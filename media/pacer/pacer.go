@@ -1,5 +1,5 @@
 // Package pacer is the clock of every call: one wheel of twenty slots of 1 ms,
-// turned by one goroutine for each core. A call joins a slot
+// turned by one goroutine on its own thread for each core. A call joins a slot
 // and is ticked every 20 ms; it has no ticker and no goroutine of its own.
 // Measured before it was built: a ticker for each call fails near 2,400 calls
 // on two cores, and costs more below that.
@@ -25,7 +25,7 @@ const (
 	window = 5 * time.Second // half of what Late looks back over
 )
 
-// Task is what is ticked. Tick runs on the shard's goroutine, which all of the
+// Task is what is ticked. Tick runs on the shard's thread, which all of the
 // shard's calls share: it must not block. Now is the time of the call, due the
 // time it was due; missed counts the ticks that were left out before this one.
 type Task interface {
@@ -34,8 +34,8 @@ type Task interface {
 
 // Options shape a Wheel. The zero value is ready.
 type Options struct {
-	Shards   int  // goroutines; default one for each core Go may use
-	RealTime bool // ask the system for round-robin real-time priority when ticks come late
+	Shards   int  // threads; default one for each core Go may use
+	RealTime bool // ask the system for round-robin real-time priority
 }
 
 // Wheel is the pacer. All methods may be called from any goroutine.
@@ -45,7 +45,7 @@ type Wheel struct {
 	turn     atomic.Uint32
 	running  sync.WaitGroup
 	stop     atomic.Bool
-	realTime atomic.Int32 // shards that have it now
+	realTime atomic.Int32 // shards that were granted it
 
 	recent struct {
 		mu       sync.Mutex
@@ -81,9 +81,8 @@ func (w *Wheel) Close() error {
 	return nil
 }
 
-// RealTime is how many shards have real-time priority now: those whose ticks
-// came late within the last while.
-func (w *Wheel) RealTime() int { return int(w.realTime.Load()) }
+// RealTime reports whether every shard runs with real-time priority.
+func (w *Wheel) RealTime() bool { return int(w.realTime.Load()) == len(w.shards) }
 
 // Join gives t the emptiest slot of the next shard in turn. Its first tick
 // comes 20 to 40 ms from now.
@@ -107,8 +106,7 @@ func (w *Wheel) Join(t Task) *Slot {
 }
 
 // Late is how late ticks were in the last five to ten seconds. One that was left
-// out counts as late until the one that came. Ticks that were late for want of
-// the priority which their shard then took are left out.
+// out counts as late until the one that came.
 func (w *Wheel) Late() (p50, p99 time.Duration) {
 	w.recent.mu.Lock()
 	defer w.recent.mu.Unlock()
@@ -118,20 +116,9 @@ func (w *Wheel) Late() (p50, p99 time.Duration) {
 // Lateness is the histogram of all ticks since New, for metrics.
 func (w *Wheel) Lateness() *Histogram { return &w.all }
 
-// note takes lateness kept by the shard meanwhile. What is cured says nothing of
-// the ticks to come, and is left out of what Late reports.
-func (w *Wheel) note(now time.Time, late []delay, cured bool) {
-	if !cured {
-		w.noteRecent(now, late)
-	}
-	for _, d := range late {
-		d.into(&w.all)
-	}
-}
-
-func (w *Wheel) noteRecent(now time.Time, late []delay) {
+// note takes one round's lateness, kept by the shard meanwhile.
+func (w *Wheel) note(now time.Time, late []delay) {
 	w.recent.mu.Lock()
-	defer w.recent.mu.Unlock()
 	if now.Sub(w.recent.since) >= window {
 		w.recent.old, w.recent.new = w.recent.new, w.recent.old
 		w.recent.new.Reset()
@@ -139,6 +126,10 @@ func (w *Wheel) noteRecent(now time.Time, late []delay) {
 	}
 	for _, d := range late {
 		d.into(w.recent.new)
+	}
+	w.recent.mu.Unlock()
+	for _, d := range late {
+		d.into(&w.all)
 	}
 }
 

@@ -1,6 +1,7 @@
 package pacer
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
@@ -70,12 +71,9 @@ type shard struct {
 	count int
 
 	// The goroutine's own.
-	last   int64 // newest millisecond that is done
-	round  []turn
-	late   []delay // not noted yet
-	judged int     // of them
-	grip   grip
-	thread thread
+	last  int64 // newest millisecond that is done
+	round []turn
+	late  []delay
 }
 
 // delay is how late a tick came, and how many before it were left out.
@@ -117,21 +115,23 @@ func (h *shard) nudge() {
 	}
 }
 
-// run turns the shard until the wheel is closed.
+// run turns the shard until the wheel is closed. The thread is never unlocked:
+// it may have been given a priority, and ends with the goroutine.
 func (h *shard) run(realTime bool) {
-	h.thread = thread{wheel: h.wheel, may: realTime, alarm: newAlarm()}
-	defer h.thread.end()
+	runtime.LockOSThread()
+	if realTime && raise() == nil {
+		h.wheel.realTime.Add(1)
+	}
 	h.last = h.wheel.tick(time.Now())
 	for !h.wheel.stop.Load() {
 		next, ok := h.next()
 		if !ok {
-			h.thread.hold(false) // nobody to be late for
 			<-h.wake
 			h.last = max(h.last, h.wheel.tick(time.Now())-1)
 			continue
 		}
 		if wait := time.Until(h.wheel.time(next)); wait > 0 {
-			h.thread.sleep(wait)
+			sleep(wait)
 		}
 		h.advance(time.Now)
 	}
@@ -166,23 +166,10 @@ func (h *shard) advance(clock func() time.Time) {
 		}
 	}
 	h.last = max(h.last, now)
-	if len(h.late) > h.judged {
-		h.judge(clock())
+	if len(h.late) > 0 {
+		h.wheel.note(clock(), h.late)
+		h.late = h.late[:0]
 	}
-}
-
-// judge looks at how late the round was. While the priority can still be taken,
-// lateness is told only when it is known whether it will be: what it cures is no
-// reason to refuse calls.
-func (h *shard) judge(now time.Time) {
-	want, looked := h.grip.see(now, h.late[h.judged:])
-	h.judged = len(h.late)
-	if h.thread.curable() && !looked {
-		return
-	}
-	cured := h.thread.hold(want)
-	h.wheel.note(now, h.late, cured)
-	h.late, h.judged = h.late[:0], 0
 }
 
 // collect takes the slots that are due in this millisecond and moves each on

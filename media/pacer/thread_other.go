@@ -7,14 +7,7 @@ import (
 	"time"
 )
 
-// alarm is Go's own timer where we know of no better.
-type alarm struct{}
-
-func newAlarm() *alarm               { return nil }
-func (*alarm) close()                {}
-func (*alarm) sleep(d time.Duration) { time.Sleep(d) }
-func sleep(d time.Duration)          { time.Sleep(d) }
-func lower() error                   { return nil }
+func sleep(d time.Duration) { time.Sleep(d) }
 
 // raise is refused where we do not know how to ask.
 func raise() error { return errors.ErrUnsupported }
