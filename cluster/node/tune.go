@@ -14,15 +14,15 @@ import (
 // Tune sets Go's runtime up for a server of calls; the process's main calls it
 // once. What GOGC and GOMEMLIMIT say stays.
 //
-// Transactions come in bursts and leave garbage: collecting at five times what
-// lives, and not at twice, halves what collecting costs; half the machine's
+// Transactions and audio come in bursts and leave garbage: it is collected at
+// three times what lives (at five was tried and saved nothing); half the machine's
 // memory is the limit from which on it is collected sooner. The pacer's threads
 // sleep in the kernel and hold a processor of Go's each, so there are twice as
 // many. (Turning on Go's poller instead was tried with 100 calls: about a tenth
 // less processor time, and packets 1 to 30 ms late at p99 in place of 0.6.)
 func Tune() {
 	const unset = 100
-	if was := debug.SetGCPercent(400); was != unset {
+	if was := debug.SetGCPercent(200); was != unset {
 		debug.SetGCPercent(was)
 	}
 	if most := machineMemory(); most > 0 && debug.SetMemoryLimit(-1) == math.MaxInt64 {
