@@ -178,6 +178,8 @@ func (c *Call) accept(in *inbound, body []byte, offer bool, extra ...header) {
 		wait: c.e.opt.T1, until: time.Now().Add(64 * c.e.opt.T1),
 	}
 	c.timer.Reset(c.e.opt.T1)
+	// Before it is sent: whoever has it may ask another to take this call's place.
+	c.stage.CompareAndSwap(stageIn, stageUp)
 	in.send(res)
 }
 

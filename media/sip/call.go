@@ -233,7 +233,6 @@ type unacked struct {
 // run is the life of an answered call.
 func (c *Call) run(ctx context.Context) {
 	closing := c.e.closing
-	c.stage.CompareAndSwap(stageIn, stageUp)
 	for !c.over {
 		select {
 		case m := <-c.inbox:

@@ -186,12 +186,22 @@ func (p *Peer) changed(s webrtc.PeerConnectionState) {
 		p.tell(Reconnecting, "")
 	case webrtc.PeerConnectionStateFailed:
 		p.carrier.Open(false)
-		p.End("media_lost")
+		p.End(p.lost())
 	case webrtc.PeerConnectionStateClosed: // by the browser's DTLS: it has gone
 		p.carrier.Open(false)
 		p.End("hangup")
 	case webrtc.PeerConnectionStateUnknown, webrtc.PeerConnectionStateNew, webrtc.PeerConnectionStateConnecting:
 	}
+}
+
+// lost is why a call without a way is over: one that never had one was never up.
+func (p *Peer) lost() (reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.told == Ringing {
+		return "failed"
+	}
+	return "media_lost"
 }
 
 // tell tells the watcher of a state, once.

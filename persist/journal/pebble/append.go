@@ -26,7 +26,6 @@ type request struct {
 	batch   journal.Batch
 	records []record
 	envs    []event.Envelope
-	era     uint64 // of the tail, when they were encoded
 	seal    sealer
 	head    journal.Head
 	who     person     // Forget
@@ -91,7 +90,6 @@ func (j *Journal) try(ctx context.Context, b journal.Batch) ([]event.Envelope, e
 	r := j.idle.take((*committer).append, b.Stream)
 	r.batch, r.seal.ring = b, j.keys
 	r.envelopes()
-	r.era = j.tail.era()
 	if err := r.encode(); err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (j *Journal) settle(g *group) *meta {
 	}
 	_ = g.batch.Close()
 	for _, r := range g.accepted {
-		j.tail.put(r.envs, r.era)
+		j.tail.put(r.records)
 	}
 	j.durable.Store(&g.meta)
 	for _, r := range g.accepted {

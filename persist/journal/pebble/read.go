@@ -163,7 +163,7 @@ func (j *Journal) catchUp(ctx context.Context, next, limit uint64, yield func(ev
 // returns where it came to; false when the consumer wants no more.
 func (j *Journal) follow(ctx context.Context, next, limit uint64, yield func(event.Envelope, error) bool) (uint64, bool) {
 	for ; next <= limit; next++ {
-		env, kept := j.tail.get(next)
+		env, kept := j.tail.get(next, j.decode)
 		if !kept {
 			return next, true
 		}

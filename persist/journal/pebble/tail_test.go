@@ -35,7 +35,9 @@ func TestSubscribersGetTheSameFromMemoryAndFromTheStore(t *testing.T) {
 		for range count / 3 {
 			texts = append(texts, "how much is it?")
 		}
-		_, err = j.Append(t.Context(), batch(n, 0, texts...))
+		b := batch(n, 0, texts[1:]...)
+		b.Events = append(b.Events, event.SessionCreated{Buttons: []string{}}) // stored as none at all
+		_, err = j.Append(t.Context(), b)
 		require.NoError(t, err)
 	}
 	fromMemory := collect(t, j, count)
