@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +15,7 @@ import (
 	"flametree/engine/provider"
 	"flametree/engine/provider/phrases"
 	"flametree/engine/spoken"
-	disk "flametree/persist/phrases"
+	cache "flametree/persist/phrases"
 )
 
 // warmIn bounds how long rendering phrases beforehand may take.
@@ -26,11 +25,11 @@ const warmIn = 2 * time.Minute
 // stand in their files word by word, and never what was said to one person.
 type phraseBook struct {
 	n     *Node
-	store *disk.Store
+	store *cache.Store
 	asked *prometheus.CounterVec
 }
 
-// newPhraseBook opens the cache. Without it every phrase is rendered anew: that
+// newPhraseBook makes the cache. Without it every phrase is rendered anew: that
 // costs time and money, but no call.
 func newPhraseBook(n *Node) *phraseBook {
 	b := &phraseBook{n: n, asked: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -38,7 +37,7 @@ func newPhraseBook(n *Node) *phraseBook {
 	}, []string{"outcome"})}
 	n.reg.MustRegister(b.asked)
 	var err error
-	if b.store, err = disk.Open(filepath.Join(n.cfg.Data, "cache", "tts"), disk.Options{Log: n.log}); err != nil {
+	if b.store, err = cache.Open(cache.Options{Log: n.log}); err != nil {
 		n.log.Warn("no phrases are kept", "err", err)
 	}
 	return b

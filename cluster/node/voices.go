@@ -23,6 +23,7 @@ import (
 	"flametree/engine/provider/google"
 	"flametree/engine/provider/openai"
 	"flametree/engine/provider/openairealtime"
+	"flametree/engine/provider/pocketsphinx"
 	"flametree/engine/provider/policy"
 	"flametree/engine/provider/wire/speech"
 	"flametree/media/denoise"
@@ -82,8 +83,8 @@ func (c *connectors) ears(s *agent.Spec) (provider.Transcriber, error) {
 // the agent wants that. Left to itself it is the built-in one that gets it, which
 // was measured to gain by it (media/denoise); vendors train theirs on noise.
 func quieted(s *agent.Spec, x *speaker) provider.Transcriber {
-	switch want := s.Settings.NoiseSuppression; {
-	case want == "on", want == "auto" && x.health == nil:
+	want := s.Settings.NoiseSuppression
+	if _, gains := x.hears.(*pocketsphinx.Transcriber); want == "on" || want == "auto" && gains {
 		return denoise.Ears(x.hears, denoise.DefaultDB)
 	}
 	return x.hears

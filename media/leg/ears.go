@@ -2,6 +2,7 @@ package leg
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flametree/actors"
@@ -60,6 +61,7 @@ type ears struct {
 
 	narrow [frameBytes]int16 // a frame as a telephone would carry it, for the VAD
 	echo   *echo.Guard       // nil: none
+	filled atomic.Bool       // what is sent is not ours but music or somebody: nobody of ours talks over it
 	held   [echo.MaxHeld][frameBytes]int16
 	holds  int     // frames held that may be our own voice
 	frame  []int16 // of the tick
@@ -172,7 +174,7 @@ func (e *ears) judge(at time.Time, frame []int16, f *facts) {
 
 // whose says whether a frame is our own voice, come back.
 func (e *ears) whose(frame []int16) echo.Verdict {
-	if e.echo == nil || len(frame) != frameBytes {
+	if e.echo == nil || len(frame) != frameBytes || e.filled.Load() {
 		return echo.Clear
 	}
 	return e.echo.Judge(frame)
@@ -228,7 +230,7 @@ func (e *ears) tick(now time.Time, f *facts) bool {
 	} else {
 		sound = e.tickCoded(now, slot)
 	}
-	if e.echo != nil && e.echo.Mute() { // nobody need understand what we say ourselves
+	if e.echo != nil && !e.filled.Load() && e.echo.Mute() { // nobody need understand what we say ourselves
 		for i := range slot {
 			slot[i] = e.law.Idle()
 		}

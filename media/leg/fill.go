@@ -18,10 +18,11 @@ type filler struct {
 // Fill sets what is asked for 20 ms of 16 kHz whenever nothing is queued to be
 // played; false is silence, nil ends it. src must not block and must not call
 // the leg. What is played goes first, and Duck, Pause and Played know nothing of
-// it. When Fill returns no older src is called any more.
+// it. Meanwhile no sound of the party is taken for an echo: people hear it. When Fill returns no older src is called any more.
 func (l *Leg) Fill(src func(frame []int16) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.in.filled.Store(src != nil)
 	if src == nil {
 		l.fill = nil
 		return

@@ -59,7 +59,7 @@ func (t *telling) Audio() iter.Seq2[provider.Audio, error] {
 // From the decision to say a kept phrase until its first sound there is no voice
 // to wait for. The best of many says what the way costs; the rest is the machine.
 func TestAKeptPhraseIsThereAtOnce(t *testing.T) {
-	s := made(t, t.TempDir(), Options{})
+	s := made(t, Options{})
 	defer shut(t, s)
 	o := phrases.Options{Store: s, Maker: "teller", Fixed: map[string]bool{"hello": true}}
 	if err := phrases.Warm(t.Context(), phrases.Of(teller{}, o), provider.Voice{}, []string{"hello"}); err != nil {

@@ -197,7 +197,7 @@ func voiced(t *testing.T, env []string) (out string) {
 // other finds a value for a setting that is not its default.
 func other(t *testing.T, s turn.Timer) (written, canonical string) {
 	t.Helper()
-	for _, v := range []string{"False", "True", "7", "2", "1200", "*", "-6", "de", "70"} {
+	for _, v := range []string{"False", "True", "7", "2", "1200", "*", "-6", "de", "70", "none"} {
 		c := turn.Default()
 		if c.Set(s.Env, v) != nil {
 			continue

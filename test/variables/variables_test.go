@@ -61,7 +61,7 @@ func textRows() []row {
 		{key: "OPERATOR_WAIT_SECONDS", value: "1", chat: resumed, byDefault: "OPERATOR", changed: "REGULAR"},
 		{key: "OPERATOR_UNAVAILABLE_TEXT", value: "Nobody is in.", chat: saying("person please"), byDefault: "All of my colleagues are busy right now. Somebody will answer you here as soon as possible.", changed: "Nobody is in."},
 		{key: "SHOW_THOUGHTS", value: "True", chat: thoughts, byDefault: "hidden", changed: "shown"},
-		{key: "VOICE_NOISE_SUPPRESSION", value: "off", chat: besideARoad, byDefault: "soft", changed: "loud"},
+		{key: "VOICE_NOISE_SUPPRESSION", value: "on", chat: besideARoad, byDefault: "loud", changed: "soft"},
 		{key: "VOICE_LANGUAGE", value: "de-AT", chat: saying("style"), byDefault: "Plain.\nBegin in English, unless the style above names another language. Follow the language of the human, also when it changes.", changed: "Plain.\nBegin in the language \"de-AT\". Follow the language of the human, also when it changes."},
 	}
 }
