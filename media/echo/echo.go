@@ -143,6 +143,9 @@ func (g *Guard) decide(level, env float64) Verdict {
 		above = 0
 	}
 	agree, alike := g.likeness(above > spread/2)
+	if alike && g.echoes == 0 { // found at another delay: what was expected at the old one says nothing
+		above = 0
+	}
 	louder := above > spread && agree < 0.75*g.strength
 	switch {
 	case alike && !louder && (g.near == 0 || g.lapsed(agree)):
@@ -268,12 +271,14 @@ func (g *Guard) likeness(louder bool) (agree float64, alike bool) {
 			g.offset = at
 			return agree, true
 		}
-		if g.near > 0 || g.run < 4 || louder {
+		if g.near > 0 {
 			return agree, false
 		}
-		if at, agree := g.search(g.offset-nearby, g.offset+nearby, words); agree >= 0.45 {
-			g.offset = at
-			return agree, true
+		if g.run >= 4 && !louder {
+			if at, agree := g.search(g.offset-nearby, g.offset+nearby, words); agree >= 0.45 {
+				g.offset = at
+				return agree, true
+			}
 		}
 	}
 	if g.run < 3 {
@@ -282,6 +287,9 @@ func (g *Guard) likeness(louder bool) (agree float64, alike bool) {
 	words, need := 4, 0.45
 	if g.run >= 5 {
 		words, need = 6, 0.36
+	}
+	if louder { // a line whose delay has changed sounds like a caller: it must be plain
+		need += 0.1
 	}
 	latest := g.sent.count - g.got.count
 	at, agree := g.search(latest-reach*perFrame, latest, words)
