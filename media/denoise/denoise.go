@@ -68,7 +68,6 @@ func New(rateHz int, db int) (*Filter, error) {
 	C.flametree_set(f.state, C.SPEEX_PREPROCESS_SET_DENOISE, 1)
 	C.flametree_set(f.state, C.SPEEX_PREPROCESS_SET_NOISE_SUPPRESS, C.int(db))
 	C.flametree_set(f.state, C.SPEEX_PREPROCESS_SET_AGC, 0)
-	C.flametree_set(f.state, C.SPEEX_PREPROCESS_SET_VAD, 0)
 	C.flametree_set(f.state, C.SPEEX_PREPROCESS_SET_DEREVERB, 0)
 	return f, nil
 }
