@@ -12,9 +12,10 @@
 //
 // Three agents hear the same dialogues in one run: ours with all defaults, the
 // same without speculation, and a fixed rule that waits 500 ms after the voice
-// and does nothing else. The generator's texts and the words of the
-// end-of-turn rules were written apart from each other; the seeds of stated
-// figures were never used while the rules were.
+// and does nothing else. The generator's texts and the end-of-turn rules are of
+// one hand, and some rules were added after dialogues of seeds 1, 2, 3, 5, 11, 77,
+// 5151, 90001 and 424242 were looked at: figures for these flatter. A stated
+// figure names a seed that none of this was done with.
 //
 // It is no test of recognition, of prosody (each stretch is rendered by itself,
 // so its melody tells nothing) or of languages besides English.

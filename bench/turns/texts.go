@@ -1,8 +1,8 @@
 package turns
 
 // The texts of callers. "|" is a place within a phrase at which people pause,
-// "/" one between phrases. They were written down before the rules of the
-// end-of-turn model were changed, and none was changed to suit a rule.
+// "/" one between phrases. None was changed to suit a rule of
+// the end-of-turn model; some rules came after them.
 
 func texts() map[string][]string {
 	return map[string][]string{

@@ -236,6 +236,6 @@ type Audio struct {
 	ID     uint64 // of the clause
 	PCM    []int16
 	RateHz int
-	Words  []Word // of the whole clause, timed from its first sample; set once, with its first Audio
+	Words  []Word // of the whole clause, timed from its first sample; a later, longer list takes the place of an earlier
 	Last   bool   // the clause is complete with this Audio
 }
