@@ -45,8 +45,9 @@ type news struct {
 type called struct {
 	ID            string        `json:"id"` // the SIP Call-ID
 	Fault         string        `json:"fault,omitempty"`
-	Setup         time.Duration `json:"setup"`  // INVITE to answer, or offer to connection
-	Answer        time.Duration `json:"answer"` // a browser's: offer to answer
+	Setup         time.Duration `json:"setup"`   // INVITE to answer, or offer to connection
+	Answer        time.Duration `json:"answer"`  // a browser's: offer to answer
+	Refused       int           `json:"refused"` // dials before it that were asked for patience
 	Talked        time.Duration `json:"talked"`
 	Turns         int           `json:"turns"`
 	Interruptions []int64       `json:"interruptions"` // when the first packet of each went out
@@ -130,7 +131,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 // one makes one call. What it learns before the call is placed is written
 // before placed is called.
 func (c *crowd) one(ctx context.Context, i int, out *called, placed func()) {
-	call, err := c.place(ctx, i)
+	call, err := c.place(ctx, i, out)
 	answered := time.Now()
 	if err != nil {
 		out.Fault = err.Error()
@@ -157,7 +158,7 @@ func (c *crowd) one(ctx context.Context, i int, out *called, placed func()) {
 
 // place dials until it is answered: a server that asks for a moment's patience
 // (503) is given one, as callers' trunks do, but not for ever.
-func (c *crowd) place(ctx context.Context, i int) (*wire, error) {
+func (c *crowd) place(ctx context.Context, i int, out *called) (*wire, error) {
 	for tries := 1; ; tries++ {
 		dialling, cancel := context.WithTimeout(ctx, 20*time.Second)
 		call, err := c.dial(dialling, i)
@@ -165,6 +166,7 @@ func (c *crowd) place(ctx context.Context, i int) (*wire, error) {
 		if !errors.Is(err, fault.Unavailable) || tries == 30 || !wait(ctx, time.Second) {
 			return call, err
 		}
+		out.Refused++
 	}
 }
 

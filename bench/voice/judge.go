@@ -18,6 +18,7 @@ type figures struct {
 	turnsSaid, turnsClosed          int
 	understood, answered            int
 	guesses, ahead                  int
+	refused                         int // dials, before they were taken
 	interruptions, yields           int
 	sent, received, legSent, legSaw float64
 	lost                            int
@@ -54,6 +55,7 @@ func judge(calls []called, journal map[string]*history, s rig.Script) figures {
 // caller adds what one caller counted.
 func (f *figures) caller(c called) {
 	f.setup = append(f.setup, millis(c.Setup))
+	f.refused += c.Refused
 	f.answer = append(f.answer, millis(c.Answer))
 	f.turnsSaid += c.Turns
 	f.interruptions += len(c.Interruptions)

@@ -283,6 +283,7 @@ func (o *Options) metrics(f figures, used usage) report.Values {
 	}
 	m.Add("stages_ms", stages)
 	m.Add("speech_percent", 100*f.voiced.Seconds()/max(f.onLine.Seconds(), 1e-9))
+	m.Add("dials_refused", f.refused)
 	m.Add("turns", f.turnsClosed)
 	m.Add("speculations", f.guesses)
 	m.Add("turns_thought_ahead", f.ahead)
