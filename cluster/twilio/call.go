@@ -8,7 +8,6 @@ import (
 
 	"flametree/actors"
 	"flametree/engine/event"
-	"flametree/engine/fault"
 	"flametree/gateway/hooks"
 	"flametree/media/twilio"
 )
@@ -26,6 +25,7 @@ type call struct {
 	begun chan struct{} // closed when a socket serves the call for the first time
 	ended chan struct{} // closed when the call is over
 	ready chan struct{} // closed when reply is decided; of calls that come in
+	turn  chan struct{} // holds one: the socket that serves the call puts it there
 
 	language string // of the agent
 	sid      string
@@ -47,10 +47,13 @@ type call struct {
 // socketWithin is how long a socket may take to come after it was asked for.
 const socketWithin = 30 * time.Second
 
+// turnWithin is how long a call's next socket waits for the end of the one before.
+const turnWithin = 10 * time.Second
+
 func newCall(t *Trunks, tr *trunk, key string) *call {
 	return &call{
 		t: t, trunk: tr, key: key, begun: make(chan struct{}), ended: make(chan struct{}), ready: make(chan struct{}),
-		seen: make(map[string]bool),
+		turn: make(chan struct{}, 1), seen: make(map[string]bool),
 	}
 }
 
@@ -242,14 +245,41 @@ func (c *call) serve(conn twilio.Conn) {
 		conn.Close(1008, "not this call's")
 		return
 	}
-	c.t.name(c, sid)
-	c.socketCame()
-	err = serve()
-	if fault.KindOf(err) == fault.Conflict { // a second socket for the same call
-		c.t.opt.Log.Warn("socket refused", "err", err)
+	if !c.takeTurn() {
+		c.t.opt.Log.Warn("socket refused: the call has one", "call", sid)
+		conn.Close(1008, "the call has its socket")
 		return
 	}
-	c.socketGone(err)
+	defer func() { <-c.turn }()
+	c.t.name(c, sid)
+	c.socketCame()
+	c.socketGone(serve())
+}
+
+// takeTurn lets one socket at a time serve the call. A socket that comes back
+// from a Dial can be here before the end of the one before it was read: it waits
+// for that. Any other is a second one.
+func (c *call) takeTurn() bool {
+	c.t.mu.Lock()
+	back := c.pass != nil && c.pass.failed != nil
+	c.t.mu.Unlock()
+	if !back {
+		select {
+		case c.turn <- struct{}{}:
+			return true
+		default:
+			return false
+		}
+	}
+	late := time.NewTimer(turnWithin)
+	defer late.Stop()
+	select {
+	case c.turn <- struct{}{}:
+		return true
+	case <-c.ended:
+	case <-late.C:
+	}
+	return false
 }
 
 // mine checks that a socket is of this call and that the call goes on.
