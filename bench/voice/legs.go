@@ -58,19 +58,24 @@ func Legs(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	wheel := pacer.New(pacer.Options{RealTime: true, Shards: runtime.NumCPU()})
+	reads, err := rtp.NewReader(node.ReaderOptions())
+	if err != nil {
+		return err
+	}
+	ports.Use(reads)
+	wheel := pacer.New(node.PacerOptions())
 	l := &legs{}
 	l.tone, _ = utterance(second, 200)
 	endpoint, err := sip.Listen(ctx, sip.Options{
 		UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", Answer: l.answer, NewMedia: line.Maker{Ports: ports, Wheel: wheel}.New, Mux: true,
 	})
 	if err != nil {
-		return errors.Join(err, wheel.Close())
+		return errors.Join(err, reads.Close(), wheel.Close())
 	}
 	defer func() {
 		err = errors.Join(err, endpoint.Close())
 		l.playing.Wait()
-		err = errors.Join(err, wheel.Close())
+		err = errors.Join(err, reads.Close(), wheel.Close())
 	}()
 	udp, _ := endpoint.Addrs()
 	if err := tell.Encode(rig.Ready{Agent: node.DemoAgent{SIP: "sip:bench@" + udp.String()}}); err != nil {

@@ -1,8 +1,8 @@
 package node
 
 import (
+	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 
@@ -10,11 +10,12 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/media/pacer"
+	"flametree/media/rtp"
 	"flametree/media/sip"
 )
 
 // gate admits calls of every kind by measured lateness, not by a guess of how
-// many fit, and owns the pacer that all of them share. Its methods may be called
+// many fit, and owns the pacer and the reader that they share. Its methods may be called
 // from any goroutine.
 type gate struct {
 	n        *Node
@@ -22,6 +23,7 @@ type gate struct {
 
 	making sync.Mutex // guards what follows
 	paces  *pacer.Wheel
+	reads  *rtp.Reader
 	closed bool
 
 	mu     sync.Mutex // guards what follows
@@ -41,16 +43,29 @@ func newGate(n *Node) *gate {
 	return g
 }
 
-// wheel is the pacer, made when it is first asked for. A pacer's thread sleeps
-// in the kernel and holds one of Go's processors while it does; Tune asks for as
-// many more of them. Real-time priority is had where the system grants it.
+// wheel is the pacer, made when it is first asked for. Real-time priority is had
+// where the system grants it.
 func (g *gate) wheel() *pacer.Wheel {
 	g.making.Lock()
 	defer g.making.Unlock()
 	if g.paces == nil && !g.closed {
-		g.paces = pacer.New(pacer.Options{RealTime: true, Shards: runtime.NumCPU()})
+		g.paces = pacer.New(PacerOptions())
 	}
 	return g.paces
+}
+
+// reader reads the sockets of calls from telephones, made when it is first asked
+// for; nil where the system has none: then each socket has its goroutine.
+func (g *gate) reader() *rtp.Reader {
+	g.making.Lock()
+	defer g.making.Unlock()
+	if g.reads == nil && !g.closed {
+		var err error
+		if g.reads, err = rtp.NewReader(ReaderOptions()); err != nil {
+			g.n.log.Warn("each socket of a call is read by itself", "err", err)
+		}
+	}
+	return g.reads
 }
 
 // made is the pacer, nil before there was any call.
@@ -92,15 +107,19 @@ func (g *gate) shut() {
 	g.ending = true
 }
 
-// close stops the pacer: no leg may be left.
+// close stops the pacer and the reader: no leg may be left.
 func (g *gate) close() error {
 	g.making.Lock()
 	defer g.making.Unlock()
 	g.closed = true
-	if g.paces == nil {
-		return nil
+	var errs []error
+	if g.reads != nil {
+		errs = append(errs, g.reads.Close())
 	}
-	return g.paces.Close()
+	if g.paces != nil {
+		errs = append(errs, g.paces.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // reject counts a call that was not taken, by the kind of the reason.

@@ -35,6 +35,7 @@ func startPhone(n *Node) (*phone, error) {
 	if p.ports, err = rtp.NewPool(int(n.cfg.RTPLow), int(n.cfg.RTPHigh)); err != nil {
 		return nil, err
 	}
+	p.ports.Use(n.gate.reader())
 	if p.endpoint, err = p.listen(); err != nil {
 		return nil, err
 	}

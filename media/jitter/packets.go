@@ -119,6 +119,18 @@ func (p *Packets) keep(from uint32, units int, payload []byte) {
 	p.at += copy(p.bytes[p.at:], payload)
 }
 
+// Newest is the ID of the packet that was taken last, 0 before the first.
+func (p *Packets) Newest() uint64 { return p.count }
+
+// Find gives a packet by its ID while it is kept. It is valid until the next Push.
+func (p *Packets) Find(id uint64) (payload []byte, ok bool) {
+	if id == 0 || p.entries[(id-1)%kept].id != id {
+		return nil, false
+	}
+	e := &p.entries[(id-1)%kept]
+	return p.bytes[e.offset:][:e.len], true
+}
+
 // Pop moves on to the next frame; the owner calls it once a frame. Where a frame
 // is Lost some of its pieces may still be there.
 func (p *Packets) Pop(now time.Time) Status {

@@ -285,7 +285,7 @@ func (e *ears) tickCoded(now time.Time, slot []byte) bool {
 	case e.wire.plc != nil:
 		e.wire.plc.Lost(e.frame)
 	case status == jitter.Empty && e.flowing: // a pause of a coder that sends none
-		e.wire.behind.Conceal(e.frame, nil)
+		e.wire.rest(e.frame)
 		sound = true
 	case status == jitter.Empty:
 		clear(e.frame)

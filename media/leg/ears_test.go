@@ -3,7 +3,6 @@ package leg
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -215,14 +214,16 @@ func TestReorderedPacketsOfOpusAreHeardInOrder(t *testing.T) {
 			mixed.tick()
 		}
 	}
-	// The delay may have grown, once, by whole frames.
-	want := whole.heard[30*320 : 150*320]
+	// The delay may have grown, once, by whole frames. Another decoder than the one
+	// that heard the beginning goes on: it comes very near to it.
+	want, best := whole.heard[30*320:150*320], 0.0
 	for lag := range 5 {
-		if slices.Equal(want, mixed.heard[(30+lag)*320:(150+lag)*320]) {
-			return
-		}
+		best = max(best, apart(want, mixed.heard[(30+lag)*320:(150+lag)*320]))
 	}
-	t.Errorf("what is heard is not what was sent, %d frames invented, %+v", mixed.e.concealed, mixed.e.wire.packets.Stats())
+	t.Logf("figure: Opus whose packets overtake each other: %.0f dB", best)
+	if best < 30 || mixed.e.concealed != 0 {
+		t.Errorf("what is heard is not what was sent, %d frames invented, %+v", mixed.e.concealed, mixed.e.wire.packets.Stats())
+	}
 }
 
 // Packets of 10 to 60 ms give the frames that those of 20 ms give.

@@ -29,7 +29,8 @@ type intake struct {
 	law     g711.Law
 	plain   bool            // G.711: no decoder, and the rings hold its own bytes
 	scout   codec.Decoder   // hears each packet when it arrives, for the VAD
-	behind  codec.Decoder   // hears them in order, behind the jitter buffer
+	behind  codec.Decoder   // hears them in order, behind the jitter buffer; of packets only from the first gap on
+	ahead   previews        // of packets
 	line    *jitter.Buffer  // for codecs of bytes
 	packets *jitter.Packets // for the others
 	plc     *plc.Concealer  // nil where the decoder conceals
@@ -66,12 +67,13 @@ func newIntake(c codec.Codec, opt jitter.Options) (intake, error) {
 	if n.scout, err = c.NewDecoder(); err != nil {
 		return intake{}, err
 	}
-	if n.behind, err = c.NewDecoder(); err != nil {
-		return intake{}, err
-	}
 	n.heard = make([]int16, codec.MaxSamples)
 	if !c.Bytes {
-		n.whole = make([]int16, codec.MaxSamples)
+		n.ahead.begin()
+		return n, nil
+	}
+	if n.behind, err = c.NewDecoder(); err != nil {
+		return intake{}, err
 	}
 	return n, nil
 }
@@ -81,6 +83,8 @@ func (n *intake) reset() {
 		n.line.Reset()
 	} else {
 		n.packets.Reset()
+		n.ahead.begin()
+		n.ahead.warm = n.behind != nil
 	}
 	n.scouted = false
 }
@@ -101,7 +105,12 @@ func (n *intake) push(at time.Time, seq uint16, stamp uint32, payload []byte) (b
 	if err != nil {
 		return false, fmt.Errorf("leg: %w", err)
 	}
-	return n.packets.Push(at, seq, stamp, payload, ticks) != jitter.Duplicate, nil
+	fate := n.packets.Push(at, seq, stamp, payload, ticks)
+	n.ahead.newID = 0
+	if fate == jitter.Taken {
+		n.ahead.newID = n.packets.Newest()
+	}
+	return fate != jitter.Duplicate, nil
 }
 
 // preview decodes a packet as it arrives. One that is older than what was heard
@@ -110,8 +119,10 @@ func (n *intake) preview(seq uint16, payload []byte) ([]int16, error) {
 	if n.scouted && int16(seq-n.latest) <= 0 {
 		return nil, nil
 	}
+	next := !n.scouted || seq == n.latest+1
 	n.latest, n.scouted = seq, true
 	count, err := n.scout.Decode(n.heard, payload)
+	n.ahead.keep(n.heard[:count], next && err == nil)
 	return n.heard[:count], err
 }
 
@@ -160,7 +171,7 @@ func (n *intake) pieces(frame []int16) (invented bool) {
 		if after.Into != 0 {
 			after.Payload = nil // its beginning is missing too
 		}
-		if !n.behind.Conceal(frame[u*size:end*size], after.Payload) {
+		if !n.conceal(frame[u*size:end*size], after.Payload) {
 			invented = true
 		}
 		u = end
@@ -170,16 +181,23 @@ func (n *intake) pieces(frame []int16) (invented bool) {
 
 // piece gives the samples of a piece, nil when its packet is damaged.
 func (n *intake) piece(p jitter.Piece, size int) []int16 {
-	if p.ID != n.id {
-		count, err := n.behind.Decode(n.whole, p.Payload)
-		if err != nil {
-			count = 0
-		}
-		n.id, n.length = p.ID, count
-	}
 	at := p.Into * size
-	if at+size > n.length {
+	sound, known := n.ahead.find(p.ID)
+	if p.ID != n.id {
+		n.length = 0
+		if !known {
+			if d, err := n.second(); err == nil {
+				n.length, _ = d.Decode(n.whole, p.Payload)
+			}
+		}
+		n.id = p.ID
+		n.ahead.gave(p.ID, !known)
+	}
+	if !known {
+		sound = n.whole[:n.length]
+	}
+	if at+size > len(sound) {
 		return nil
 	}
-	return n.whole[at : at+size]
+	return sound[at : at+size]
 }

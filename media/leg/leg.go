@@ -6,12 +6,13 @@
 //
 // # What runs where
 //
-// The socket's reader decodes each packet as it arrives, asks the VAD, and puts
-// it into the jitter buffer. Two tasks on the pacer's wheel do all the rest:
-// one takes a frame from the jitter buffer to the recogniser and the recorder,
-// every 20 ms on the call's home slot; one sends a packet. While there is
-// nothing to say silence is sent, for callers hang up on a line without
-// packets.
+// The reader of the sockets, one thread for many calls, decodes each packet as it
+// arrives, asks the VAD, and puts it into the jitter buffer. Two tasks on the
+// pacer's wheel do all the rest: one takes a frame from the jitter buffer to the
+// recogniser and the recorder, every 20 ms on the call's home slot; one sends a
+// packet. While there is nothing to say silence is sent, for callers hang up on a
+// line without packets. Packets of Opus are decoded once: what was heard at
+// arrival is kept until it is due, and only a gap makes a second decoder.
 //
 // What comes back of what was sent is told from a caller's voice (media/echo)
 // before the VAD hears it, and is silence to the recogniser; the recorder gets
@@ -24,16 +25,15 @@
 // # Memory
 //
 // In G.711 a leg holds 6 s of input (48 kB) and 5 s of playout (41 kB) in the
-// wire's own codec, and with filters, jitter buffer and two readers' stacks
-// about 118 kB, 3 kB of it to know an echo by. In a wide codec, G.722 or Opus, both rings hold 16 kHz in µ-law,
+// wire's own codec, and with filters and jitter buffer about 119 kB, 3 kB of it to
+// know an echo by. In a wide codec, G.722 or Opus, both rings hold 16 kHz in µ-law,
 // 96 and 81 kB: neither codec can be entered at any place, as replay, Resume and
 // Flush want it, and 16 bits would take as much again to win what nobody hears,
-// for the steps of µ-law lie 37 dB under speech: 214 kB in all. Opus adds an
-// encoder, a store of packets and two decoders, 310 kB in all; one decoder hears
-// each packet as it arrives, for the VAD, the other in order behind the jitter
-// buffer. A synthesiser at a rate that is no
-// multiple of the wire's adds its filter, 42 kB for 22.05 kHz. Nothing is
-// allocated for a packet in either direction.
+// for the steps of µ-law lie 37 dB under speech: 215 kB in all. Opus adds an
+// encoder (44 kB), a store of packets, what was heard of them, and a decoder
+// (18 kB), 297 kB in all; a call that has lost a packet has one decoder more. A
+// synthesiser at a rate that is no multiple of the wire's adds its filter, 42 kB
+// for 22.05 kHz. Nothing is allocated for a packet in either direction.
 package leg
 
 import (

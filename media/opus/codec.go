@@ -14,21 +14,31 @@ const (
 	// bitrate is what speech to 8 kHz needs; a coarse copy against loss lies
 	// within it.
 	bitrate = 28000
-	// effort 3 of 10 is hardly told from 10 in speech at this rate and costs a
-	// third of it.
-	effort = 3
+	// effort is of 10. Measured here: a tone of 1 kHz comes out 35.6 dB clear at 2,
+	// 36.4 at 3 and only 17.4 at 1; 2 costs a sixth less than 3, 10 three times as
+	// much.
+	effort = 2
 	// Loss in percent that FEC is ready for before the peer has reported any:
 	// under about 5 the encoder writes no copies at this rate.
 	firstLoss = 10
 	mostLoss  = 30
+	// settled is after how many frames of digital silence the encoder says the
+	// same again and again: 200 ms.
+	settled = 10
+	// mostStill is room for such a packet; longer ones are made each time.
+	mostStill = 256
 )
 
 // Encoder turns frames of 16 kHz into packets. It is not safe for concurrent
 // use.
 type Encoder struct {
-	lib  *lib.Encoder
-	fec  bool
-	loss int
+	lib   *lib.Encoder
+	fec   bool
+	dtx   bool
+	loss  int
+	quiet int             // frames of digital silence in a row
+	still [mostStill]byte // the packet of one, once there were enough
+	size  int             // its length
 }
 
 // NewEncoder returns an Encoder that follows the peer's wishes.
@@ -49,7 +59,7 @@ func NewEncoder(w Wishes) (*Encoder, error) {
 	default:
 		band = lib.Narrowband
 	}
-	out := &Encoder{lib: e, fec: w.FEC}
+	out := &Encoder{lib: e, fec: w.FEC, dtx: w.DTX}
 	err = errors.Join(
 		e.SetBitrate(rate), e.SetComplexity(effort), e.SetMaxBandwidth(band), e.SetVBR(!w.Steady),
 		e.SetInBandFEC(w.FEC), e.SetDTX(w.DTX),
@@ -66,12 +76,36 @@ func NewEncoder(w Wishes) (*Encoder, error) {
 
 // Encode writes the packet of a frame of 20 ms to dst, which has room for
 // MaxBytes, and gives its length. Up to 2 bytes mean that it need not be sent.
+//
+// An agent that listens sends silence, more than half of the time. After a while
+// every frame of it gives the same packet, and it is not made anew: the state of
+// the encoder and of a decoder that gets it again stay where they are.
 func (e *Encoder) Encode(dst []byte, frame []int16) int {
+	if e.quiet++; e.dtx || !silent(frame) {
+		e.quiet = 0
+	}
+	if e.quiet > settled && e.size > 0 {
+		return copy(dst, e.still[:e.size])
+	}
 	n, err := e.lib.Encode(frame, dst[:MaxBytes:MaxBytes])
 	if err != nil {
 		panic("opus: a frame of " + fmt.Sprint(len(frame)) + " samples does not encode: " + err.Error()) // the leg makes 20 ms
 	}
+	if e.quiet == settled {
+		if e.size = 0; n <= mostStill {
+			e.size = copy(e.still[:], dst[:n])
+		}
+	}
 	return n
+}
+
+func silent(frame []int16) bool {
+	for _, v := range frame {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Expect tells what share of our packets the peer misses, 0 to 1. Without FEC

@@ -36,6 +36,11 @@ type Task interface {
 type Options struct {
 	Shards   int  // threads; default one for each core Go may use
 	RealTime bool // ask the system for round-robin real-time priority
+	// Hold keeps one of Go's processors for each thread also while it sleeps in
+	// the kernel: to give it away and take it back a thousand times a second
+	// keeps the scheduler's monitor awake. Who sets it has raised GOMAXPROCS by
+	// Shards. A wheel without tasks holds none.
+	Hold bool
 }
 
 // Wheel is the pacer. All methods may be called from any goroutine.
@@ -62,8 +67,8 @@ func New(opt Options) *Wheel {
 	}
 	w := &Wheel{epoch: time.Now()}
 	w.recent.old, w.recent.new, w.recent.since = new(Histogram), new(Histogram), w.epoch
-	for range opt.Shards {
-		s := &shard{wheel: w, wake: make(chan struct{}, 1)}
+	for i := range opt.Shards {
+		s := &shard{wheel: w, wake: make(chan struct{}, 1), hold: opt.Hold, first: int64(i % stride)}
 		w.shards = append(w.shards, s)
 		w.running.Go(func() { s.run(opt.RealTime) })
 	}
@@ -84,15 +89,20 @@ func (w *Wheel) Close() error {
 // RealTime reports whether every shard runs with real-time priority.
 func (w *Wheel) RealTime() bool { return int(w.realTime.Load()) == len(w.shards) }
 
+// stride is how far apart the slots lie that tasks join: a thread that wakes every
+// other millisecond does as much in half as many wake-ups.
+const stride = 2
+
 // Join gives t the emptiest slot of the next shard in turn. Its first tick
 // comes 20 to 40 ms from now.
 func (w *Wheel) Join(t Task) *Slot {
 	s := w.shards[int(w.turn.Add(1))%len(w.shards)]
 	s.mu.Lock()
 	now := w.tick(time.Now())
-	best := now % slots
-	for i := range slots {
-		if row := (now + i) % slots; len(s.rows[row]) < len(s.rows[best]) {
+	start := (now - now%stride + s.first) % slots
+	best := start
+	for i := int64(0); i < slots; i += stride {
+		if row := (start + i) % slots; len(s.rows[row]) < len(s.rows[best]) {
 			best = row
 		}
 	}

@@ -152,11 +152,15 @@ func TestCallsSpreadOverTheSlots(t *testing.T) {
 	for range 80 {
 		w.Join(&log{})
 	}
-	for _, h := range w.shards {
+	for i, h := range w.shards {
 		h.mu.Lock()
 		for row := range h.rows {
-			if n := len(h.rows[row]); n != 2 {
-				t.Errorf("row %d holds %d calls, want 2", row, n)
+			want := 0
+			if row%stride == i {
+				want = 4
+			}
+			if n := len(h.rows[row]); n != want {
+				t.Errorf("thread %d: row %d holds %d calls, want %d", i, row, n, want)
 			}
 		}
 		h.mu.Unlock()

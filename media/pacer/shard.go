@@ -65,6 +65,8 @@ func (s *Slot) Leave() {
 type shard struct {
 	wheel *Wheel
 	wake  chan struct{}
+	hold  bool
+	first int64 // of the slots that tasks join
 
 	mu    sync.Mutex
 	rows  [slots][]*Slot
@@ -131,7 +133,7 @@ func (h *shard) run(realTime bool) {
 			continue
 		}
 		if wait := time.Until(h.wheel.time(next)); wait > 0 {
-			sleep(wait)
+			sleep(wait, h.hold)
 		}
 		h.advance(time.Now)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func sleep(d time.Duration) { time.Sleep(d) }
+func sleep(d time.Duration, _ bool) { time.Sleep(d) }
 
 // raise is refused where we do not know how to ask.
 func raise() error { return errors.ErrUnsupported }

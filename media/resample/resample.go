@@ -28,6 +28,8 @@ const (
 // concurrent use.
 type Resampler struct {
 	up, down int       // the ratio in lowest terms
+	whole    int       // down/up: how far the window moves for each output at least
+	rest     int       // down%up: what is left of it
 	taps     int       // of one phase
 	coef     []float32 // up phases of taps, in the order of the samples they meet
 	copies   []bool    // phases that only pass the sample in the middle
@@ -44,6 +46,7 @@ func New(fromHz, toHz int) (*Resampler, error) {
 	}
 	divisor := gcd(fromHz, toHz)
 	r := &Resampler{up: toHz / divisor, down: fromHz / divisor}
+	r.whole, r.rest = r.down/r.up, r.down%r.up
 	widest := max(r.up, r.down)
 	r.taps = 2 * ((crossings*widest + r.up - 1) / r.up)
 	if r.up*r.taps > maxTaps {
@@ -108,20 +111,58 @@ func (r *Resampler) step(dst, src []int16) []int16 {
 	for i, s := range src {
 		r.buf[past+i] = float32(s)
 	}
-	for r.at < len(src) {
-		window := r.buf[r.at : r.at+r.taps]
-		if r.copies[r.phase] {
-			dst = append(dst, int16(window[r.taps/2-1]))
-		} else {
-			dst = append(dst, pcm.Clip(dot(r.coef[r.phase*r.taps:][:r.taps], window)))
-		}
-		r.phase += r.down
-		r.at += r.phase / r.up
-		r.phase %= r.up
+	at, phase, taps := r.at, r.phase, r.taps
+	if r.up == 2 && r.down == 1 {
+		return r.stepDouble(dst, len(src))
 	}
-	r.at -= len(src)
+	for at < len(src) {
+		window := r.buf[at : at+taps]
+		if r.copies[phase] {
+			dst = append(dst, int16(window[taps/2-1]))
+		} else {
+			dst = append(dst, pcm.Clip(dot(r.coef[phase*taps:][:taps], window)))
+		}
+		// No division: at these rates one would cost more than half the taps.
+		at += r.whole
+		if phase += r.rest; phase >= r.up {
+			phase -= r.up
+			at++
+		}
+	}
+	r.at, r.phase = at-len(src), phase
 	copy(r.buf[:past], r.buf[len(src):len(src)+past])
 	return dst
+}
+
+// stepDouble is step for twice the rate.
+func (r *Resampler) stepDouble(dst []int16, n int) []int16 {
+	const taps = 2 * crossings
+	half := (*[taps / 2]float32)(r.coef[taps:])
+	for at := range n {
+		window := (*[taps]float32)(r.buf[at:])
+		dst = append(dst, int16(window[taps/2-1]), pcm.Clip(double(half, window)))
+	}
+	copy(r.buf[:taps-1], r.buf[n:n+taps-1])
+	return dst
+}
+
+// double is dot for the middle phase of twice the rate, whose 24 taps are the
+// same from both ends: every call of a telephone is heard through it.
+func double(x *[12]float32, y *[24]float32) float32 {
+	var s0, s1, s2, s3 float32
+	s0 += x[0] * (y[0] + y[23])
+	s1 += x[1] * (y[1] + y[22])
+	s2 += x[2] * (y[2] + y[21])
+	s3 += x[3] * (y[3] + y[20])
+	s0 += x[4] * (y[4] + y[19])
+	s1 += x[5] * (y[5] + y[18])
+	s2 += x[6] * (y[6] + y[17])
+	s3 += x[7] * (y[7] + y[16])
+	s0 += x[8] * (y[8] + y[15])
+	s1 += x[9] * (y[9] + y[14])
+	s2 += x[10] * (y[10] + y[13])
+	s3 += x[11] * (y[11] + y[12])
+	return (s0 + s1) + (s2 + s3)
 }
 
 // dot runs four sums side by side, or each addition would wait for the last.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"flametree/engine/fault"
+	"flametree/media/pcm"
 )
 
 func tone(n int, hz, rate, amplitude float64) []int16 {
@@ -183,5 +184,30 @@ func BenchmarkProcess(b *testing.B) {
 				out = r.Process(out[:0], in)
 			}
 		})
+	}
+}
+
+// TestDoublingIsTheSameFilter: the short way of twice the rate gives what the
+// filter gives tap by tap, but for the last bit.
+func TestDoublingIsTheSameFilter(t *testing.T) {
+	r := mustNew(t, 8000, 16000)
+	random := rand.New(rand.NewSource(3))
+	in := make([]int16, 1000)
+	for i := range in {
+		in[i] = int16(random.Intn(30000) - 15000)
+	}
+	got := r.Process(nil, in)
+	padded := append(make([]float32, r.taps-1), make([]float32, len(in))...)
+	for i, s := range in {
+		padded[r.taps-1+i] = float32(s)
+	}
+	for i := range in {
+		window := padded[i : i+r.taps]
+		for phase := range 2 {
+			want := pcm.Clip(dot(r.coef[phase*r.taps:][:r.taps], window))
+			if off := int(got[2*i+phase]) - int(want); off < -1 || off > 1 {
+				t.Fatalf("sample %d, phase %d: %d, want %d", i, phase, got[2*i+phase], want)
+			}
+		}
 	}
 }

@@ -36,7 +36,7 @@ type Stats struct {
 // Conn is one call's pair of sockets. All methods may be called from any
 // goroutine.
 type Conn struct {
-	media, control *net.UDPConn
+	media, control socket
 	carrier        Carrier // in place of both
 	name           string  // for RTCP
 	handler        func(*Packet)
@@ -78,7 +78,9 @@ func (p *Pool) Open(ip netip.Addr) (*Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, media.Close(), control.Close())
 	}
-	c.media, c.control = media, control
+	if err := c.own(p.reader.Load(), media, control); err != nil {
+		return nil, err
+	}
 	c.name += "@" + ip.String()
 	// Armed from the start: an offer may name an address we cannot use, and
 	// the peer's first packet then shows where it is.
@@ -155,8 +157,7 @@ func (c *Conn) Start(handler func(*Packet)) {
 		c.begin()
 		return
 	}
-	c.readers.Go(c.readMedia)
-	c.readers.Go(c.readControl)
+	c.read()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.handshake.reading = true
@@ -257,7 +258,7 @@ func (c *Conn) count(now time.Time, h Head, size int) {
 }
 
 // send writes to the network and shows it to the tap.
-func (c *Conn) send(socket *net.UDPConn, now time.Time, packet []byte, to netip.AddrPort) bool {
+func (c *Conn) send(socket socket, now time.Time, packet []byte, to netip.AddrPort) bool {
 	if tap := c.tap.Load(); tap != nil {
 		(*tap)(Out, now, to, packet)
 	}

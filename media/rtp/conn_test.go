@@ -20,11 +20,11 @@ var loopback = netip.MustParseAddr("127.0.0.1")
 
 func open(t testing.TB) *Conn {
 	t.Helper()
-	pool, err := NewPool(0, 0)
+	ports, err := pool(t, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := pool.Open(loopback)
+	c, err := ports.Open(loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,16 +176,16 @@ func TestReportsCross(t *testing.T) {
 func TestPortsComeInPairsFromTheRange(t *testing.T) {
 	// Below a port the kernel has just given, most are free.
 	low := int(open(t).Local().Port()) - 8
-	pool, err := NewPool(low, low+5)
+	ports, err := pool(t, low, low+5)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pool.Calls() != 3 {
-		t.Errorf("%d calls in six ports, want 3", pool.Calls())
+	if ports.Calls() != 3 {
+		t.Errorf("%d calls in six ports, want 3", ports.Calls())
 	}
 	seen := map[uint16]bool{}
 	for range 3 {
-		c, err := pool.Open(loopback)
+		c, err := ports.Open(loopback)
 		if errors.Is(err, fault.Exhausted) {
 			break // somebody else on this machine has one of them
 		}
@@ -199,7 +199,7 @@ func TestPortsComeInPairsFromTheRange(t *testing.T) {
 		}
 		seen[port] = true
 	}
-	if _, err := pool.Open(loopback); !errors.Is(err, fault.Exhausted) {
+	if _, err := ports.Open(loopback); !errors.Is(err, fault.Exhausted) {
 		t.Errorf("one call too many: %v, want fault.Exhausted", err)
 	}
 }

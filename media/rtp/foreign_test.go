@@ -147,11 +147,11 @@ func speak(t *testing.T, c *Conn, coded []byte, over <-chan error, peer *os.Proc
 // evenPort is one the kernel has just given and taken back.
 func evenPort(t *testing.T) uint16 {
 	t.Helper()
-	pool, err := NewPool(0, 0)
+	ports, err := pool(t, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := pool.Open(loopback)
+	c, err := ports.Open(loopback)
 	if err != nil {
 		t.Fatal(err)
 	}

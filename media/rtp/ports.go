@@ -21,7 +21,13 @@ const tries = 64
 type Pool struct {
 	low, high int
 	turn      atomic.Uint32
+	reader    atomic.Pointer[Reader]
 }
+
+// Use has the sockets of every Conn that is opened from now on read by r, in
+// place of two goroutines each. Closing r is the caller's business, after the
+// last Conn.
+func (p *Pool) Use(r *Reader) { p.reader.Store(r) }
 
 // NewPool returns a Pool of the ports from low to high, both included. With
 // both 0 the kernel chooses. Otherwise fault.Invalid says what is wrong.

@@ -13,16 +13,49 @@ import (
 // takes it for dead.
 const patience = 1000
 
-// readMedia is the RTP socket's reader. It ends when the socket is closed.
-func (c *Conn) readMedia() {
+// own takes both sockets over, and closes them when that fails.
+func (c *Conn) own(r *Reader, media, control *net.UDPConn) error {
+	if r == nil {
+		c.media, c.control = media, control
+		return nil
+	}
+	m, err := r.adopt(media)
+	if err != nil {
+		return errors.Join(err, control.Close())
+	}
+	o, err := r.adopt(control)
+	if err != nil {
+		return errors.Join(err, m.Close())
+	}
+	c.media, c.control = m, o
+	return nil
+}
+
+// read begins to read both sockets.
+func (c *Conn) read() {
+	if udp, ok := c.media.(*net.UDPConn); ok {
+		c.readers.Go(func() { c.readMedia(udp) })
+	} else {
+		c.media.(*watched).start(c.mediaCame)
+	}
+	if udp, ok := c.control.(*net.UDPConn); ok {
+		c.readers.Go(func() { c.readControl(udp) })
+	} else {
+		c.control.(*watched).start(c.controlCame)
+	}
+}
+
+// readMedia is the reader of an RTP socket that no Reader has. It ends when the
+// socket is closed.
+func (c *Conn) readMedia(socket *net.UDPConn) {
 	var (
 		in      intake
+		raw     [mtu]byte
 		control [stampRoom]byte
 		failed  int
 	)
 	for {
-		n, stamped, _, from, err := c.media.ReadMsgUDPAddrPort(in.raw[:], control[:])
-		now := time.Now()
+		n, stamped, _, from, err := socket.ReadMsgUDPAddrPort(raw[:], control[:])
 		if err != nil {
 			if failed++; errors.Is(err, net.ErrClosed) || failed > patience {
 				return
@@ -30,35 +63,37 @@ func (c *Conn) readMedia() {
 			continue
 		}
 		failed = 0
-		at := arrival(now, control[:stamped])
-		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if tap := c.tap.Load(); tap != nil {
-			(*tap)(In, at, from, in.raw[:n])
-		}
-		if !c.sort(&in, n, at, from) {
-			c.refused.Add(1)
-		}
+		c.mediaCame(&in, raw[:n], control[:stamped], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
 	}
 }
 
-// intake is the reader's memory.
+// mediaCame takes a datagram of the RTP socket.
+func (c *Conn) mediaCame(in *intake, raw, control []byte, from netip.AddrPort) {
+	at := arrival(time.Now(), control)
+	if tap := c.tap.Load(); tap != nil {
+		(*tap)(In, at, from, raw)
+	}
+	if !c.sort(in, raw, at, from) {
+		c.refused.Add(1)
+	}
+}
+
+// intake is a reader's memory.
 type intake struct {
 	parser Parser
-	raw    [mtu]byte
 	plain  [mtu]byte
 	packet Packet
 }
 
 // sort tells by its first bytes what a datagram is (RFC 7983, RFC 5761 4) and
 // says whether it was of any use.
-func (c *Conn) sort(in *intake, n int, at time.Time, from netip.AddrPort) bool {
-	b := in.raw[:n]
+func (c *Conn) sort(in *intake, b []byte, at time.Time, from netip.AddrPort) bool {
 	switch {
-	case n == 0:
+	case len(b) == 0:
 		return true // keeps a NAT open (RFC 6263 4.1)
 	case srtp.IsDTLS(b):
 		return c.takeHandshake(b, from)
-	case n > 1 && b[0]>>6 == 2 && b[1] >= 192 && b[1] <= 223 && c.muxed():
+	case len(b) > 1 && b[0]>>6 == 2 && b[1] >= 192 && b[1] <= 223 && c.muxed():
 		return c.takeControl(at, b, from)
 	}
 	seal := c.seal.Load()
@@ -111,13 +146,13 @@ func (c *Conn) admit(p *Packet, from netip.AddrPort) bool {
 	return true
 }
 
-// readControl is the RTCP socket's reader. It ends when the socket is closed.
-func (c *Conn) readControl() {
+// readControl is the reader of an RTCP socket that no Reader has. It ends when
+// the socket is closed.
+func (c *Conn) readControl(socket *net.UDPConn) {
 	var buf [mtu]byte
 	failed := 0
 	for {
-		n, from, err := c.control.ReadFromUDPAddrPort(buf[:])
-		now := time.Now()
+		n, from, err := socket.ReadFromUDPAddrPort(buf[:])
 		if err != nil {
 			if failed++; errors.Is(err, net.ErrClosed) || failed > patience {
 				return
@@ -125,13 +160,18 @@ func (c *Conn) readControl() {
 			continue
 		}
 		failed = 0
-		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if tap := c.tap.Load(); tap != nil {
-			(*tap)(In, now, from, buf[:n])
-		}
-		if n > 0 && !c.takeControl(now, buf[:n], from) {
-			c.refused.Add(1)
-		}
+		c.controlCame(nil, buf[:n], nil, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
+	}
+}
+
+// controlCame takes a datagram of the RTCP socket.
+func (c *Conn) controlCame(_ *intake, raw, _ []byte, from netip.AddrPort) {
+	now := time.Now()
+	if tap := c.tap.Load(); tap != nil {
+		(*tap)(In, now, from, raw)
+	}
+	if len(raw) > 0 && !c.takeControl(now, raw, from) {
+		c.refused.Add(1)
 	}
 }
 

@@ -459,13 +459,13 @@ func FuzzSort(f *testing.F) {
 		for _, c := range all {
 			c.latch.arm(time.Now(), from)
 			var i intake
-			n := copy(i.raw[:], in)
+			raw := append([]byte(nil), in[:min(len(in), mtu)]...)
 			before := heard
-			c.sort(&i, n, time.Now(), from)
+			c.sort(&i, raw, time.Now(), from)
 			if c != plain && heard != before {
 				t.Fatal("a forgery was heard")
 			}
-			c.takeControl(time.Now(), i.raw[:n], from)
+			c.takeControl(time.Now(), raw, from)
 			if c != plain && c.reception.begun {
 				t.Fatal("a forgery was counted")
 			}

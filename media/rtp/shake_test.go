@@ -380,13 +380,13 @@ func TestAKeepAliveOfNoBytesIsNotHeldAgainstThePeer(t *testing.T) {
 }
 
 func TestIPv6(t *testing.T) {
-	pool, err := NewPool(0, 0)
+	ports, err := pool(t, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var ends []*Conn
 	for range 2 {
-		c, err := pool.Open(netip.IPv6Loopback())
+		c, err := ports.Open(netip.IPv6Loopback())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,7 +76,7 @@ func Listen(opt Options) (*Server, error) {
 	s := &Server{opt: opt, live: make(map[*Peer]struct{})}
 	s.at = udp.LocalAddr().(*net.UDPAddr).AddrPort()
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	s.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: udp, Logger: quiet.NewLogger("ice")})
+	s.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: gathered(udp), Logger: quiet.NewLogger("ice")})
 	s.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: netutil.LimitListener(tcp, mostTCP), Logger: quiet.NewLogger("ice"), ReadBufferSize: tcpQueue, WriteBufferSize: tcpRoom,
 		FirstStunBindTimeout: tcpGreet, AliveDurationForConnFromStun: tcpGreet,
