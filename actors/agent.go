@@ -16,7 +16,10 @@ import (
 type (
 	// Admit asks an agent for a place for a new session → *Admitted, or
 	// fault.Unavailable (stopped), *Full (at a limit).
-	Admit struct{ Session string }
+	Admit struct {
+		Session string
+		With    string // an open session whose place it shares: they are one conversation; "" = none
+	}
 	// Release gives a place back.
 	Release struct{ Session string }
 	// Configure changes an agent → *agent.State. A new file makes a revision and
@@ -72,7 +75,8 @@ type Agent struct {
 	broken error
 	life   context.Context
 	end    context.CancelFunc
-	open   map[string]bool
+	open   map[string]string // session → whose place it has
+	places map[string]int    // → sessions that share it
 	begun  int
 	day    time.Time
 }
@@ -100,7 +104,7 @@ func (a *Agent) Receive(ctx actor.Context) {
 func (a *Agent) start(ctx actor.Context) {
 	a.life, a.end = context.WithCancel(context.Background())
 	a.self = ctx.Self()
-	a.open = make(map[string]bool)
+	a.open, a.places = make(map[string]string), make(map[string]int)
 	for e, err := range a.Journal.Read(a.life, a.id.Stream(), 1) {
 		if err != nil {
 			_ = a.fail(fmt.Errorf("read agent: %w", err))
@@ -108,8 +112,8 @@ func (a *Agent) start(ctx actor.Context) {
 		}
 		a.state.Apply(e)
 	}
-	for _, id := range a.Census.Open(a.id.Tenant, a.id.Name) {
-		a.open[id] = true
+	for _, id := range a.Census.Open(a.id.Tenant, a.id.Name) { // who shared a place does not any more
+		a.seat(id, id)
 	}
 	a.day = today(time.Now())
 	a.begun = a.Census.Begun(a.id.Tenant, a.id.Name, a.day)
@@ -128,7 +132,7 @@ func (a *Agent) handle(m any) any {
 	case *Admit:
 		return a.admit(m, time.Now())
 	case *Release:
-		delete(a.open, m.Session)
+		a.leave(m.Session)
 		return nil
 	case *Configure:
 		return a.configure(m)
@@ -156,17 +160,38 @@ func (a *Agent) admit(m *Admit, now time.Time) any {
 	if d := today(now); d.After(a.day) {
 		a.day, a.begun = d, 0
 	}
+	place := m.Session
+	if shared, ok := a.open[m.With]; ok {
+		place = shared
+	}
 	switch {
-	case a.open[m.Session]: // asked twice
-	case a.limits.open > 0 && len(a.open) >= a.limits.open:
+	case a.open[m.Session] != "": // asked twice
+	case a.limits.open > 0 && a.places[place] == 0 && len(a.places) >= a.limits.open:
 		return &Full{Limit: a.limits.open, After: 30 * time.Second}
 	case a.limits.daily > 0 && a.begun >= a.limits.daily:
 		return &Full{Limit: a.limits.daily, Daily: true, After: a.day.Add(24 * time.Hour).Sub(now)}
 	default:
-		a.open[m.Session] = true
+		a.seat(m.Session, place)
 		a.begun++
 	}
 	return &Admitted{Revision: a.state.Live}
+}
+
+func (a *Agent) seat(session, place string) {
+	a.open[session] = place
+	a.places[place]++
+}
+
+// leave gives back what a session has; the place is free when nobody shares it.
+func (a *Agent) leave(session string) {
+	place, ok := a.open[session]
+	if !ok {
+		return
+	}
+	delete(a.open, session)
+	if a.places[place]--; a.places[place] == 0 {
+		delete(a.places, place)
+	}
 }
 
 func (a *Agent) configure(m *Configure) any {

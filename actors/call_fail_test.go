@@ -45,6 +45,7 @@ func TestWhatIsSaidWhileARecogniserOpensIsHeard(t *testing.T) {
 		c.Say("what is the fee")
 		time.Sleep(3 * time.Second)
 		c.quiet()
+		require.Greater(t, len(c.lines()), 1, "nothing was heard")
 		require.Equal(t, "HUMAN: what is the fee", c.lines()[1])
 		c.over()
 	})
@@ -89,6 +90,7 @@ func TestTheVoiceDiesAndTheReplyIsSaidToItsEnd(t *testing.T) {
 				}
 				c.h.Voice.Die()
 				c.quiet()
+				require.Greater(t, len(c.lines()), 2, "nothing was said")
 				require.Equal(t, "AI: "+tale, c.lines()[2])
 				require.Contains(t, c.Heard(2), "had two dogs, and one of them was white as winter snow.")
 				require.Equal(t, 2, c.h.Voice.Opened())

@@ -42,8 +42,9 @@ type (
 	modelAnswered struct {
 		gen     uint64
 		event   event.ModelAnswered
-		hits    []event.Event // of guardrails, on what was said and on the answer
-		handoff bool          // a guardrail wants a person
+		usage   provider.Usage // tells more than the event does
+		hits    []event.Event  // of guardrails, on what was said and on the answer
+		handoff bool           // a guardrail wants a person
 	}
 	resultsRead struct {
 		gen   uint64
@@ -303,7 +304,7 @@ func (s *Session) stream(text string) {
 // follows from it is decided in engine/dialog.
 func (s *Session) thoughtOut(m *modelAnswered) {
 	a := m.event
-	a.Cost = dialog.Cost(s.cast.Revision, a)
+	a.Cost = dialog.Cost(s.cast.Revision, a, m.usage)
 	s.thought.open = false
 	if s.guarded(m) != nil {
 		return

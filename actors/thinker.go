@@ -90,6 +90,7 @@ func (t *thinker) ask(ctx context.Context, req provider.Request, answer *modelAn
 		case d.Call != nil:
 			calls.add(*d.Call)
 		case d.Usage != nil:
+			answer.usage = *d.Usage
 			out.Input, out.Output = uint32(d.Usage.Input), uint32(d.Usage.Output)
 		}
 	}

@@ -120,7 +120,7 @@ type amdCmd struct {
 type turnsCmd struct {
 	Seed  uint64 `help:"Draws the dialogues." default:"1"`
 	N     int    `help:"Dialogues." default:"200"`
-	Calls int    `help:"At once." default:"48"`
+	Calls int    `help:"At once, at most." default:"32"`
 	Ears  string `help:"truth: a recogniser that is told what was said; pocketsphinx: the built-in one." enum:"truth,pocketsphinx" default:"truth"`
 	Cases bool   `help:"Tell every case that went wrong."`
 }

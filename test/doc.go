@@ -2,7 +2,7 @@
 // clients, crashes, torture messages, and the tools that run them.
 //
 //	suite      runs everything; `make test`, `make mutants`, `make fuzz`
-//	sip        the RFC 4475 messages and sipp scenarios against the endpoint
+//	sip        the RFC 4475 messages against the endpoint and a whole server, sipp scenarios
 //	chat call crash  the real program over real sockets, killed and restarted
 //	model      the built-in model on agents it had not seen
 //	tutorials  the agents of the user's document and their dialogues, with real Python tools

@@ -110,7 +110,7 @@ func TestDialoguesOverRealSockets(t *testing.T) {
 	if os.Getenv("FLAMETREE_TEST_LONG") == "1" {
 		n = 40
 	}
-	r, err := Run(t.Context(), Options{Seed: 11, N: n, Calls: 3 * n})
+	r, err := Run(t.Context(), Options{Seed: 11, N: n, Calls: 3 * n, Now: true})
 	require.NoError(t, err)
 	got := map[string]string{}
 	for _, m := range r.Metrics {
@@ -124,6 +124,9 @@ func TestDialoguesOverRealSockets(t *testing.T) {
 	require.Contains(t, got["baseline"], fmt.Sprintf("{calls %d}", n))
 	require.NotContains(t, got["response_ms"], " 0}", "answers were timed")
 	require.Len(t, r.Gates, 5)
+	require.Contains(t, got, "machine_too_busy")
+	require.NotContains(t, got["machine"], "{caller_packets 0}", "the callers' packets were counted")
+	require.NotContains(t, got["machine"], "{pacer_late_p99_ms {0 0 0 0}}", "the server was asked how late it is")
 }
 
 // instants of a made-up call, in milliseconds.

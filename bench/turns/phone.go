@@ -29,6 +29,7 @@ const (
 // by chance. It notes when each of its frames left.
 type line struct {
 	conn   *net.UDPConn
+	begun  time.Time     // when its first frame was to leave
 	ended  chan struct{} // closed when both goroutines are to end
 	once   sync.Once
 	done   sync.WaitGroup
@@ -43,6 +44,8 @@ type line struct {
 	heard  []packet
 	change *sync.Cond
 	lost   int // packets that were kept back
+	late   int // packets that left a packet's time late or later
+	latest time.Duration
 }
 
 // placed is a sound from sample at on.
@@ -63,7 +66,7 @@ func newLine(m sip.MediaParams) (sip.Media, error) {
 	if err != nil {
 		return nil, fmt.Errorf("caller's socket: %w: %w", fault.Unavailable, err)
 	}
-	l := &line{conn: conn, ended: make(chan struct{}), chance: rand.New(rand.NewPCG(1, uint64(conn.LocalAddr().(*net.UDPAddr).Port)))}
+	l := &line{conn: conn, begun: time.Now(), ended: make(chan struct{}), chance: rand.New(rand.NewPCG(1, uint64(conn.LocalAddr().(*net.UDPAddr).Port)))}
 	l.change = sync.NewCond(&l.mu)
 	if err := l.Renegotiate(m); err != nil {
 		return nil, err
@@ -108,7 +111,6 @@ func (l *line) Close() error {
 
 // send sends a frame every 20 ms until the line is closed.
 func (l *line) send() {
-	begun := time.Now()
 	var head [12]byte
 	head[0] = 0x80 // RFC 3550 5.1: version 2, payload type 0 is PCMU
 	binary.BigEndian.PutUint32(head[8:], l.chance.Uint32())
@@ -117,7 +119,8 @@ func (l *line) send() {
 	t := time.NewTimer(0)
 	defer t.Stop()
 	for n := 0; ; n++ {
-		t.Reset(time.Until(begun.Add(time.Duration(n) * frameTime)))
+		due := l.begun.Add(time.Duration(n) * frameTime)
+		t.Reset(time.Until(due))
 		select {
 		case <-l.ended:
 			return
@@ -128,7 +131,11 @@ func (l *line) send() {
 		l.mu.Lock()
 		l.mix(n*frameSize, frame[:])
 		peer, drop := l.peer, l.chance.Float64() < l.loss
-		l.left = append(l.left, time.Now())
+		now := time.Now()
+		l.left = append(l.left, now)
+		if late := now.Sub(due); late >= frameTime {
+			l.late, l.latest = l.late+1, max(l.latest, late)
+		}
 		if drop {
 			l.lost++
 		}
@@ -193,15 +200,14 @@ func (l *line) put(sound []int16, after time.Duration) int {
 	return at
 }
 
-// when is the instant at which a sample left, or will.
+// when is the instant at which a sample left, or will if nothing is late.
 func (l *line) when(sample int) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.left) == 0 {
-		return time.Now()
+	if n := sample / frameSize; n < len(l.left) {
+		return l.left[n].Add(pcm.Length(int64(sample-n*frameSize), rateHz))
 	}
-	n := min(sample/frameSize, len(l.left)-1)
-	return l.left[n].Add(pcm.Length(int64(sample-n*frameSize), rateHz))
+	return l.begun.Add(pcm.Length(int64(sample), rateHz))
 }
 
 // until waits for cond, which is asked after every packet of the agent with the

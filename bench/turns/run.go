@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -24,9 +25,10 @@ import (
 type Options struct {
 	Seed  uint64 // of the dialogues
 	N     int    // dialogues; default 200
-	Calls int    // at once; default 48
+	Calls int    // at once, at most; default 32
 	Ears  string // truth or pocketsphinx; default truth
 	Cases bool   // every case that went wrong is told in the notes
+	Now   bool   // begins however busy the machine is
 }
 
 // kind is an agent that is measured.
@@ -55,7 +57,7 @@ func (o *Options) fill() error {
 		o.N = 200
 	}
 	if o.Calls == 0 {
-		o.Calls = 48
+		o.Calls = 32
 	}
 	if o.Ears == "" {
 		o.Ears = "truth"
@@ -77,10 +79,11 @@ func Run(ctx context.Context, opt Options) (report.Report, error) {
 		return report.Report{}, fmt.Errorf("bench turns: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	h := house{opt: opt, tallies: map[string]*tally{}}
+	h := house{opt: opt, tallies: map[string]*tally{}, door: make(chan struct{}, 1)}
 	if h.conf, err = (rig.Server{Data: dir, Phone: true}).Settings(); err != nil {
 		return report.Report{}, err
 	}
+	h.conf.Metrics = "127.0.0.1:0"
 	begun := time.Now()
 	calls, err := h.hold(ctx)
 	if err != nil {
@@ -102,6 +105,10 @@ type house struct {
 	conf    config.Config
 	slots   []*slot
 	tallies map[string]*tally
+	weather *weather
+	stormy  bool // the machine was not calm before the first call
+
+	door chan struct{} // full while a call begins
 
 	mu     sync.Mutex
 	faults []string
@@ -184,8 +191,33 @@ func (h *house) hold(ctx context.Context) ([]call, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer h.observe(ctx, n.Addresses().Metrics)()
 	calls, err := h.dialogues(ctx, phone, targets)
 	return calls, errors.Join(err, phone.Close())
+}
+
+// observe follows how late the machine is until it is told to stop.
+func (h *house) observe(ctx context.Context, metrics string) (stop func()) {
+	client := &http.Client{Transport: &http.Transport{}, Timeout: lookEvery}
+	h.weather = &weather{ask: asking(client, metrics)}
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { h.weather.watch(ctx) })
+	return func() {
+		cancel()
+		done.Wait()
+		client.CloseIdleConnections()
+	}
+}
+
+// begin lets one call begin after the other, each when there is room for it.
+func (h *house) begin(ctx context.Context) {
+	h.door <- struct{}{}
+	defer func() { <-h.door }()
+	if !h.opt.Now {
+		h.weather.room(ctx)
+	}
+	wait(ctx, spacing)
 }
 
 // dialogues works through all jobs, one call a slot at a time.
@@ -197,20 +229,20 @@ func (h *house) dialogues(ctx context.Context, phone *sip.Endpoint, targets map[
 	if err := studio.rehearse(ctx, h.opt); err != nil {
 		return nil, err
 	}
+	h.stormy = !h.opt.Now && !h.weather.settle(ctx)
 	jobs := make(chan job)
 	var calls []call
 	var working sync.WaitGroup
 	for i, s := range h.slots {
 		working.Go(func() {
-			wait(ctx, time.Duration(i)*100*time.Millisecond) // not all at once
 			for j := range jobs {
+				h.begin(ctx)
 				t := &talk{dialogue: write(h.opt.Seed, j.n), slot: s, studio: studio}
 				err := hold(ctx, phone, targets[j.kind.name+"-"+slotName(i)], t, uint64(j.n))
+				h.weather.sent(t.seen.frames, t.seen.late, t.seen.latest)
 				h.mu.Lock()
-				if err != nil {
-					h.faults = append(h.faults, fmt.Sprintf("dialogue %d with %s: %v", j.n, j.kind.name, err))
-				}
 				calls = append(calls, call{j, t.seen})
+				h.fault(j, err)
 				h.mu.Unlock()
 			}
 		})
@@ -229,6 +261,13 @@ func (h *house) dialogues(ctx context.Context, phone *sip.Endpoint, targets map[
 	close(jobs)
 	working.Wait()
 	return calls, ctx.Err()
+}
+
+// fault notes a dialogue that could not be held. The mutex is held.
+func (h *house) fault(j job, err error) {
+	if err != nil {
+		h.faults = append(h.faults, fmt.Sprintf("dialogue %d with %s: %v", j.n, j.kind.name, err))
+	}
 }
 
 // judge judges the calls by what was heard and what the journal says.

@@ -39,6 +39,8 @@ func (h *house) report(took time.Duration) report.Report {
 	for _, name := range []string{"ours", "unspeculating", "baseline"} {
 		r.Metrics.Add(name, h.of(name).values())
 	}
+	r.Metrics.Add("machine", h.weather.values())
+	r.Metrics.Add("machine_too_busy", h.weather.busy())
 	r.Metrics.Add("took_s", took.Seconds())
 	r.Gates = []report.Gate{
 		{Name: "cut-offs", Want: wantCut, Got: percent(ours.cut, ours.turns), Unit: "%"},
@@ -56,6 +58,12 @@ func (h *house) report(took time.Duration) report.Report {
 	r.Notes = []string{
 		"A turn is cut off when the agent commits it or is first heard in it before the caller has finished. Dead air: not heard within 1.5 s after the end.",
 		"Response: from the end of the caller's last word to the agent's first packet with sound at the caller's socket.",
+	}
+	if h.stormy {
+		r.Notes = append(r.Notes, "The machine was not calm before the first call.")
+	}
+	if h.weather.busy() {
+		r.Notes = append(r.Notes, "The machine was too busy: the figures tell of it as much as of the agents. Run it again when nothing else runs, or with fewer --calls.")
 	}
 	if h.opt.Cases {
 		for _, name := range []string{"ours", "unspeculating"} {

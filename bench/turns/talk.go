@@ -28,6 +28,9 @@ type seen struct {
 	asides []made
 	agent  []span
 	lost   int
+
+	frames, late int // packets of the caller, and those that left too late
+	latest       time.Duration
 }
 
 // uttered is one turn of the caller as it was said.
@@ -43,7 +46,7 @@ type made struct {
 }
 
 const (
-	busyFor  = time.Minute // a server without room is tried again
+	busyFor  = 5 * time.Minute // a server without room is tried again
 	greeted  = 8 * time.Second
 	answered = 5 * time.Second
 	finished = 20 * time.Second
@@ -71,9 +74,11 @@ func hold(ctx context.Context, phone *sip.Endpoint, target string, t *talk, n ui
 	t.seen.id = call.CallID()
 	err = t.run(ctx)
 	t.seen.agent = t.line.spurts()
-	t.seen.lost = t.line.lost
 	call.Hangup("completed")
 	<-call.Gone()
+	t.line.mu.Lock()
+	defer t.line.mu.Unlock()
+	t.seen.lost, t.seen.frames, t.seen.late, t.seen.latest = t.line.lost, len(t.line.left), t.line.late, t.line.latest
 	return err
 }
 
@@ -161,7 +166,9 @@ func (t *talk) listen(ctx context.Context, asides []aside, since time.Time) {
 	}
 	t.silent(ctx, since, finished)
 	if n := len(t.seen.asides); n > 0 && time.Since(t.seen.asides[n-1].to) < asideWait {
-		wait(ctx, asideQuiet-quiet)
+		// The agent may have fallen silent in the middle of the noise, and waits for
+		// its end before it goes on.
+		wait(ctx, max(asideQuiet-quiet, time.Until(t.seen.asides[n-1].to.Add(asideQuiet))))
 		t.silent(ctx, since, finished)
 	}
 }

@@ -232,7 +232,7 @@ func (v *virtual) silence() {
 	epoch := v.epoch
 	wait := quiet
 	if v.now < v.aside+asideWait {
-		wait = asideQuiet
+		wait = max(asideQuiet, v.aside+asideQuiet-v.now)
 	}
 	v.plan(v.now+wait, func() {
 		if v.epoch == epoch && !v.playing && v.hearing {

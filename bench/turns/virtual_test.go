@@ -27,6 +27,9 @@ func hear(t *testing.T, seed uint64, n int, set ...string) *tally {
 	return &all
 }
 
+// wantVirtualCut leaves room, below wantCut, for what only sound and sockets add.
+const wantVirtualCut = 0.5
+
 // TestTurnsAreTakenWellInVirtualTime is the gate of `bench turns` without sound
 // and sockets, so that it does not depend on the machine: few cut-offs, no
 // dead air, nothing resumed over a caller, and a fixed rule three times worse.
@@ -41,7 +44,7 @@ func TestTurnsAreTakenWellInVirtualTime(t *testing.T) {
 	cut, fixed := percent(ours.cut, ours.turns), percent(base.cut, base.turns)
 	t.Logf("figure: cut-offs %.2f %%, fixed rule %.2f %%, dead air %d, false resumes %d of %d turns, response p50 %.0f ms p90 %.0f ms, without speculation %.0f ms",
 		cut, fixed, ours.dead, ours.falseResumes, ours.turns, with.P50, report.Percentile(slices.Sorted(slices.Values(ours.response)), 90), without.P50)
-	require.LessOrEqual(t, cut, wantCut)
+	require.LessOrEqual(t, cut, wantVirtualCut)
 	require.GreaterOrEqual(t, fixed, max(wantWorse, wantWorse*cut))
 	require.Zero(t, ours.dead, "%v", ours.cases)
 	require.Zero(t, ours.falseResumes)
@@ -59,6 +62,7 @@ func TestEachPartIsWorthItsPlace(t *testing.T) {
 	for name, set := range map[string][]string{
 		"the learned floor": {"eot_learn", "False"},
 		"the model":         {"eot_model", "none"},
+		"its 2nd edition":   {"eot_model", "rules"},
 		"its open ends":     {"eot_open", "500ms"},
 	} {
 		got := hear(t, seed, n, set...)

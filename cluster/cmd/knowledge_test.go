@@ -48,7 +48,7 @@ func serve(t *testing.T, reach string, agents ...string) *owner {
 	o.data = data
 	t.Cleanup(func() { _ = os.RemoveAll(data) })
 	flags := map[string]string{
-		"data": data, "http": "127.0.0.1:0", "sip": "off", "metrics": "off", "disk.low": "16MB", "disk.ballast": "1MB", "egress.allow": reach,
+		"data": data, "http": "127.0.0.1:0", "sip": "off", "webrtc": "off", "metrics": "off", "disk.low": "16MB", "disk.ballast": "1MB", "egress.allow": reach,
 	}
 	c, err := config.Load(config.Sources{Flags: flags, Getenv: func(string) string { return "" }})
 	require.NoError(t, err)

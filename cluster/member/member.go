@@ -36,12 +36,12 @@ type Member struct {
 	gate    *actor.PID
 	asked   questions                 // of this node to others
 	gone    *eventstream.Subscription // to nodes that cannot be reached
+	started chan struct{}             // closed when protoactor's own start has returned
 }
 
 var _ actors.Directory = (*Member)(nil)
 
-// Start joins the cluster and returns when actors can be reached. It takes a
-// second, which is protoactor's.
+// Start joins the cluster and returns when actors can be reached.
 func Start(opt Options) *Member {
 	if opt.Name == "" {
 		opt.Name = "flametree"
@@ -53,17 +53,38 @@ func Start(opt Options) *Member {
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet(opt.Log) }),
 		actor.WithDeadLetterThrottleInterval(time.Millisecond),
 	))
-	m := &Member{sys: sys, lookup: &lookup{kinds: opt.Kinds, log: opt.Log}}
+	m := &Member{sys: sys, lookup: &lookup{kinds: opt.Kinds, log: opt.Log}, started: make(chan struct{})}
 	var kinds []*cluster.Kind
 	for k := range opt.Kinds {
 		// The lookup makes actors itself, each knowing its id; a kind's own props are never spawned.
 		kinds = append(kinds, cluster.NewKind(string(k), actor.PropsFromProducer(func() actor.Actor { return unplaced{} })))
 	}
-	m.cluster = cluster.New(sys, cluster.Configure(opt.Name, alone{}, m.lookup,
+	joined := make(chan struct{})
+	m.cluster = cluster.New(sys, cluster.Configure(opt.Name, alone{joined}, m.lookup,
 		remoting(opt), cluster.WithKinds(kinds...)))
-	m.cluster.StartMember()
+	m.join(joined)
 	m.openGate(opt)
 	return m
+}
+
+// join starts protoactor. When it has joined, it sleeps for a second to hear of
+// other members: nobody waits for that, because there are none.
+func (m *Member) join(joined <-chan struct{}) {
+	failed := make(chan any, 1)
+	go func() {
+		defer close(m.started)
+		defer func() {
+			if why := recover(); why != nil {
+				failed <- why
+			}
+		}()
+		m.cluster.StartMember()
+	}()
+	select {
+	case <-joined:
+	case why := <-failed:
+		panic(why) // as protoactor does, where it can be seen
+	}
 }
 
 // quiet keeps protoactor's own info lines out of our log.
@@ -108,15 +129,16 @@ func (m *Member) Cluster() *cluster.Cluster { return m.cluster }
 // Shutdown leaves the cluster and stops its actors. It takes two seconds when
 // graceful, which are protoactor's.
 func (m *Member) Shutdown(graceful bool) {
+	<-m.started
 	m.closeGate()
 	m.cluster.Shutdown(graceful)
 }
 
 // alone is the provider of a cluster of one: it opens no socket and asks nobody.
-type alone struct{}
+type alone struct{ joined chan<- struct{} }
 
 // StartMember implements cluster.ClusterProvider.
-func (alone) StartMember(c *cluster.Cluster) error {
+func (a alone) StartMember(c *cluster.Cluster) error {
 	host, port, err := c.ActorSystem.GetHostPort()
 	if err != nil {
 		return fmt.Errorf("own address: %w: %w", fault.Bug, err)
@@ -124,6 +146,7 @@ func (alone) StartMember(c *cluster.Cluster) error {
 	c.MemberList.UpdateClusterTopology(cluster.Members{{
 		Host: host, Port: int32(port), Id: c.ActorSystem.ID, Kinds: c.GetClusterKinds(),
 	}})
+	close(a.joined)
 	return nil
 }
 

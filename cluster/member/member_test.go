@@ -59,6 +59,29 @@ func start(t *testing.T) (*Member, *atomic.Int64) {
 	return m, &born
 }
 
+// Nobody waits for members that there are not: actors are reached while
+// protoactor's own start still sleeps, and its end is waited for.
+func TestActorsAreReachedAtOnce(t *testing.T) {
+	var m *Member
+	t.Cleanup(func() { // behind the end of the member
+		select {
+		case <-m.started:
+		default:
+			t.Error("protoactor was stopped while it started")
+		}
+	})
+	m, born := start(t)
+	select {
+	case <-m.started:
+		t.Fatal("protoactor's second was waited for")
+	default:
+	}
+	got, err := m.Ask(t.Context(), actors.ID{Kind: event.SessionStream, Tenant: tenant.ID{1}, Name: "first"}, &ping{1})
+	require.NoError(t, err)
+	require.Equal(t, &ping{1}, got)
+	require.EqualValues(t, 1, born.Load())
+}
+
 func TestARequestThatRacesAPassivationIsAnswered(t *testing.T) {
 	m, born := start(t)
 	for i := range 300 {

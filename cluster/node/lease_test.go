@@ -83,7 +83,7 @@ const forecasts = `
 func stationHouse(t *testing.T, file []byte, allow, idle string) *Node {
 	t.Helper()
 	c, err := config.Load(config.Sources{Getenv: func(string) string { return "" }, Flags: map[string]string{
-		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "rtp": "0-0", "metrics": "off",
+		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "webrtc": "off", "rtp": "0-0", "metrics": "off",
 		"disk.low": "16MB", "disk.ballast": "1MB", "egress.allow": allow, "session.idle": idle,
 	}})
 	require.NoError(t, err)

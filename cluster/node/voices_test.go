@@ -158,3 +158,15 @@ func TestEveryVendorTellsWhenItWasVerified(t *testing.T) {
 		}
 	}
 }
+
+// A turn of a model that hears and speaks is priced by the name that stands in
+// the journal.
+func TestRealtimeVendorsAreCalledAsTheFileKnowsThem(t *testing.T) {
+	for _, vendor := range agent.RealtimeVendors() {
+		s := specOf(t, "speech: {realtime: {vendor: "+vendor+", base_url: 'http://127.0.0.1:1'}}\n")
+		m, err := speechOnly(nil).duplexModel(s, s.Realtime)
+		require.NoError(t, err)
+		name, _ := m.About()
+		require.Equal(t, agent.RealtimeName(vendor), name)
+	}
+}

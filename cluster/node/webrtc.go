@@ -26,7 +26,8 @@ import (
 // socket's session may have been made by another process and lies where it lies,
 // while a session with a call belongs beside its call (contracts.md 3); a
 // session is written or spoken from its first event to its last; and a visitor
-// may call, hang up and call again in one chat.
+// may call, hang up and call again in one chat. The two are one conversation and
+// have one place among the agent's open sessions.
 type browsers struct {
 	n      *Node
 	server *webrtc.Server
@@ -46,6 +47,7 @@ type guest struct {
 	call     *browserCall // nil: none
 	offering bool         // one is being made
 	starts   []time.Time  // of the last calls
+	lent     string       // whom the relay takes it for; "" = it has not asked for one
 }
 
 // How often a session may call, and how long a call lives on without a socket.
@@ -139,13 +141,33 @@ func (b *browsers) tidy() {
 	}
 }
 
-// forget drops what is known of a session that has no socket and no call, once
-// its calls are too old to be counted. The mutex is held.
+// forget takes back what the relay lent to a session that has no socket and no
+// call, and drops what is known of it once its calls are too old to be counted.
+// The mutex is held.
 func (b *browsers) forget(session string, v *guest, now time.Time) {
+	if v.sockets > 0 || v.call != nil || v.offering {
+		return
+	}
+	if v.lent != "" {
+		b.relay.Forget(v.lent)
+		v.lent = ""
+	}
 	old := len(v.starts) == 0 || now.Sub(v.starts[len(v.starts)-1]) > startsIn
-	if v.sockets == 0 && v.call == nil && !v.offering && old && b.visitors[session] == v {
+	if old && b.visitors[session] == v {
 		delete(b.visitors, session)
 	}
+}
+
+// lend is whom the relay takes a session for. It is another one each time the
+// session comes back: what was taken back stays so, and a page that is loaded
+// anew goes on with the same session.
+func (b *browsers) lend(v *guest, now time.Time) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if v.lent == "" {
+		v.lent = b.n.newID(now).String()
+	}
+	return v.lent
 }
 
 // reserve lets a session make a call, or says why not. What is left of a call
@@ -178,7 +200,7 @@ func (b *browsers) offer(ctx context.Context, s *signalling, c *browserCall) err
 	}
 	ids := callIDs{call: c.id, session: c.session}
 	agentID := actors.ID{Kind: event.AgentStream, Tenant: a.Tenant, Name: a.ID}
-	place, err := ask[*actors.Admitted](ctx, n.dir, agentID, &actors.Admit{Session: ids.session})
+	place, err := ask[*actors.Admitted](ctx, n.dir, agentID, &actors.Admit{Session: ids.session, With: s.session})
 	if err != nil {
 		if born, bornErr := b.born(ctx, s, ids, 0); bornErr == nil {
 			n.blocked(ctx, actors.ID{Kind: event.SessionStream, Tenant: a.Tenant, Name: ids.session}, born, err)

@@ -73,7 +73,8 @@ func (s *signalling) servers() []ws.ICEServer {
 	if s.b.relay == nil {
 		return nil
 	}
-	r := s.b.relay.Credentials(s.session, time.Now())
+	now := time.Now()
+	r := s.b.relay.Credentials(s.b.lend(s.v, now), now)
 	return []ws.ICEServer{{URLs: r.URLs, Username: r.Username, Credential: r.Credential}}
 }
 
@@ -171,7 +172,16 @@ func (s *signalling) part(closed bool) (over *browserCall) {
 			over = c
 		}
 	}
-	s.b.forget(s.session, s.v, time.Now())
+	forget := func() { s.b.forget(s.session, s.v, time.Now()) }
+	if closed {
+		forget()
+		return over
+	}
+	time.AfterFunc(s.b.grace, func() { // a page that comes back goes on with what it was lent
+		s.b.mu.Lock()
+		defer s.b.mu.Unlock()
+		forget()
+	})
 	return over
 }
 

@@ -245,21 +245,22 @@ func (p *parser) model(what string, n located.Node, first bool) Model {
 
 // price reads what a million tokens cost.
 func (p *parser) price(n located.Node, to *Price) {
-	amount := func(name string, to *float64) located.Key {
-		return located.Key{Name: name, Read: func(v located.Node) {
-			var text string
-			if p.String(name, 32, &text)(v); text == "" {
-				return
-			}
-			f, err := strconv.ParseFloat(text, 64)
-			if err != nil || f < 0 || f > 1e6 {
-				p.Fault(v, "%s must be what a million tokens cost, such as 0.15; this is %s", name, located.Describe(v))
-				return
-			}
-			*to = f
-		}}
-	}
-	p.Map(n, "price", amount("input", &to.Input), amount("output", &to.Output))
+	p.Map(n, "price", p.amount("input", &to.Input), p.amount("output", &to.Output))
+}
+
+func (p *parser) amount(name string, to *float64) located.Key {
+	return located.Key{Name: name, Read: func(v located.Node) {
+		var text string
+		if p.String(name, 32, &text)(v); text == "" {
+			return
+		}
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || f < 0 || f > 1e6 {
+			p.Fault(v, "%s must be what a million tokens cost, such as 0.15; this is %s", name, located.Describe(v))
+			return
+		}
+		*to = f
+	}}
 }
 
 func (p *parser) address(what string, n located.Node, to *string) {

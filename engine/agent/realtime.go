@@ -11,6 +11,18 @@ import (
 // speak by themselves.
 func RealtimeVendors() []string { return []string{"openai", "gemini"} }
 
+// RealtimeName is what the journal calls a vendor of RealtimeVendors: its models
+// that hear and speak are others than those that write.
+func RealtimeName(vendor string) string {
+	switch vendor {
+	case "openai":
+		return "openai_realtime"
+	case "gemini":
+		return "gemini_live"
+	}
+	return ""
+}
+
 // Options of speech.realtime, as Speech.Options has them.
 const (
 	RealtimeTranscribe = "transcribe" // openai: the model that writes down what is heard
@@ -26,7 +38,7 @@ func (p *parser) realtime(n located.Node) {
 		located.Key{Name: "model", Read: p.String("model", MaxTitle, &m.Model)},
 		located.Key{Name: "voice", Read: p.String("voice", MaxTitle, &m.Speech.Voice)},
 		located.Key{Name: "key_env", Read: func(v located.Node) { p.variable("key_env", v, &m.KeyEnv) }},
-		located.Key{Name: "price", Read: func(v located.Node) { p.price(v, &m.Price) }},
+		located.Key{Name: "price", Read: func(v located.Node) { p.soundPrice(v, &m.Price) }},
 		located.Key{Name: "options", Read: func(v located.Node) { m.Speech.Options, _ = p.pairs("options", v, nil) }},
 	)
 	if n.Kind != located.Map {
@@ -48,4 +60,10 @@ func (p *parser) realtime(n located.Node) {
 		}
 	}
 	p.spec.Realtime = m
+}
+
+// soundPrice reads what a million tokens of text and of sound cost.
+func (p *parser) soundPrice(n located.Node, to *Price) {
+	p.Map(n, "price", p.amount("input", &to.Input), p.amount("output", &to.Output),
+		p.amount("audio_input", &to.AudioInput), p.amount("audio_output", &to.AudioOutput))
 }

@@ -183,11 +183,14 @@ type Model struct {
 }
 
 // Price is what a million tokens cost, in whatever currency the writer counts.
-type Price struct{ Input, Output float64 }
+type Price struct {
+	Input, Output           float64
+	AudioInput, AudioOutput float64 // of models that hear and speak; zero = as text
+}
 
 // Limits bound how much an agent does; 0 = no limit.
 type Limits struct {
-	OpenSessions int // for voice: parallel calls
+	OpenSessions int // for voice: parallel calls; a call shares the place of the page it comes from
 	Daily        int // sessions a day
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flametree/engine/agent"
 	"flametree/engine/event"
 	"flametree/engine/knowledge"
 	"flametree/engine/provider"
@@ -344,16 +345,42 @@ models:
   llm: {provider: openai, model: big, price: {input: 2.5, output: 10}, fallback: [{provider: openai, model: small, price: {input: 0.15, output: 0.6}}]}
 `)
 	answered := func(fault, model string) event.ModelAnswered {
-		a := event.ModelAnswered{Input: 1000, Output: 100}
+		var a event.ModelAnswered
 		if fault != "" {
 			a.Attempts = append(a.Attempts, event.Attempt{Provider: "openai", Model: "big", Fault: fault})
 		}
 		a.Attempts = append(a.Attempts, event.Attempt{Provider: "openai", Model: model})
 		return a
 	}
-	require.Equal(t, uint64(3500), Cost(rev, answered("", "big")), "2.5 and 10 for a million tokens, in millionths")
-	require.Equal(t, uint64(210), Cost(rev, answered("unavailable", "small")))
-	require.Zero(t, Cost(compile(t, "name: x\n"), event.ModelAnswered{Input: 1000}))
+	u := provider.Usage{Input: 1000, Output: 100}
+	require.Equal(t, uint64(3500), Cost(rev, answered("", "big"), u), "2.5 and 10 for a million tokens, in millionths")
+	require.Equal(t, uint64(210), Cost(rev, answered("unavailable", "small"), u))
+	require.Zero(t, Cost(compile(t, "name: x\n"), event.ModelAnswered{}, u))
+}
+
+// A model that hears and speaks has a price of its own, one for text and one for
+// sound; a turn that fell back from it costs what the model that writes costs.
+func TestATurnOfAModelThatSpeaksCostsItsOwnPrice(t *testing.T) {
+	file := func(sound string) *agent.Revision {
+		return compile(t, `
+name: x
+type: inbound_voice
+models:
+  llm: {provider: openai, model: big, price: {input: 2.5, output: 10}}
+speech:
+  realtime: {vendor: openai, model: gpt-realtime, base_url: "https://speech.example/v1", price: {input: 4, output: 16`+sound+`}}
+`)
+	}
+	duplex := event.Attempt{Provider: "openai_realtime", Model: "gpt-realtime"}
+	u := provider.Usage{Input: 1000, Output: 100, SoundIn: 600, SoundOut: 80}
+	whole := event.ModelAnswered{Attempts: []event.Attempt{duplex}}
+	require.Equal(t, uint64(400*4+600*32+20*16+80*64), Cost(file(", audio_input: 32, audio_output: 64"), whole, u))
+	require.Equal(t, uint64(1000*4+100*16), Cost(file(""), whole, u), "a file with one price means it for all")
+	require.Equal(t, uint64(100*4+900*32), Cost(file(", audio_input: 32"), whole, provider.Usage{Input: 1000, SoundIn: 900}))
+	require.Equal(t, uint64(32), Cost(file(", audio_input: 32"), whole, provider.Usage{Input: 1, SoundIn: 900}), "a vendor that counts wrongly takes nothing off")
+	duplex.Fault = "unavailable"
+	fell := event.ModelAnswered{Attempts: []event.Attempt{duplex, {Provider: "openai", Model: "big"}}}
+	require.Equal(t, uint64(3500), Cost(file(", audio_input: 32, audio_output: 64"), fell, provider.Usage{Input: 1000, Output: 100}))
 }
 
 func TestAPauseOfTheRecordingIsReadFromGrantedCalls(t *testing.T) {

@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"cmp"
 	"unicode/utf8"
 
 	"flametree/engine/agent"
@@ -34,19 +35,35 @@ func Traced(s *session.State, req provider.Request) event.ModelAnswered {
 }
 
 // Cost is what an answer cost by the prices of the agent's file, in millionths
-// of their currency: 0 where the model that answered has none.
-func Cost(r *agent.Revision, a event.ModelAnswered) uint64 {
-	llm := r.Spec.LLM
-	for _, t := range a.Attempts {
+// of their currency: 0 where the model that answered has none. What a vendor
+// takes less for, because it has kept it, counts in full.
+func Cost(r *agent.Revision, a event.ModelAnswered, u provider.Usage) uint64 {
+	p := priceOf(r, a.Attempts)
+	heard, said := min(u.SoundIn, u.Input), min(u.SoundOut, u.Output)
+	// A price a million tokens is millionths a token.
+	sum := float64(u.Input-heard)*p.Input + float64(heard)*cmp.Or(p.AudioInput, p.Input) +
+		float64(u.Output-said)*p.Output + float64(said)*cmp.Or(p.AudioOutput, p.Output)
+	return uint64(max(0, sum) + 0.5)
+}
+
+// priceOf is the price of the model that answered: of the one that hears and
+// speaks, or of one of those that write.
+func priceOf(r *agent.Revision, tried []event.Attempt) agent.Price {
+	llm, duplex := r.Spec.LLM, r.Spec.Realtime
+	for _, t := range tried {
+		if t.Fault != "" {
+			continue
+		}
+		if duplex.Provider != "" && t.Provider == agent.RealtimeName(duplex.Provider) {
+			return duplex.Price
+		}
 		for _, m := range append([]agent.Model{llm}, llm.Fallback...) {
-			if t.Fault == "" && t.Provider == m.Provider && (t.Model == m.Model || t.Model == "") {
-				llm = m
-				break
+			if t.Provider == m.Provider && (t.Model == m.Model || t.Model == "") {
+				return m.Price
 			}
 		}
 	}
-	// A price a million tokens is millionths a token.
-	return uint64(float64(a.Input)*llm.Price.Input + float64(a.Output)*llm.Price.Output + 0.5)
+	return llm.Price
 }
 
 // summarise from so many lines that a model was never told in short.

@@ -110,7 +110,10 @@ const (
 )
 
 // Usage counts tokens; zero where the vendor does not say.
-type Usage struct{ Input, Output int }
+type Usage struct {
+	Input, Output     int
+	SoundIn, SoundOut int // of these: sound, which has prices of its own
+}
 
 // Try is one attempt to get an answer, as the chain of models around a request
 // saw it.

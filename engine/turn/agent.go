@@ -31,7 +31,9 @@ type agentSide struct {
 	wants   eot.Expect // what its newest question asks for, how many digits, and by which clause
 
 	wantsDigits int
-	askWords    int // of the newest clause
+	wantsFewest int    // digits that such a number has at least
+	unended     string // the newest clause, when its sentence goes on
+	askWords    int    // of the newest clause
 	wantedBy    uint64
 
 	own     [8]string // the newest clauses of gen, against echo
@@ -49,7 +51,7 @@ func (m *Machine) begin(gen uint64) {
 	m.done, m.said, m.started, m.unplayed = false, false, false, false
 	m.phrase, m.waiting, m.timing = false, false, false
 	m.clause, m.reached, m.asks, m.expect = 0, 0, false, ExpectAny
-	m.wants, m.wantsDigits, m.wantedBy = eot.ExpectAny, 0, 0
+	m.wants, m.wantsDigits, m.wantsFewest, m.wantedBy, m.unended = eot.ExpectAny, 0, 0, 0, ""
 	m.own, m.clauses, m.fillers = [8]string{}, 0, 0
 	m.t[agentSign] = m.now
 }

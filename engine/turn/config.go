@@ -16,9 +16,9 @@ type Config struct {
 	EOTFinished, EOT, EOTUnfinished, EOTCap time.Duration // silence after VAD stop that ends a turn
 	EOTLearn                                bool
 	EOTFloor, EOTCeiling                    time.Duration // bounds of what is learned
-	EOTModel                                string        // rules none words: what says how a turn sounds, see package eot
+	EOTModel                                string        // rules-2 none rules words: what says how a turn sounds, see package eot
 	EOTAhead                                time.Duration // in place of EOTFinished while the reply is thought ahead
-	EOTOpen                                 time.Duration // silence that ends a turn that may well go on
+	EOTOpen                                 time.Duration // silence that ends a turn that may well go on; with VADStop and the voice's first sound under 1.5 s
 	EOTUnready                              time.Duration // longest of these waits once no more may be thought ahead in the turn
 	EOTPrior                                time.Duration // pause that is taken for this caller's before there was one
 	EOTDeviations                           int           // mean deviations over the learned pause that are waited besides
@@ -70,7 +70,7 @@ func Default() Config {
 		VADStart: 120 * ms, VADStop: 200 * ms, Preroll: 500 * ms,
 		EOTFinished: 150 * ms, EOT: 500 * ms, EOTUnfinished: 1800 * ms, EOTCap: 2500 * ms,
 		EOTLearn: true, EOTFloor: 150 * ms, EOTCeiling: 1000 * ms,
-		EOTModel: eot.NameRules, EOTAhead: 500 * ms, EOTOpen: 1000 * ms, EOTUnready: 750 * ms, EOTPrior: 300 * ms, EOTDeviations: 2,
+		EOTModel: eot.NameRules, EOTAhead: 500 * ms, EOTOpen: 1050 * ms, EOTUnready: 750 * ms, EOTPrior: 300 * ms, EOTDeviations: 2,
 		STTFinalWait: 800 * ms, STTTimeout: 3 * s,
 		BargeIn: true, Duck: 60 * ms, Pause: 200 * ms, Yield: 500 * ms, YieldNoWords: 900 * ms,
 		DuckDB: -12, YieldWords: 2,

@@ -2,6 +2,7 @@ package turn
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"flametree/engine/turn/eot"
@@ -15,7 +16,7 @@ import (
 const modelWords = "words"
 
 // models are the names that Config.EOTModel may have.
-const models = eot.NameRules + " " + eot.NameNone + " " + modelWords
+const models = eot.NameRules + " " + eot.NameFirstRules + " " + eot.NameNone + " " + modelWords
 
 // sounds asks the model how the words so far sound.
 func (m *Machine) sounds() Hint {
@@ -23,7 +24,7 @@ func (m *Machine) sounds() Hint {
 		return Verdict(m.cfg.Language, cmp.Or(m.partial, m.settled), m.expect)
 	}
 	switch m.model.Judge(eot.Heard{
-		Language: m.cfg.Language, Expect: m.wants, Digits: m.wantsDigits, Before: m.settled, Text: m.partial,
+		Language: m.cfg.Language, Expect: m.wants, Digits: m.wantsDigits, Fewest: m.wantsFewest, Before: m.settled, Text: m.partial,
 	}) {
 	case eot.Finished:
 		return HintFinished
@@ -36,10 +37,22 @@ func (m *Machine) sounds() Hint {
 	return HintUnknown
 }
 
+// appendix is how many words may follow a question within its sentence.
+const appendix = 3
+
 // asking notes what a clause asks for. One that asks for nothing leaves what
 // was asked before it in force.
 func (m *Machine) asking(in Input) {
-	want, digits := eot.Asks(m.cfg.Language, in.Text)
+	asked := in.Text
+	want, digits := eot.Asks(m.cfg.Language, asked)
+	appended := m.unended != "" && strings.ContainsAny(asked, "?\u061f") && countWords(asked) <= appendix
+	if want == eot.ExpectAny && appended && m.cfg.EOTModel == eot.NameRules {
+		asked = m.unended + " " + asked // "May I have your name," asks once "please?" has followed
+		want, digits = eot.Asks(m.cfg.Language, asked)
+	}
+	if m.unended = in.Text; strings.ContainsAny(in.Text, ".!?\u061f\u0964") {
+		m.unended = ""
+	}
 	switch in.Expect {
 	case ExpectYesNo:
 		want = eot.ExpectYesNo
@@ -51,13 +64,14 @@ func (m *Machine) asking(in Input) {
 	}
 	if want != eot.ExpectAny {
 		m.wants, m.wantsDigits, m.wantedBy = want, digits, in.Clause
+		m.wantsFewest = eot.Fewest(m.cfg.Language, asked)
 	}
 }
 
 // unasked forgets a question that the caller interrupted before it was begun.
 func (m *Machine) unasked() {
 	if m.wantedBy > m.reached+1 {
-		m.wants, m.wantsDigits = eot.ExpectAny, 0
+		m.wants, m.wantsDigits, m.wantsFewest = eot.ExpectAny, 0, 0
 	}
 }
 

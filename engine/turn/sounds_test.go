@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"flametree/engine/event"
+	"flametree/engine/turn/eot"
 )
 
 // waited plays a caller to a machine with all defaults: the agent asks, the
@@ -76,10 +77,11 @@ func TestTheWaitSuitsTheWordsTheQuestionAndTheCaller(t *testing.T) {
 		"one who pauses very long, up to the ceiling": {texts: []string{"block my card and", "the", "other one"}, pauses: []int{1700, 1700}, wait: 1000, why: "learned"},
 		"one who pauses shortly and evenly":           {texts: []string{"block it and", "the", "other and", "the", "blue one"}, pauses: []int{500, 500, 500, 500}, wait: 500, why: "eot"},
 		"an unfinished sentence":                      {texts: []string{"block my card and"}, wait: 1800, why: "eot_unfinished"},
-		"a number that was asked for":                 {question: "What is your order number?", texts: []string{"four two seven"}, wait: 1000, why: "eot_open"},
+		"a number that was asked for":                 {question: "What is your order number?", texts: []string{"four two seven one"}, wait: 1050, why: "eot_open"},
+		"the beginning of one":                        {question: "What is your order number?", texts: []string{"four two seven"}, wait: 1800, why: "eot_unfinished"},
 		"a number that was not":                       {question: "Anything you like.", texts: []string{"the card four two seven"}, wait: 660, why: "eot_prior"},
 		"digits that were counted":                    {question: "What are the last four digits?", texts: []string{"four two", "seven one"}, pauses: []int{1500}, wait: 500, why: "eot_ahead"},
-		"the beginning of a story":                    {question: "How can I help you?", texts: []string{"hello my card is gone"}, wait: 1000, why: "eot_open"},
+		"the beginning of a story":                    {question: "How can I help you?", texts: []string{"hello my card is gone"}, wait: 1050, why: "eot_open"},
 		"a question":                                  {texts: []string{"what is the daily limit of it"}, wait: 500, why: "eot_ahead"},
 		"German":                                      {texts: []string{"meine Karte und"}, set: "language=de", wait: 1800, why: "eot_unfinished"},
 		"without a model all is the same":             {question: "Is that correct?", texts: []string{"yes and"}, set: "eot_model=none", wait: 660, why: "eot_prior"},
@@ -126,12 +128,44 @@ func TestAQuestionIsForgottenWhenItWasNotHeard(t *testing.T) {
 			m.Step(500*time.Millisecond, heard(1, 1))
 		}
 		m.Step(1000*time.Millisecond, is(VoiceOn))
-		m.Step(1400*time.Millisecond, partial("four two seven"))
+		m.Step(1400*time.Millisecond, partial("four two seven one"))
 		m.Step(1600*time.Millisecond, is(VoiceOff))
-		m.Step(1700*time.Millisecond, final("four two seven"))
+		m.Step(1700*time.Millisecond, final("four two seven one"))
 		if _, why := m.patience(); why != want {
 			t.Errorf("question heard: %v: waits by %s, want %s", heardIt, why, want)
 		}
+	}
+}
+
+// TestAQuestionIsHeardOverItsCommas: the voice is given clauses, and the last one
+// may be no more than "please?". Recordings of the first rules took each by itself.
+func TestAQuestionIsHeardOverItsCommas(t *testing.T) {
+	tests := map[string]struct {
+		clauses []string
+		model   string
+		want    eot.Expect
+		fewest  int
+	}{
+		"a question with an appendix": {[]string{"Could I take down your surname,", "please?"}, eot.NameRules, eot.ExpectName, 0},
+		"a number with one":           {[]string{"What is your account number,", "if I may?"}, eot.NameRules, eot.ExpectNumber, 4},
+		"another sentence before it":  {[]string{"I have your name.", "Shall we begin, please?"}, eot.NameRules, eot.ExpectYesNo, 0},
+		"an open question of its own": {[]string{"I have your account number,", "what would you like to know?"}, eot.NameRules, eot.ExpectAny, 0},
+		"no question of that":         {[]string{"I have your name,", "thank you."}, eot.NameRules, eot.ExpectAny, 0},
+		"an old recording":            {[]string{"Could I take down your surname,", "please?"}, eot.NameFirstRules, eot.ExpectAny, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			cfg := Default()
+			cfg.EOTModel = tt.model
+			m := New(cfg, 1)
+			m.Step(0, is(Packets))
+			for i, c := range tt.clauses {
+				m.Step(0, say(1, uint64(i+1), c))
+			}
+			if m.wants != tt.want || m.wantsFewest != tt.fewest {
+				t.Errorf("wants %d of at least %d digits, want %d of %d", m.wants, m.wantsFewest, tt.want, tt.fewest)
+			}
+		})
 	}
 }
 

@@ -47,7 +47,7 @@ func (c *Config) hearing() []setting {
 		{"eot_learn", "VOICE_EOT_LEARN", flag{&c.EOTLearn}, "turn", "wait at least as long as this caller's own pauses"},
 		ms("eot_floor", "VOICE_EOT_FLOOR_MS", &c.EOTFloor, "least pause that is learned"),
 		ms("eot_ceiling", "VOICE_EOT_CEILING_MS", &c.EOTCeiling, "longest pause that is learned"),
-		{"eot_model", "VOICE_EOT_MODEL", choice{&c.EOTModel, models}, "turn", "what says how a turn sounds: rules, none, or words, the rules of old recordings"},
+		{"eot_model", "VOICE_EOT_MODEL", choice{&c.EOTModel, models}, "turn", "what says how a turn sounds: rules-2, none, or rules and words, the rules of old recordings"},
 		ms("eot_ahead", "VOICE_EOT_AHEAD_MS", &c.EOTAhead, "as eot_finished, while the reply is thought ahead and the wait costs nothing"),
 		ms("eot_open", "VOICE_EOT_OPEN_MS", &c.EOTOpen, "silence after VAD stop that ends a turn that may well go on: dictation, the beginning of a story"),
 		ms("eot_unready", "VOICE_EOT_UNREADY_MS", &c.EOTUnready, "longest silence before a turn that is not unfinished ends once its speculations are spent"),

@@ -60,7 +60,11 @@ func Mount(s *httpd.Server, o Options) huma.API {
 		Description: "Sessions, messages and speech of one agent. Every call carries that agent's token: " +
 			"`Authorization: Bearer <token>`. Refusals are problem details (RFC 9457) with `kind`, `code` and `trace_id`. " +
 			"Replies in pieces come over the socket `/chatbot/{agent}/ws/{session}`, opened with the same header, with the " +
-			"subprotocols `bearer, <token>`, or with `?ticket=`; `?after=` the last `seq` you have resumes it.",
+			"subprotocols `bearer, <token>`, or with `?ticket=`; `?after=` the last `seq` you have resumes it. " +
+			"Calls of browsers are arranged on the same socket: send `call.servers`, then `call.offer` with `sdp`; " +
+			"`call.answer` gives `call`, `session` and `sdp`; `call.candidate`, `call.mute`, `call.digit` and `call.hangup` name the `call`; " +
+			"`call.state` tells `ringing`, `up`, `reconnecting` and `ended` with a `reason`, `call.caption` what was said, " +
+			"`call.error` the `kind` and `message` of a frame that was refused.",
 	})}
 	c.api.OpenAPI().Tags = []*huma.Tag{{Name: "Sessions"}, {Name: "Messages"}, {Name: "Speech"}}
 	c.api.OpenAPI().Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -1,7 +1,3 @@
-// Package ws serves sockets: an agent's conversation, and plain text
-// connections for rooms that speak a protocol of their own. It moves frames and
-// keeps their order; what they mean is behind Sockets. It remembers nothing:
-// what a lost socket missed is asked of the session again.
 package ws
 
 import (

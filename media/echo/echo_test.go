@@ -82,7 +82,7 @@ func late(t *testing.T, voice string, db float64) []time.Duration {
 // Somebody who speaks over the echo is heard. The louder the echo is beside him
 // the later it is certain.
 func TestACallerOverAnEchoIsHeard(t *testing.T) {
-	for db, most := range map[float64]time.Duration{-6: 500 * ms, -12: 300 * ms, -20: 80 * ms, -30: 40 * ms} {
+	for db, most := range map[float64]time.Duration{-6: 500 * ms, -12: 300 * ms, -20: 160 * ms, -30: 40 * ms} {
 		for _, voice := range []string{"slt", "rms"} {
 			t.Run(fmt.Sprint(voice, db), func(t *testing.T) {
 				all := late(t, voice, db)

@@ -47,6 +47,10 @@ func sdes(conn *rtp.Conn, s sip.Security) error {
 			our.Wipe()
 			return fmt.Errorf("the peer's key: %w", err)
 		}
+		if peer, err = peer.Identified(s.PeerMKI); err != nil {
+			our.Wipe()
+			return fmt.Errorf("the peer's key: %w", err)
+		}
 	}
 	return conn.Seal(our, peer)
 }

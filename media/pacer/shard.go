@@ -24,8 +24,8 @@ func (s *Slot) Next() time.Time {
 	return s.shard.wheel.time(s.due)
 }
 
-// Move makes due, rounded up to the wheel's next millisecond, the time of the
-// next tick; from there it goes on every 20 ms. A time less than 20 ms ahead
+// Move makes due, rounded up to the next time at which the thread wakes for calls,
+// two milliseconds at most, the time of the next tick; from there it goes on every 20 ms. A time less than 20 ms ahead
 // may be met late, for the shard may be asleep. A tick that was due before Move
 // may still come after it: the task must know its own time.
 func (s *Slot) Move(due time.Time) {
@@ -36,7 +36,8 @@ func (s *Slot) Move(due time.Time) {
 		return
 	}
 	h.remove(s)
-	h.insert(s, h.wheel.tick(due.Add(grain-1)))
+	at := h.wheel.tick(due.Add(grain - 1))
+	h.insert(s, at+(at-h.first)%stride)
 }
 
 // Beside gives another task the same time on the same thread.

@@ -28,7 +28,7 @@ type ReaderOptions struct {
 // gather is how long a thread that has read lets packets come together before
 // it looks again. It is what a Reader adds to the way of a packet at most; the
 // kernel's stamp still tells when it came.
-const gather = time.Millisecond
+const gather = 2 * time.Millisecond
 
 // idle is how long a thread sleeps at most while no packet comes.
 const idle = 50 * time.Millisecond

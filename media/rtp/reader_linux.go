@@ -17,9 +17,10 @@ import (
 )
 
 // Reader reads the sockets of many calls with few threads. A goroutine for each
-// socket is woken for each packet; a thread here is woken at most once in a
-// millisecond, for all that came meanwhile. Measured with 100 calls on two cores
-// it saves about a third of all processor time. All methods may be called from
+// socket is woken for each packet; a thread here is woken at most once in two
+// milliseconds, for all that came meanwhile. Measured with 100 calls on two cores,
+// together with a pacer that holds its processors it saves about a quarter of all
+// processor time. All methods may be called from
 // any goroutine.
 type Reader struct {
 	threads []*thread

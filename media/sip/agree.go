@@ -40,12 +40,13 @@ func (c *Call) agree(offer sdp.Session) (sdp.Choice, error) {
 }
 
 // answerKeys makes the line of an answer: our key, their tag (RFC 4568 5.1.2).
+// Ours has no identifier, whatever theirs has: each says how its own packets are.
 func (c *Call) answerKeys(choice sdp.Choice) {
 	c.local.Crypto = nil
 	if choice.Crypto == "" {
 		return
 	}
-	if theirs, err := parseCrypto(choice.Crypto); err == nil {
+	if theirs, err := srtp.ParseCrypto(choice.Crypto); err == nil {
 		c.local.Crypto = []string{srtp.Attribute{Tag: theirs.Tag, Key: c.keys.of(theirs.Key.Suite())}.Line()}
 	}
 }
@@ -88,12 +89,15 @@ func (c *Call) params() MediaParams {
 func (c *Call) security() Security {
 	switch {
 	case c.choice.Crypto != "":
-		theirs, err := parseCrypto(c.choice.Crypto)
+		theirs, err := srtp.ParseCrypto(c.choice.Crypto)
 		if err != nil { // it was picked, so it was read before
 			return Security{}
 		}
 		suite := theirs.Key.Suite()
-		return Security{Kind: "sdes", Suite: string(suite), OurKey: c.keys.of(suite).Reveal(), PeerKey: theirs.Key.Reveal()}
+		return Security{
+			Kind: "sdes", Suite: string(suite), OurKey: c.keys.of(suite).Reveal(),
+			PeerKey: theirs.Key.Reveal(), PeerMKI: theirs.Key.Identifier(),
+		}
 	case c.choice.Fingerprint != "":
 		return Security{Kind: "dtls", PeerFingerprint: c.choice.Fingerprint, Active: c.choice.Active}
 	case c.local.Seal != sdp.SealRequired:

@@ -26,4 +26,19 @@
 //
 // Names are found by package locate, passwords met by package digest, the life
 // of a registration decided by package register; all three send nothing.
+//
+// # Decisions
+//
+// 2026-11 Comfort noise (RFC 3389) is taken wherever a peer offers it beside a
+// codec of 8 kHz, is a sign of life even where it was not agreed on, and is
+// offered by Options.Noise alone, which is off: an offer invites the peer to stop
+// sending in pauses, and then the recogniser loses the room's own sound, by which
+// it tells speech from noise, and a lost line looks like a pause. In our own
+// pauses we send sound; Maker.Hush of package line has the other way. Cost:
+// 64 kbit/s in pauses.
+//
+// 2026-11 A key of SDES may have an identifier (RFC 4568 6.1, MKI), which some
+// switches give every key: the peer's packets then carry it and are read by it.
+// Ours has none. A line of several keys is passed over: which one a packet was
+// sealed with would be for us to find out, and no telephone is known to need it.
 package sip

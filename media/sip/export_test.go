@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"flametree/media/srtp"
 )
 
 // Datagrams lets tests give a socket in memory.
@@ -53,7 +55,7 @@ func (g *Gate) Sources() int { return len(g.g.sources) }
 
 // ParseCrypto reads a line and gives what it says; the key is hidden otherwise.
 func ParseCrypto(line string) (tag int, suite string, key []byte, err error) {
-	a, err := parseCrypto(line)
+	a, err := srtp.ParseCrypto(line)
 	return a.Tag, string(a.Key.Suite()), a.Key.Reveal(), err
 }
 

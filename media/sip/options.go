@@ -44,6 +44,9 @@ type Security struct {
 	// OurKey and PeerKey are master key and salt of sdes, 30 bytes for the suite
 	// above. PeerKey is empty before a late answer came. They never reach a log.
 	OurKey, PeerKey []byte
+	// PeerMKI is the identifier that the peer's packets carry for its key (RFC 4568
+	// 6.1); most have none. Ours never carry one.
+	PeerMKI []byte
 	// PeerFingerprint is that of the peer's certificate for dtls, "sha-256 AB:…".
 	PeerFingerprint string
 	// Active says that we send the ClientHello.

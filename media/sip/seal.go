@@ -1,36 +1,17 @@
 package sip
 
-import (
-	"fmt"
-	"strings"
-
-	"flametree/engine/fault"
-	"flametree/media/srtp"
-)
+import "flametree/media/srtp"
 
 // offeredSuites are those of our offers: the one every phone has, and the strong
 // one. More would only make the offer too long for a datagram.
 func offeredSuites() []srtp.Suite { return []srtp.Suite{srtp.AES128CM80, srtp.AES256GCM} }
 
-// parseCrypto reads what stands behind a=crypto:. A key with an identifier is
-// refused too: Security has no place for it. Errors name no key.
-func parseCrypto(line string) (srtp.Attribute, error) {
-	a, err := srtp.ParseCrypto(line)
-	if err != nil {
-		return a, err
-	}
-	_, params, _ := strings.Cut(strings.Fields(line)[2], "|")
-	if strings.Contains(params, ":") {
-		return srtp.Attribute{}, fmt.Errorf("a=crypto: key with an identifier (MKI): %w", fault.Invalid)
-	}
-	return a, nil
-}
-
 // pickCrypto is the first line we can do: the peer's order is its preference
-// (RFC 4568 5.1.2).
+// (RFC 4568 5.1.2). Of several keys in one line we know none from the other, so
+// that such a line is passed over.
 func pickCrypto(lines []string) int {
 	for i, line := range lines {
-		if _, err := parseCrypto(line); err == nil {
+		if _, err := srtp.ParseCrypto(line); err == nil {
 			return i
 		}
 	}

@@ -20,6 +20,7 @@ func key30() string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]by
 func TestParseCrypto(t *testing.T) {
 	for _, line := range []string{
 		"1 AES_CM_128_HMAC_SHA1_80 inline:" + key30(), "1 aes_cm_128_hmac_sha1_80 inline:" + key30() + "|2^31", "1 AES_CM_128_HMAC_SHA1_32 inline:" + key30() + "|1048576 WSH=64 KDR=0",
+		"1 AES_CM_128_HMAC_SHA1_80 inline:" + key30() + "|2^31|1:1",
 	} {
 		tag, suite, key, err := sip.ParseCrypto(line)
 		require.NoError(t, err, line)
@@ -31,7 +32,7 @@ func TestParseCrypto(t *testing.T) {
 		"nothing": "", "no key": "1 AES_CM_128_HMAC_SHA1_80", "a tag of words": "x AES_CM_128_HMAC_SHA1_80 inline:" + key30(),
 		"an endless tag": "12345678901 AES_CM_128_HMAC_SHA1_80 inline:" + key30(), "an unknown suite": "1 F8_128_HMAC_SHA1_80 inline:" + key30(),
 		"a short key": "1 AES_CM_128_HMAC_SHA1_80 inline:AAAA", "no base64": "1 AES_CM_128_HMAC_SHA1_80 inline:!" + key30()[1:],
-		"a key with an index": "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30() + "|2^20|1:4", "two keys": "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30() + ";inline:" + key30(),
+		"an index without its length": "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30() + "|2^20|1", "two keys": "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30() + ";inline:" + key30(),
 		"plain packets all the same": "1 AES_CM_128_HMAC_SHA1_80 inline:" + key30() + " UNENCRYPTED_SRTP", "a key elsewhere": "1 AES_CM_128_HMAC_SHA1_80 uri:http://x",
 	} {
 		_, _, _, err := sip.ParseCrypto(line)
@@ -133,4 +134,40 @@ func TestPerCallChoices(t *testing.T) {
 	}
 	_, err := caller.Dial(t.Context(), callee.uri("bank", "UDP"), sip.DialOptions{Codecs: []string{"G729"}})
 	require.ErrorIs(t, err, fault.Invalid)
+}
+
+// A key may have an identifier that the peer's packets carry (RFC 4568 6.1):
+// softswitches offer no other. A line with several keys is passed over for the
+// next; where there is no other, the call is refused.
+func TestKeysWithAnIdentifierAreTaken(t *testing.T) {
+	const suite = "AES_CM_128_HMAC_SHA1_80 inline:"
+	several := "a=crypto:1 " + suite + key30() + "|2^31|1:1;inline:" + key30() + "|2^31|2:1\r\n"
+	for name, c := range map[string]struct {
+		lines, status string
+		tag           string
+		mki           []byte
+	}{
+		"one identified":           {"a=crypto:7 " + suite + key30() + "|2^31|258:4\r\n", "200 OK", "7", []byte{0, 0, 1, 2}},
+		"several keys, then one":   {several + "a=crypto:2 " + suite + key30() + "|1:1\r\n", "200 OK", "2", []byte{1}},
+		"several keys, then plain": {several + "a=crypto:3 " + suite + key30() + "\r\n", "200 OK", "3", nil},
+		"nothing but several keys": {lines: several, status: "488 Not Acceptable Here"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, func(o *sip.Options) { o.Seal = sip.SealRequired }, func(t *testing.T, s *stage) {
+				got := s.say(ask{method: "INVITE", body: strings.Replace(offer, "RTP/AVP", "RTP/SAVP", 1) + c.lines}.String())
+				require.Equal(t, []string{c.status}, statuses(got))
+				if c.tag == "" {
+					return
+				}
+				_, line, _ := strings.Cut(got[0], "\r\na=crypto:"+c.tag+" "+suite)
+				line, _, _ = strings.Cut(line, "\r\n")
+				require.NotEmpty(t, line)
+				require.NotContains(t, line, "|", "our packets carry none")
+				security := s.studio.Made()[0].Last().Security
+				require.Equal(t, c.mki, security.PeerMKI)
+				require.Equal(t, key30(), base64.StdEncoding.EncodeToString(security.PeerKey))
+				s.say(ask{method: "ACK", to: toTag(got[0])}.String())
+			})
+		})
+	}
 }

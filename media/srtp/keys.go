@@ -116,6 +116,27 @@ func (k Key) Suite() Suite { return k.suite }
 // Valid says whether there is a key.
 func (k Key) Valid() bool { return k.secret != nil }
 
+// Identified is the key with an identifier that every packet under it carries
+// (RFC 3711 3.1, MKI); none takes it away. One that is too long fails with
+// fault.Invalid. The two keys share their bytes.
+func (k Key) Identified(mki []byte) (Key, error) {
+	if len(mki) > maxMKI {
+		return Key{}, fmt.Errorf("srtp: a key identifier of %d bytes, at most %d: %w", len(mki), maxMKI, fault.Invalid)
+	}
+	if k.secret == nil {
+		return Key{}, fmt.Errorf("srtp: an identifier without a key: %w", fault.Invalid)
+	}
+	return Key{suite: k.suite, secret: &secret{&material{master: k.secret.master, mki: slices.Clone(mki)}}}, nil
+}
+
+// Identifier is a copy of what Identified was given, or of what a line said.
+func (k Key) Identifier() []byte {
+	if k.secret == nil {
+		return nil
+	}
+	return slices.Clone(k.secret.mki)
+}
+
 // Reveal gives a copy of key and salt, for the SDP and nothing else.
 func (k Key) Reveal() []byte {
 	if k.secret == nil {

@@ -8,8 +8,12 @@
 // # Decisions
 //
 // 2026-11 Badger and not Pebble, which keeps the journal: it has a time to live,
-// drops a tenant by prefix, and a second engine cannot hurt the first. Cost:
-// 8 MB of memory table and some goroutines.
+// and a second engine cannot hurt the first. Cost: 8 MB of memory table and some
+// goroutines.
+//
+// 2026-11 Nothing is dropped when an agent stops or its file changes: the texts
+// are of files and not of people, agents of one tenant share them, and what
+// nobody says any more ages out. An agent that starts again finds its phrases.
 //
 // 2026-11 In memory and not on disk: Badger writes through mapped files, and on a
 // full disk such a write ends the process with SIGBUS, which nobody can catch.
@@ -29,7 +33,6 @@ import (
 
 	"flametree/engine/fault"
 	"flametree/engine/provider/phrases"
-	"flametree/engine/tenant"
 )
 
 // Options of a Store. The zero value will do.
@@ -121,12 +124,4 @@ func (s *Store) Put(k phrases.Key, p phrases.Phrase) {
 	if err != nil {
 		s.opt.Log.Warn("a phrase is not kept", "err", err)
 	}
-}
-
-// Drop forgets all phrases of a tenant, as when it is erased.
-func (s *Store) Drop(t tenant.ID) error {
-	if err := s.db.DropPrefix(t[:]); err != nil {
-		return fmt.Errorf("cache of phrases: drop a tenant: %w: %w", fault.Unavailable, err)
-	}
-	return nil
 }

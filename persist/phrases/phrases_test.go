@@ -61,26 +61,6 @@ func TestAPhraseIsThereWithItsWords(t *testing.T) {
 	}
 }
 
-func TestATenantIsDroppedWithAllItsPhrases(t *testing.T) {
-	s := made(t, Options{})
-	defer shut(t, s)
-	for n := range byte(5) {
-		s.Put(key(1, n), hello(100))
-		s.Put(key(2, n), hello(100))
-	}
-	if err := s.Drop(tenant.ID{1}); err != nil {
-		t.Fatal(err)
-	}
-	for n := range byte(5) {
-		if _, ok := s.Get(key(1, n)); ok {
-			t.Errorf("phrase %d is still there", n)
-		}
-		if _, ok := s.Get(key(2, n)); !ok {
-			t.Errorf("phrase %d of another tenant is gone", n)
-		}
-	}
-}
-
 func TestWhatIsOldIsGone(t *testing.T) {
 	s := made(t, Options{TTL: time.Second})
 	defer shut(t, s)

@@ -49,7 +49,7 @@ func serve(t testing.TB, o house.Options, allow ...string) owner {
 	if len(allow) > 0 {
 		o.Env = append(o.Env, "FLAMETREE_EGRESS_ALLOW="+strings.Join(hosts(allow), ","))
 	}
-	o.Args = append(o.Args, "--sip", "off")
+	o.Silent = true
 	return owner{Server: house.Serve(t, o), t: t}
 }
 

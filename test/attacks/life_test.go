@@ -37,7 +37,7 @@ type counter func(t *testing.T, leaflets bool) (session string, say func(string)
 func serve(t *testing.T, c *Corpus, b *bank, model provider.Completer) counter {
 	t.Helper()
 	cfg, err := config.Load(config.Sources{Getenv: func(string) string { return "" }, Flags: map[string]string{
-		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "rtp": "0-0", "metrics": "off",
+		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "webrtc": "off", "rtp": "0-0", "metrics": "off",
 		"disk.low": "16MB", "disk.ballast": "1MB", "egress.allow": strings.TrimPrefix(b.URL, "http://"),
 	}})
 	require.NoError(t, err)

@@ -158,6 +158,11 @@ func TestListeningOverACommandAndASocket(t *testing.T) {
 	rate := float64(sound.RateHz)
 	require.Greater(t, level(last(0), rate, 1000), 60.0)
 	require.Less(t, level(last(1), rate, 1000), level(last(0), rate, 1000)-40, "the customer is on one side only")
+	for _, who := range []string{"anna", "bert"} { // their ends are written when they have heard the end
+		require.Eventually(t, func() bool {
+			return strings.Count(strings.Join(kinds(t, s, "call.observed.v1"), "\n"), `"`+who+`"`) >= 2
+		}, 5*time.Second, 20*time.Millisecond, "%s comes and goes", who)
+	}
 	seen := strings.Join(kinds(t, s, "call.observed.v1"), "\n")
 	for _, who := range []string{"anna", "bert"} {
 		require.Equal(t, 2, strings.Count(seen, `"`+who+`"`), "%s", seen)

@@ -194,7 +194,7 @@ func TestAnOutsideEditorEditsByALinkUntilItIsReset(t *testing.T) {
 
 func TestALinkLeadsToThePublicAddress(t *testing.T) {
 	t.Parallel()
-	s := house.Serve(t, house.Options{Args: []string{"--public-url", "https://agents.example/"}})
+	s := house.Serve(t, house.Options{Silent: true, Args: []string{"--public-url", "https://agents.example/"}})
 	house.Must(t, "--data", s.Data, "catalog", "create", "Chandlery")
 	out := house.Must(t, "--data", s.Data, "catalog", "invite", "Chandlery")
 	require.Regexp(t, `(?m)^https://agents\.example/invite/catalog#[\w-]{43}$`, out)

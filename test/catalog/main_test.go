@@ -96,7 +96,7 @@ func open(t *testing.T, agents ...string) *place {
 
 func (p *place) start(data string, agents ...string) {
 	p.t.Helper()
-	o := house.Options{Data: data, Env: []string{"FLAMETREE_EGRESS_ALLOW=" + strings.TrimPrefix(p.model.url, "http://")}}
+	o := house.Options{Data: data, Silent: true, Env: []string{"FLAMETREE_EGRESS_ALLOW=" + strings.TrimPrefix(p.model.url, "http://")}}
 	for _, a := range agents {
 		o.Agents = append(o.Agents, p.agent(a))
 	}

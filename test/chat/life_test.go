@@ -73,7 +73,7 @@ func TestSessionTimeout(t *testing.T) {
 
 	id = chat.MustOpen(t, "guest")
 	s.Kill()
-	s = house.Serve(t, house.Options{Data: s.Data})
+	s = house.Serve(t, house.Options{Silent: true, Data: s.Data})
 	status, _ = ended(t, s, id)
 	require.Equal(t, "user_timeout", status, "the clock is in the journal")
 	replays(t, s)
@@ -110,7 +110,7 @@ func TestLimitsOfAnAgent(t *testing.T) {
 	}
 	require.Contains(t, refusedOpen(t, daily).Problem(t).Detail, "daily limit of 3")
 	s.Kill()
-	s = house.Serve(t, house.Options{Data: s.Data})
+	s = house.Serve(t, house.Options{Silent: true, Data: s.Data})
 	refusedOpen(t, s.Chat(s.Agent(t, "Narrow")))
 	refusedOpen(t, s.Chat(s.Agent(t, "Daily")))
 	replays(t, s)
@@ -120,12 +120,12 @@ func TestLimitsOfAnAgent(t *testing.T) {
 // Nothing stops an agent from outside yet, so the test writes what stopping writes.
 func TestStoppedAgent(t *testing.T) {
 	t.Parallel()
-	s := house.Serve(t, house.Options{Agents: agents(t, "kayak", "narrow")})
+	s := house.Serve(t, house.Options{Silent: true, Agents: agents(t, "kayak", "narrow")})
 	kayak := s.Agent(t, "Kayak")
 	id := s.Chat(kayak).MustOpen(t, "guest")
 	require.Zero(t, s.Stop(t))
 	stopAgent(t, s.Data, kayak.ID)
-	s = house.Serve(t, house.Options{Data: s.Data})
+	s = house.Serve(t, house.Options{Silent: true, Data: s.Data})
 	chat := s.Chat(kayak)
 	for name, a := range map[string]*house.Answer{
 		"create": chat.JSON(t, http.MethodPost, "/session", map[string]string{"user_id": "u"}),

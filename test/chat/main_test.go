@@ -32,7 +32,7 @@ func agents(t *testing.T, names ...string) []string {
 // conversation that took place is decided again, while the server still runs.
 func serve(t *testing.T, names ...string) *house.Server {
 	t.Helper()
-	s := house.Serve(t, house.Options{Agents: agents(t, names...)})
+	s := house.Serve(t, house.Options{Silent: true, Agents: agents(t, names...)})
 	t.Cleanup(func() {
 		if !t.Failed() && s.Running() {
 			replays(t, s)

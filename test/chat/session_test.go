@@ -146,7 +146,7 @@ func TestCloseWithEveryStatus(t *testing.T) {
 func TestSessionIsWhatTheJournalTells(t *testing.T) {
 	t.Parallel()
 	env := []string{"FLAMETREE_SESSION_IDLE=200ms"}
-	s := house.Serve(t, house.Options{Agents: agents(t, "kayak"), Env: env})
+	s := house.Serve(t, house.Options{Silent: true, Agents: agents(t, "kayak"), Env: env})
 	chat := s.Chat(s.Agents[0])
 	a := chat.JSON(t, http.MethodPost, "/session", profile())
 	var made struct {
@@ -160,7 +160,7 @@ func TestSessionIsWhatTheJournalTells(t *testing.T) {
 	time.Sleep(700 * time.Millisecond) // it leaves memory
 	require.JSONEq(t, live, string(chat.JSON(t, http.MethodGet, "/session/"+made.ID, nil).Body), "woken from the journal")
 	s.Kill()
-	s = house.Serve(t, house.Options{Data: s.Data, Env: env})
+	s = house.Serve(t, house.Options{Silent: true, Data: s.Data, Env: env})
 	chat = s.Chat(s.Agents[0])
 	require.JSONEq(t, live, string(chat.JSON(t, http.MethodGet, "/session/"+made.ID, nil).Body), "after a crash")
 	require.NotEmpty(t, chat.MustSay(t, made.ID, "What does a kayak cost for an hour?").Text)

@@ -109,7 +109,7 @@ func TestSocketResumes(t *testing.T) {
 	missed(sock)
 	// After a crash too.
 	s.Kill()
-	s = house.Serve(t, house.Options{Data: s.Data})
+	s = house.Serve(t, house.Options{Silent: true, Data: s.Data})
 	chat = s.Chat(s.Agents[0])
 	sock = chat.Socket(t, id, query)
 	missed(sock)
@@ -199,7 +199,7 @@ func TestSocketBadFramesAndEnd(t *testing.T) {
 // A server that is asked to end says 1012 to its sockets: come back.
 func TestSocketOnDrain(t *testing.T) {
 	t.Parallel()
-	s := house.Serve(t, house.Options{Agents: agents(t, "kayak")})
+	s := house.Serve(t, house.Options{Silent: true, Agents: agents(t, "kayak")})
 	chat := s.Chat(s.Agents[0])
 	id := chat.MustOpen(t, "guest")
 	sock := chat.Socket(t, id, "")

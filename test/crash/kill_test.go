@@ -21,12 +21,20 @@ import (
 )
 
 const (
-	rounds    = 20
 	customers = 40
 	leastChat = 16
 	leastCall = 2
 	ready     = 5 * time.Second
 )
+
+// rounds is how often the process is killed: by night at each of the instants, by
+// day at every second of them, and as often again when chance wills.
+func rounds() int {
+	if os.Getenv("FLAMETREE_TEST_LONG") != "" {
+		return 20
+	}
+	return 10
+}
 
 // instants are the events after which the process is ended, in every second
 // round: between a reply's start and its answer, between the answer and its way
@@ -51,7 +59,7 @@ type scene struct {
 	slowest   time.Duration
 }
 
-// Twenty times: with at least 16 chat requests and 2 calls unanswered the
+// Twenty times, by day ten: with at least 16 chat requests and 2 calls unanswered the
 // process is killed. After each start nothing that was acknowledged is missing,
 // doubled or out of order, and all that was cut off is closed as such.
 func TestKilledTwentyTimes(t *testing.T) {
@@ -65,7 +73,7 @@ func TestKilledTwentyTimes(t *testing.T) {
 	for i := range customers {
 		c.customers = append(c.customers, &customer{name: fmt.Sprintf("customer-%02d", i), sent: &sent})
 	}
-	for i := range rounds {
+	for i := range rounds() {
 		c.round(t, i)
 	}
 	s := c.serve(t)
@@ -73,7 +81,7 @@ func TestKilledTwentyTimes(t *testing.T) {
 	require.Zero(t, s.Stop(t), "a server that is asked to end does so")
 	c.closing(t)
 	t.Logf("figure: %d kills, %d requests, %d events, slowest readyz %v, %v in all",
-		rounds, sent.Load(), len(c.ledger.lines), c.slowest.Round(time.Millisecond), time.Since(begun).Round(time.Second))
+		rounds(), sent.Load(), len(c.ledger.lines), c.slowest.Round(time.Millisecond), time.Since(begun).Round(time.Second))
 }
 
 // serve starts a server on the folder; it must answer /readyz with 200 in time.
@@ -147,7 +155,7 @@ func (c *scene) arm(s *house.Server, n int) (instant string, dead <-chan struct{
 		return fmt.Sprintf("after %v", late.Round(time.Millisecond)), gone
 	}
 	all := instants()
-	kind := all[n/2%len(all)]
+	kind := all[n/2*2*len(all)/rounds()]
 	count := 1 + c.chance.IntN(60)
 	if strings.HasPrefix(kind, "call") || strings.HasPrefix(kind, "session") {
 		count = 1 + c.chance.IntN(3)
@@ -296,5 +304,5 @@ func (c *scene) replays(t *testing.T) {
 		require.Zero(t, r.Code, "session %s: %s%s", id, r.Out, r.Err)
 		require.Contains(t, r.Out, `"differences":[]`)
 	}
-	require.NotZero(t, crashed, "no reply was lost in %d crashes", rounds)
+	require.NotZero(t, crashed, "no reply was lost in %d crashes", rounds())
 }

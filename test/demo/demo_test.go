@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flametree/media/wav"
+	"flametree/test/house"
 )
 
 // report is what `demo --json` promises.
@@ -33,11 +34,11 @@ type report struct {
 	Status      string            `json:"status"`
 }
 
+func TestMain(m *testing.M) { os.Exit(house.Main(m)) }
+
 func TestTheDemoIsHeardInterruptedAndReplayed(t *testing.T) {
 	dir := t.TempDir()
-	bin, data := filepath.Join(dir, "flametree"), filepath.Join(dir, "data")
-	out, err := exec.Command("go", "build", "-o", bin, "flametree").CombinedOutput()
-	require.NoError(t, err, string(out))
+	bin, data := house.Program(), filepath.Join(dir, "data")
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(bin, "demo", "--json", "--data", data, "--out", filepath.Join(dir, "call.wav"))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

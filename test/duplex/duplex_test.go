@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"flag"
 	"math"
 	"os"
 	"os/exec"
@@ -21,7 +22,14 @@ import (
 	"flametree/test/house"
 )
 
-func TestMain(m *testing.M) { os.Exit(house.Main(m)) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// Calls wait for sound most of the time.
+	if err := flag.Set("test.parallel", "3"); err != nil {
+		panic(err)
+	}
+	os.Exit(house.Main(m))
+}
 
 // What is said in the call. The server's model understands nothing: it is told
 // what the caller will have said, one line for each time that he speaks.
@@ -336,9 +344,19 @@ func (d *desk) check(vendor string, events []house.Event) {
 	require.InDelta(t, share, float64(len(part))/float64(len(rules)), 0.12)
 	require.Equal(t, other, lines[3].Text.Text)
 	require.Len(t, of(events, "tool.answered.v1"), 1, "the tool is called once")
+	priced := 0
 	for _, e := range of(events, "model.answered.v1") {
 		require.Contains(t, e.Raw, map[string]string{"openai": "openai_realtime", "gemini": "gemini_live"}[vendor])
+		var a struct {
+			Input uint32
+			Cost  uint64
+		}
+		if e.Into(t, &a); a.Input > 0 { // the vendor has told
+			require.Equal(t, uint64(3*4+4*32+1*16+8*64), a.Cost, "by the price of the model that speaks")
+			priced++
+		}
 	}
+	require.NotZero(t, priced)
 	for _, e := range of(events, "turn.timed.v1") {
 		t.Logf("figure: %s: turn %s", vendor, e.Body)
 	}

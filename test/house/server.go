@@ -25,6 +25,7 @@ type Options struct {
 	Data   string   // folder; "" = one that is removed with the test
 	Agents []string // agent files
 	Demo   bool     // the demo agents too
+	Silent bool     // nobody can call: such a server need not learn what callers may say
 	Log    string   // level; "" = info
 	Env    []string // KEY=VALUE, beside those of this process
 	Args   []string // further flags of serve
@@ -83,6 +84,9 @@ func Start(t testing.TB, o Options) (*Server, error) {
 		s.Data = filepath.Join(t.TempDir(), "data")
 	}
 	args := []string{"serve", "--data", s.Data, "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--rtp", "0-0", "--metrics", "off"}
+	if o.Silent {
+		args = append(args, "--sip", "off", "--webrtc", "off")
+	}
 	if o.Demo {
 		args = append(args, "--demo")
 	}

@@ -119,6 +119,7 @@ func serve(t *testing.T, data string, sites []*site, agents ...string) *place {
 		allow = append(allow, s.host())
 	}
 	o.Env = []string{"FLAMETREE_EGRESS_ALLOW=" + strings.Join(allow, ",")}
+	o.Silent = true
 	return &place{Server: house.Serve(t, o), t: t}
 }
 

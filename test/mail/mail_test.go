@@ -49,7 +49,7 @@ func open(t *testing.T, s *mailtest.Server, to string, env ...string) *desk {
 	file := filepath.Join(t.TempDir(), "desk.yaml")
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, agentFile, to), 0o600))
 	d := &desk{t: t, opt: house.Options{
-		Data: filepath.Join(t.TempDir(), "data"), Agents: []string{file}, Log: "debug",
+		Data: filepath.Join(t.TempDir(), "data"), Agents: []string{file}, Log: "debug", Silent: true,
 		Env: append([]string{
 			"FLAMETREE_MAIL_SMTP=" + s.Address, "FLAMETREE_MAIL_CA=" + s.CA, "FLAMETREE_MAIL_FROM=Harbour <desk@harbour.example>",
 			"FLAMETREE_MAIL_RETRY=300ms", "FLAMETREE_MAIL_TIMEOUT=3s", "FLAMETREE_PUBLIC_URL=https://harbour.example",
@@ -213,7 +213,7 @@ func TestWrongSettingsAreToldAtTheStart(t *testing.T) {
 // and a wrong address with its place; the journal says why nothing was mailed.
 func TestWithoutAMailServer(t *testing.T) {
 	t.Parallel()
-	d := &desk{t: t, Server: house.Serve(t, house.Options{})}
+	d := &desk{t: t, Server: house.Serve(t, house.Options{Silent: true})}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "desk.yaml")
 	save := func(to string) house.Result {

@@ -16,7 +16,7 @@ import (
 // One that cannot be heard is noted, and the agent is made without it.
 func TestAWizardHearsRecordings(t *testing.T) {
 	t.Parallel()
-	s := house.Serve(t, house.Options{})
+	s := house.Serve(t, house.Options{Silent: true})
 	dir := t.TempDir()
 	run := func(program string, args ...string) {
 		t.Helper()
@@ -52,7 +52,7 @@ func TestAWizardHearsRecordings(t *testing.T) {
 // and keeps its id, its alias and its token.
 func TestAnAgentIsRenamedByItsFile(t *testing.T) {
 	t.Parallel()
-	s := house.Serve(t, house.Options{})
+	s := house.Serve(t, house.Options{Silent: true})
 	file := filepath.Join(t.TempDir(), "desk.yaml")
 	save := func(name string, args ...string) string {
 		text := "name: " + name + "\nalias: desk\ntype: inbound_text\nwelcome_message: Good day!\nknowledge: {core: The harbour opens at six.}\n"
@@ -71,6 +71,6 @@ func TestAnAgentIsRenamedByItsFile(t *testing.T) {
 	require.Contains(t, house.Must(t, "--data", s.Data, "agent", "revisions", "desk"), "Port authority")
 	require.NotEmpty(t, s.Chat(a).MustOpen(t, "u1"), "its token is the same")
 	require.Zero(t, s.Stop(t))
-	s = house.Serve(t, house.Options{Data: s.Data})
+	s = house.Serve(t, house.Options{Data: s.Data, Silent: true})
 	require.Contains(t, house.Must(t, "--data", s.Data, "agent", "list"), "Port authority", "also after a restart")
 }

@@ -16,8 +16,10 @@ import (
 // The agent's own voice comes back from a speaker-phone, and it finishes what it
 // has to say.
 func TestAnEchoDoesNotInterruptTheAgent(t *testing.T) {
+	t.Parallel()
 	for name, db := range map[string]float64{"loud": -12, "faint": -24} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := serve(t)
 			c := ring(t, s)
 			speakerphone(t, c, db)
@@ -38,6 +40,7 @@ func TestAnEchoDoesNotInterruptTheAgent(t *testing.T) {
 
 // Somebody who speaks in front of the speaker-phone is listened to.
 func TestACallerOverTheEchoInterrupts(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	c := ring(t, s)
 	r := speakerphone(t, c, -14)
@@ -94,10 +97,15 @@ func TestDigitsAreOneUtteranceAndInterrupt(t *testing.T) {
 			for _, k := range tt.keys {
 				tt.press(t, ctx, c, string(k))
 			}
-			require.NoError(t, c.WaitQuiet(ctx, began, 400*ms), "the agent falls silent")
-			require.NoError(t, c.WaitVoice(ctx, time.Now(), 300*ms), "and answers")
+			require.NoError(t, c.WaitVoice(ctx, began.Add(900*ms), 300*ms), "and answers")
+			for _, p := range c.Heard(began.Add(600 * ms)) {
+				if p.At.Before(began.Add(900 * ms)) {
+					require.Less(t, p.Level, float64(caller.Voiced), "the agent falls silent, %v after the first key it is not", p.At.Sub(began))
+				}
+			}
 			c.Hangup()
 			k := told(t, s)
+			require.Len(t, k.spoken, 2, "the greeting and the answer")
 			require.True(t, k.spoken[0].Interrupted)
 			require.Equal(t, []string{tt.want}, k.heard)
 		})

@@ -30,7 +30,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(insideKey) != "" {
 		os.Exit(torturedServer())
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, // what a whole server's libraries leave
+		goleak.IgnoreAnyFunction("github.com/asynkron/protoactor-go/cluster.(*Gossiper).StartGossiping.NewThrottle.func3.1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
 }
 
 // server is an endpoint whose users behave as their names say.

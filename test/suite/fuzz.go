@@ -11,12 +11,12 @@ import (
 
 // runFuzz runs every fuzz target there is, one after the other.
 func runFuzz(each time.Duration) error {
-	rooms, scenarios, err := packages(true)
+	all, err := packages()
 	if err != nil {
 		return err
 	}
 	passed, failed := 0, 0
-	for _, p := range append(rooms, scenarios...) {
+	for _, p := range all {
 		out, err := exec.Command("go", "test", "-list", "^Fuzz", p).Output()
 		if err != nil {
 			return fmt.Errorf("list fuzz targets of %s: %w", p, err)

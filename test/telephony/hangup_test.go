@@ -36,6 +36,9 @@ type departure struct {
 // sockets. No call is left over, none ended twice, each ended as it was left,
 // and the process holds what it held before.
 func TestCallersWhoLeaveAtAnyMoment(t *testing.T) {
+	if !apart(t) {
+		return
+	}
 	o := plain(t, nil, "VOICE_MEDIA_LOST_SECONDS", "1", "VOICE_MEDIA_START_SECONDS", "2")
 	warm := telephony.NewPhone(t, "first", "127.0.0.1")
 	require.Equal(t, 200, warm.Dial(o.SIP, "board"), "the first call makes what lasts")
@@ -69,6 +72,7 @@ func TestCallersWhoLeaveAtAnyMoment(t *testing.T) {
 		})
 	}
 	work.Wait()
+	waits(t)
 	o.Quiet(t, 45*time.Second) // an answer that nobody acknowledges is repeated for 32 s
 	settled(t, before)
 	tally(t, o, left)

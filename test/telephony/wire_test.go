@@ -103,6 +103,9 @@ const soundOf = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\
 // that was not held before. They are for nobody, so that none of them makes the
 // server send to an address that chance has written.
 func TestMutatedInvitesHarmNobody(t *testing.T) {
+	if !apart(t) {
+		return
+	}
 	o := plain(t, nil)
 	phone := telephony.NewPhone(t, "anna", "127.0.0.1")
 	require.Equal(t, 200, phone.Dial(o.SIP, "board"), "the first call makes what lasts")
@@ -121,6 +124,7 @@ func TestMutatedInvitesHarmNobody(t *testing.T) {
 		phone.Bye()
 	}
 	o.Quiet(t, 10*time.Second)
+	waits(t)
 	settled(t, before)
 	eve.mu.Lock()
 	defer eve.mu.Unlock()

@@ -41,7 +41,7 @@ func folders(t *testing.T) []string {
 func open(t *testing.T, model string, folders ...string) map[string]*desk {
 	t.Helper()
 	c, err := config.Load(config.Sources{Getenv: func(string) string { return "" }, Flags: map[string]string{
-		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "rtp": "0-0", "metrics": "off",
+		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "webrtc": "off", "rtp": "0-0", "metrics": "off",
 		"disk.low": "16MB", "disk.ballast": "1MB",
 	}})
 	require.NoError(t, err)

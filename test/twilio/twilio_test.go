@@ -113,6 +113,7 @@ func (h *house) first(t *testing.T) (of event.Stream) {
 }
 
 func TestACallerOfATwilioNumberIsGreeted(t *testing.T) {
+	t.Parallel()
 	h := open(t, "ours")
 	require.Equal(t, public+"/hooks/twilio/"+h.card.ID, h.far.VoiceURL(), "the webhook stands on the number")
 	c, err := h.far.Call(them)
@@ -140,6 +141,7 @@ func TestACallerOfATwilioNumberIsGreeted(t *testing.T) {
 }
 
 func TestTwiliosOwnSpeechCarriesAConversation(t *testing.T) {
+	t.Parallel()
 	h := open(t, "twilio")
 	c, err := h.far.Call(them)
 	require.NoError(t, err)
@@ -155,6 +157,7 @@ func TestTwiliosOwnSpeechCarriesAConversation(t *testing.T) {
 }
 
 func TestAWebhookThatTwilioDidNotSignStartsNothing(t *testing.T) {
+	t.Parallel()
 	h := open(t, "ours")
 	status, _, err := h.far.PostSigned(h.far.VoiceURL(), (&twiliotest.Call{SID: "CA1", From: them, To: ours}).VoiceOf(account), "junk")
 	require.NoError(t, err)

@@ -125,7 +125,7 @@ knowledge:
 func serve(t *testing.T, agents map[string]map[string]string) (visit func(name string) *house.Chat) {
 	t.Helper()
 	c, err := config.Load(config.Sources{Getenv: func(string) string { return "" }, Flags: map[string]string{
-		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "rtp": "0-0", "metrics": "off",
+		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "webrtc": "off", "rtp": "0-0", "metrics": "off",
 		"disk.low": "16MB", "disk.ballast": "1MB",
 	}})
 	require.NoError(t, err)

@@ -139,17 +139,29 @@ func TestBrowsersAreAdmittedAsPhonesAre(t *testing.T) {
 	}, patience, 100*time.Millisecond, "there is room again")
 }
 
-// An agent's own limit holds, too, and the page is told. The page's session
-// counts as one, the call's as another.
-func TestAnAgentThatIsFullSaysSo(t *testing.T) {
+// An agent's own limit holds, too. A page and its call are one conversation: it
+// counts once, and as long as either of them lasts.
+func TestAnAgentHasItsOpenSessionsOfBrowsers(t *testing.T) {
 	t.Parallel()
-	h := open(t, telephony.Plan{Agents: []string{telephony.Agent("desk", "inbound_voice") + "limits:\n  open_sessions: 3\n"}})
-	_, c := h.call(t, nil)
+	h := open(t, telephony.Plan{Agents: []string{telephony.Agent("desk", "inbound_voice") + "limits:\n  open_sessions: 1\n"}})
+	p, c := h.call(t, nil)
 	greeted(t, c)
-	_, err := h.page(t, nil).Call(within(t, patience))
-	require.ErrorContains(t, err, "exhausted")
-	require.Equal(t, 1, offers(h))
+	a := h.Agents()[0]
+	another := func() error {
+		n, err := page.Open(within(t, patience), page.Options{HTTP: h.Addresses().HTTP, Agent: a.ID, Token: a.Token, Phone: h.phone})
+		if err == nil {
+			require.NoError(t, n.Close())
+		}
+		return err
+	}
+	require.ErrorContains(t, another(), "429")
 	require.NoError(t, c.Hangup(within(t, patience)))
+	over(t, h, c)
+	require.ErrorContains(t, another(), "429", "the page is there still")
+	again, err := p.Call(within(t, patience))
+	require.NoError(t, err)
+	require.NoError(t, again.Hangup(within(t, patience)))
+	require.Equal(t, 2, offers(h))
 }
 
 // A server that ends hangs up what is left of its calls and says how.

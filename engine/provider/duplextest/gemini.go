@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"flametree/engine/provider/sockettest"
 )
 
 // Gemini is a server of the Gemini Live API.
 func Gemini() *Server {
 	s := newServer()
-	s.mux.HandleFunc("GET /ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", s.gemini)
+	s.Mux.HandleFunc("GET /ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", s.gemini)
 	return s
 }
 
@@ -105,19 +107,14 @@ type geminiSession struct {
 }
 
 func (s *Server) gemini(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "X-Goog-Api-Key", Key)
+	t, ok := s.Enter(w, r, "X-Goog-Api-Key", Key, nil)
 	if !ok {
 		return
 	}
-	if r.URL.RawQuery != "" {
-		s.note(func() { s.refused = append(s.refused, "query "+r.URL.RawQuery) })
-		http.Error(w, "{}", http.StatusBadRequest)
-		return
-	}
-	x := &geminiSession{conn: &conn{trouble: t, binary: true}, calls: map[string]string{}, canceled: make(chan struct{})}
-	x.expel = func(status int) any { return obj{"error": obj{"code": status, "message": "no, " + Key}} }
-	s.note(func() {
-		s.leave = func() { x.send(obj{"goAway": obj{"timeLeft": "10s"}}) }
+	x := &geminiSession{conn: &conn{Link: sockettest.Link{Trouble: t, Binary: true}}, calls: map[string]string{}, canceled: make(chan struct{})}
+	x.Expel = func(status int) any { return obj{"error": obj{"code": status, "message": "no, " + Key}} }
+	s.Note(func() {
+		s.leave = func() { x.Send(obj{"goAway": obj{"timeLeft": "10s"}}) }
 	})
 	s.serve(w, r, x.conn, x.take)
 }
@@ -125,13 +122,13 @@ func (s *Server) gemini(w http.ResponseWriter, r *http.Request) {
 // GoAway has the newest connection say that it will end.
 func (s *Server) GoAway() {
 	var f func()
-	s.note(func() { f = s.leave })
+	s.Note(func() { f = s.leave })
 	f()
 }
 
 func (x *geminiSession) take(data []byte) bool {
 	var m geminiMessage
-	if err := strict(data, &m); err != nil {
+	if err := sockettest.Strict(data, &m); err != nil {
 		return x.refuse("message: %v", err)
 	}
 	set := 0
@@ -164,14 +161,14 @@ func (x *geminiSession) begin(s *geminiSetup) bool {
 		return x.refuse("setup %+v", *s)
 	}
 	x.setup = s
-	x.send(obj{"setupComplete": obj{}})
+	x.Send(obj{"setupComplete": obj{}})
 	return true
 }
 
 func (x *geminiSession) remember(line string) {
 	x.memory = append(x.memory, line)
 	all := slices.Clone(x.memory)
-	x.s.note(func() { x.s.memory = all })
+	x.s.Note(func() { x.s.memory = all })
 }
 
 func (x *geminiSession) content(turns []geminiTurn, complete bool) bool {
@@ -244,7 +241,7 @@ func quiet(pcm []int16) bool {
 
 // transcribe tells what was said since the last time, in two pieces as it may come.
 func (x *geminiSession) transcribe(over bool) {
-	if x.trouble.Kind == LateWords && !over {
+	if x.Trouble.Kind == LateWords && !over {
 		return
 	}
 	fresh := x.pcm[x.told:]
@@ -256,7 +253,7 @@ func (x *geminiSession) transcribe(over bool) {
 	x.heard = strings.TrimSpace(x.heard + " " + text)
 	for _, w := range strings.SplitAfter(" "+text, " ") {
 		if w != "" {
-			x.send(obj{"serverContent": obj{"inputTranscription": obj{"text": w}}})
+			x.Send(obj{"serverContent": obj{"inputTranscription": obj{"text": w}}})
 		}
 	}
 }
@@ -297,9 +294,9 @@ func (x *geminiSession) reply(r Reply) {
 	whole := true
 	if r.Text != "" {
 		whole = x.say(r.Text, x.canceled, func(w string) {
-			x.send(obj{"serverContent": obj{"outputTranscription": obj{"text": w}}})
+			x.Send(obj{"serverContent": obj{"outputTranscription": obj{"text": w}}})
 		}, func(pcm []int16) {
-			x.send(obj{"serverContent": obj{"modelTurn": obj{"role": "model", "parts": []obj{{"inlineData": obj{
+			x.Send(obj{"serverContent": obj{"modelTurn": obj{"role": "model", "parts": []obj{{"inlineData": obj{
 				"mimeType": "audio/pcm;rate=24000", "data": base64.StdEncoding.EncodeToString(bytesOf(pcm)),
 			}}}}}})
 		})
@@ -319,9 +316,13 @@ func (x *geminiSession) reply(r Reply) {
 	}
 	x.mu.Unlock()
 	if r.Wish != nil {
-		x.send(obj{"toolCall": obj{"functionCalls": []obj{{"id": id, "name": r.Wish.Name, "args": json.RawMessage(r.Wish.Args)}}}})
+		x.Send(obj{"toolCall": obj{"functionCalls": []obj{{"id": id, "name": r.Wish.Name, "args": json.RawMessage(r.Wish.Args)}}}})
 		return
 	}
-	x.send(obj{"serverContent": obj{"generationComplete": true}})
-	x.send(obj{"serverContent": obj{"turnComplete": true}, "usageMetadata": obj{"promptTokenCount": 7, "responseTokenCount": 9}})
+	x.Send(obj{"serverContent": obj{"generationComplete": true}})
+	x.Send(obj{"serverContent": obj{"turnComplete": true}, "usageMetadata": obj{
+		"promptTokenCount": 7, "responseTokenCount": 9,
+		"promptTokensDetails":   []obj{{"modality": "TEXT", "tokenCount": 3}, {"modality": "AUDIO", "tokenCount": 4}},
+		"responseTokensDetails": []obj{{"modality": "TEXT", "tokenCount": 1}, {"modality": "AUDIO", "tokenCount": 8}},
+	}})
 }

@@ -9,12 +9,14 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"flametree/engine/provider/sockettest"
 )
 
 // OpenAI is a server of OpenAI's Realtime API.
 func OpenAI() *Server {
 	s := newServer()
-	s.mux.HandleFunc("GET /realtime", s.openai)
+	s.Mux.HandleFunc("GET /realtime", s.openai)
 	return s
 }
 
@@ -40,18 +42,16 @@ type openaiSession struct {
 }
 
 func (s *Server) openai(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Authorization", "Bearer "+Key)
+	t, ok := s.Enter(w, r, "Authorization", "Bearer "+Key, map[string]bool{"model": true})
 	if !ok {
 		return
 	}
-	q := r.URL.Query()
-	if q.Get("model") == "" || len(q) != 1 || r.Header.Get("OpenAI-Beta") != "" {
-		s.note(func() { s.refused = append(s.refused, "query "+r.URL.RawQuery) })
-		http.Error(w, "{}", http.StatusBadRequest)
+	if r.Header.Get("OpenAI-Beta") != "" {
+		http.Error(w, s.Refuse("the header of the beta"), http.StatusBadRequest)
 		return
 	}
-	x := &openaiSession{conn: &conn{trouble: t}, calls: map[string]bool{}}
-	x.expel = func(status int) any {
+	x := &openaiSession{conn: &conn{Link: sockettest.Link{Trouble: t}}, calls: map[string]bool{}}
+	x.Expel = func(status int) any {
 		e := obj{"type": "rate_limit_error", "code": "rate_limit_exceeded", "message": "slow down " + Key}
 		if status == 401 {
 			e["type"], e["code"] = "authentication_error", "invalid_api_key"
@@ -62,7 +62,7 @@ func (s *Server) openai(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, x.conn, func(data []byte) bool {
 		if first {
 			first = false
-			x.send(obj{"type": "session.created", "event_id": "e", "session": obj{"type": "realtime"}})
+			x.Send(obj{"type": "session.created", "event_id": "e", "session": obj{"type": "realtime"}})
 		}
 		return x.take(data)
 	})
@@ -140,7 +140,7 @@ func (x *openaiSession) update(data []byte) bool {
 			} `json:"audio"`
 		} `json:"session"`
 	}
-	err := strict(data, &m)
+	err := sockettest.Strict(data, &m)
 	s, pcm := m.Session, openaiFormat{"audio/pcm", 24000}
 	switch {
 	case err != nil || s.Type != "realtime" || s.Max > 4096:
@@ -160,7 +160,7 @@ func (x *openaiSession) update(data []byte) bool {
 		}
 		x.tools = append(x.tools, t.Name)
 	}
-	x.send(obj{"type": "session.updated", "event_id": "e", "session": m.Session})
+	x.Send(obj{"type": "session.updated", "event_id": "e", "session": m.Session})
 	return true
 }
 
@@ -169,7 +169,7 @@ func (x *openaiSession) append(data []byte) bool {
 		Type  string `json:"type"`
 		Audio string `json:"audio"`
 	}
-	err := strict(data, &m)
+	err := sockettest.Strict(data, &m)
 	raw, bad := base64.StdEncoding.DecodeString(m.Audio)
 	if err != nil || bad != nil || len(raw)%2 != 0 {
 		return x.refuse("append: %v %v", err, bad)
@@ -193,7 +193,7 @@ func (x *openaiSession) tellMemory() {
 	for _, i := range x.items {
 		all = append(all, i.role+": "+i.text)
 	}
-	x.s.note(func() { x.s.memory = all })
+	x.s.Note(func() { x.s.memory = all })
 }
 
 func (x *openaiSession) commit() bool {
@@ -205,15 +205,15 @@ func (x *openaiSession) commit() bool {
 	id := x.id("item")
 	text := x.s.listen(pcm, 24000)
 	x.add(openaiItem{id: id, role: "user", text: text, samples: len(pcm)})
-	x.send(obj{"type": "input_audio_buffer.committed", "event_id": "e", "item_id": id, "previous_item_id": nil})
-	x.send(obj{"type": "conversation.item.added", "event_id": "e", "item": obj{"id": id, "type": "message", "role": "user"}})
+	x.Send(obj{"type": "input_audio_buffer.committed", "event_id": "e", "item_id": id, "previous_item_id": nil})
+	x.Send(obj{"type": "conversation.item.added", "event_id": "e", "item": obj{"id": id, "type": "message", "role": "user"}})
 	event := func(kind, field, value string) obj {
 		return obj{"type": "conversation.item.input_audio_transcription." + kind, "event_id": "e", "item_id": id, "content_index": 0, field: value}
 	}
 	if first, _, more := strings.Cut(text, " "); more {
-		x.send(event("delta", "delta", first))
+		x.Send(event("delta", "delta", first))
 	}
-	x.send(event("completed", "transcript", text))
+	x.Send(event("completed", "transcript", text))
 	return true
 }
 
@@ -233,7 +233,7 @@ func (x *openaiSession) create(data []byte) bool {
 			Output    string `json:"output"`
 		} `json:"item"`
 	}
-	if err := strict(data, &m); err != nil {
+	if err := sockettest.Strict(data, &m); err != nil {
 		return x.refuse("item: %v", err)
 	}
 	i := m.Item
@@ -269,14 +269,14 @@ func (x *openaiSession) remove(data []byte) bool {
 		Type string `json:"type"`
 		Item string `json:"item_id"`
 	}
-	err := strict(data, &m)
+	err := sockettest.Strict(data, &m)
 	i := x.find(m.Item)
 	if err != nil || i < 0 {
 		return x.refuse("delete %s", data)
 	}
 	x.items = slices.Delete(x.items, i, i+1)
 	x.tellMemory()
-	x.send(obj{"type": "conversation.item.deleted", "event_id": "e", "item_id": m.Item})
+	x.Send(obj{"type": "conversation.item.deleted", "event_id": "e", "item_id": m.Item})
 	return true
 }
 
@@ -287,7 +287,7 @@ func (x *openaiSession) truncate(data []byte) bool {
 		Content int    `json:"content_index"`
 		End     int    `json:"audio_end_ms"`
 	}
-	err := strict(data, &m)
+	err := sockettest.Strict(data, &m)
 	i := x.find(m.Item)
 	if err != nil || i < 0 || x.items[i].role != "assistant" || m.End > x.items[i].samples/24 || m.End < 0 {
 		return x.refuse("truncate %s", data)
@@ -296,13 +296,13 @@ func (x *openaiSession) truncate(data []byte) bool {
 	x.items[i].samples = m.End * 24
 	x.items[i].text = "[cut]"
 	x.tellMemory()
-	x.send(obj{"type": "conversation.item.truncated", "event_id": "e", "item_id": m.Item, "content_index": 0, "audio_end_ms": m.End})
+	x.Send(obj{"type": "conversation.item.truncated", "event_id": "e", "item_id": m.Item, "content_index": 0, "audio_end_ms": m.End})
 	return true
 }
 
 func (x *openaiSession) cancel() bool {
 	if x.active == "" {
-		x.send(obj{"type": "error", "event_id": "e", "error": obj{"type": "invalid_request_error", "code": "response_cancel_not_active"}})
+		x.Send(obj{"type": "error", "event_id": "e", "error": obj{"type": "invalid_request_error", "code": "response_cancel_not_active"}})
 		return true
 	}
 	close(x.canceled)
@@ -316,7 +316,7 @@ func (x *openaiSession) respond(data []byte) bool {
 			Instructions string `json:"instructions"`
 		} `json:"response"`
 	}
-	err := strict(data, &m)
+	err := sockettest.Strict(data, &m)
 	if err != nil || x.active != "" || len(x.calls) > 0 {
 		return x.refuse("response.create while %q is active and %d calls wait: %v", x.active, len(x.calls), err)
 	}
@@ -339,9 +339,9 @@ func (x *openaiSession) respond(data []byte) bool {
 func (x *openaiSession) reply(id, item string, r Reply, canceled chan struct{}) {
 	event := func(kind string, more obj) {
 		more["type"], more["event_id"], more["response_id"] = kind, "e", id
-		x.send(more)
+		x.Send(more)
 	}
-	x.send(obj{"type": "response.created", "event_id": "e", "response": obj{"id": id, "status": "in_progress"}})
+	x.Send(obj{"type": "response.created", "event_id": "e", "response": obj{"id": id, "status": "in_progress"}})
 	whole := true
 	if r.Text != "" {
 		x.mu.Lock()
@@ -383,5 +383,8 @@ func (x *openaiSession) reply(id, item string, r Reply, canceled chan struct{}) 
 	if !whole {
 		status = "cancelled"
 	}
-	x.send(obj{"type": "response.done", "event_id": "e", "response": obj{"id": id, "status": status, "usage": obj{"input_tokens": 7, "output_tokens": 9}}})
+	x.Send(obj{"type": "response.done", "event_id": "e", "response": obj{"id": id, "status": status, "usage": obj{
+		"input_tokens": 7, "output_tokens": 9,
+		"input_token_details": obj{"text_tokens": 3, "audio_tokens": 4}, "output_token_details": obj{"text_tokens": 1, "audio_tokens": 8},
+	}}})
 }

@@ -1,21 +1,16 @@
 package duplextest
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
-
+	"flametree/engine/provider/sockettest"
 	"flametree/engine/provider/speechtest"
 )
 
@@ -24,29 +19,26 @@ import (
 const Key = "sk-9876543210-duplex"
 
 // Kind is a kind of trouble.
-type Kind int
+type Kind = sockettest.Kind
 
 // The troubles. A trouble befalls one connection.
 const (
-	None      Kind = iota
-	Refuse         // 401 at the door
-	TooMany        // 429 at the door
-	Down           // 503 at the door
-	Dies           // the connection breaks after Seed messages
-	HangsUp        // the connection ends regularly after Seed messages
-	Silent         // nothing comes any more after Seed messages
-	BadJSON        // a message is no JSON after Seed ones
-	Huge           // a message is larger than anybody should take
-	Expelled       // the vendor's own 401 in the middle
-	Throttled      // the vendor's own 429 in the middle
-	LateWords      // what was heard is told only after the activity has ended
+	None      = sockettest.None
+	Refuse    = sockettest.Refuse
+	TooMany   = sockettest.TooMany
+	Down      = sockettest.Down
+	Dies      = sockettest.Dies
+	HangsUp   = sockettest.HangsUp
+	Silent    = sockettest.Silent
+	BadJSON   = sockettest.BadJSON
+	Huge      = sockettest.Huge
+	Expelled  = sockettest.Expelled
+	Throttled = sockettest.Throttled
+	LateWords = sockettest.Own // what was heard is told only after the activity has ended
 )
 
 // Trouble is what happens; Seed chooses where.
-type Trouble struct {
-	Kind Kind
-	Seed int
-}
+type Trouble = sockettest.Trouble
 
 // Asked is what a server is asked to reply to.
 type Asked struct {
@@ -80,75 +72,34 @@ type Server struct {
 	// WordsFirst sends all words of a reply before its sound.
 	WordsFirst bool
 
-	mux *http.ServeMux
+	*sockettest.Room
 
-	mu       sync.Mutex
-	troubles []Trouble
-	refused  []string
-	log      []string
-	asked    []Asked
-	memory   []string
-	opened   int
-	heard    int
-	sockets  map[*websocket.Conn]bool
-	serving  sync.WaitGroup
-	leave    func() // has every connection say that it will end
+	// Guarded by the room's notes.
+	log    []string
+	asked  []Asked
+	memory []string
+	heard  int
+	leave  func() // has every connection say that it will end
 }
 
-func newServer() *Server {
-	return &Server{mux: http.NewServeMux(), sockets: map[*websocket.Conn]bool{}}
-}
+func newServer() *Server { return &Server{Room: sockettest.NewRoom(Key)} }
 
 // Local serves s on loopback until the test ends, and fails the test if
 // anything was refused.
 func Local(t testing.TB, s *Server) string {
 	t.Helper()
-	h := httptest.NewServer(s.mux)
-	t.Cleanup(func() {
-		s.Drop()
-		h.CloseClientConnections()
-		h.Close()
-		s.serving.Wait()
-		for _, r := range s.Refused() {
-			t.Errorf("the vendor refused: %s", r)
-		}
-	})
-	return h.URL
-}
-
-// Handler serves s where the test has a server of its own.
-func (s *Server) Handler() http.Handler { return s.mux }
-
-// Drop cuts every connection that is open.
-func (s *Server) Drop() {
-	s.note(func() {
-		for c := range s.sockets {
-			_ = c.UnderlyingConn().Close()
-		}
-	})
+	return s.Room.Local(t)
 }
 
 // Trouble adds troubles for the next connections; after them all is well.
 func (s *Server) Trouble(t ...Trouble) *Server {
-	s.note(func() { s.troubles = append(s.troubles, t...) })
+	s.Room.Trouble(t...)
 	return s
-}
-
-// Opened is how many connections there were, refused ones too.
-func (s *Server) Opened() (n int) {
-	s.note(func() { n = s.opened })
-	return n
-}
-
-// Refused tells what was wrong with messages.
-func (s *Server) Refused() (all []string) {
-	s.note(func() { all = slices.Clone(s.refused) })
-	return all
 }
 
 // Log is what was asked for, one line a message without sound.
 func (s *Server) Log() (all []string) {
-	s.note(func() { all = slices.Clone(s.log) })
+	s.Note(func() { all = slices.Clone(s.log) })
 	return all
 }
 
@@ -159,29 +110,23 @@ func (s *Server) Logged(begins string) bool {
 
 // Asked are all replies that were asked for.
 func (s *Server) Asked() (all []Asked) {
-	s.note(func() { all = slices.Clone(s.asked) })
+	s.Note(func() { all = slices.Clone(s.asked) })
 	return all
 }
 
 // Memory is the conversation as the newest connection has it.
 func (s *Server) Memory() (all []string) {
-	s.note(func() { all = slices.Clone(s.memory) })
+	s.Note(func() { all = slices.Clone(s.memory) })
 	return all
 }
 
-func (s *Server) note(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f()
-}
-
 func (s *Server) logf(format string, args ...any) {
-	s.note(func() { s.log = append(s.log, fmt.Sprintf(format, args...)) })
+	s.Note(func() { s.log = append(s.log, fmt.Sprintf(format, args...)) })
 }
 
 func (s *Server) listen(pcm []int16, rateHz int) string {
 	n := 0
-	s.note(func() { n = s.heard; s.heard++ })
+	s.Note(func() { n = s.heard; s.heard++ })
 	if s.Listen != nil {
 		return s.Listen(n, pcm, rateHz)
 	}
@@ -191,7 +136,7 @@ func (s *Server) listen(pcm []int16, rateHz int) string {
 }
 
 func (s *Server) answer(a Asked) Reply {
-	s.note(func() { s.asked = append(s.asked, a) })
+	s.Note(func() { s.asked = append(s.asked, a) })
 	if s.Answer != nil {
 		return s.Answer(a)
 	}
@@ -211,136 +156,37 @@ func (s *Server) voice(text string) []int16 {
 	return pcm
 }
 
-// enter takes the trouble of a connection and checks its key.
-func (s *Server) enter(w http.ResponseWriter, r *http.Request, header, value string) (Trouble, bool) {
-	var t Trouble
-	s.note(func() {
-		if s.opened++; len(s.troubles) > 0 {
-			t, s.troubles = s.troubles[0], s.troubles[1:]
-		}
-	})
-	status := map[Kind]int{Refuse: 401, TooMany: 429, Down: 503}[t.Kind]
-	if r.Header.Get(header) != value {
-		status = http.StatusUnauthorized
-	}
-	if status != 0 {
-		http.Error(w, `{"error":{"message":"no, `+Key+`","code":"`+Key+`"}}`, status)
-	}
-	return t, status == 0
-}
-
-// strict reads JSON and wants to know every field.
-func strict(data []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF { // Token gives io.EOF itself
-		return fmt.Errorf("something follows the JSON")
-	}
-	return nil
-}
-
 // conn is one connection. Messages are read by one goroutine; replies are sent by
 // others, which end with it.
 type conn struct {
-	s       *Server
-	ws      *websocket.Conn
-	trouble Trouble
-	binary  bool // messages go out as binary ones
-	expel   func(status int) any
-	work    sync.WaitGroup
-	gone    chan struct{}
-
-	mu   sync.Mutex
-	sent int
-	dead bool
+	sockettest.Link
+	s    *Server
+	work sync.WaitGroup
+	gone chan struct{}
 }
 
 // serve opens the socket and gives every message to f until it returns false.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *conn, f func(data []byte) bool) {
-	u := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
-	ws, err := u.Upgrade(w, r, nil)
-	if err != nil {
+	if !s.Open(w, r, &c.Link) {
 		return
 	}
-	s.serving.Add(1)
-	defer s.serving.Done()
-	c.s, c.ws, c.gone = s, ws, make(chan struct{})
-	s.note(func() { s.sockets[ws] = true; s.memory = nil })
+	c.s, c.gone = s, make(chan struct{})
+	s.Note(func() { s.memory = nil })
 	for {
-		_, data, err := ws.ReadMessage()
-		if err != nil || !f(data) {
+		data, _, ok := c.Read()
+		if !ok || !f(data) {
 			break
 		}
 	}
 	close(c.gone)
-	s.note(func() { delete(s.sockets, ws) })
-	_ = ws.Close()
+	c.End()
 	c.work.Wait()
 }
 
 // refuse notes what a vendor would not take, and ends the connection.
 func (c *conn) refuse(format string, args ...any) bool {
-	text := fmt.Sprintf(format, args...)
-	c.s.note(func() { c.s.refused = append(c.s.refused, text) })
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.close(websocket.ClosePolicyViolation)
+	c.Refuse(format, args...)
 	return false
-}
-
-// close says that the connection ends; mu is held.
-func (c *conn) close(code int) {
-	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, "said "+Key), time.Now().Add(time.Second))
-	c.dead = true
-}
-
-// send sends v as JSON, or the trouble that is due.
-func (c *conn) send(v any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.dead || c.troubled() {
-		return
-	}
-	c.sent++
-	c.write(v)
-}
-
-func (c *conn) write(v any) {
-	data, _ := json.Marshal(v) // our own values
-	kind := websocket.TextMessage
-	if c.binary {
-		kind = websocket.BinaryMessage
-	}
-	if c.ws.WriteMessage(kind, data) != nil {
-		c.dead = true
-	}
-}
-
-func (c *conn) troubled() bool {
-	if c.sent < c.trouble.Seed {
-		return false
-	}
-	switch c.trouble.Kind {
-	case Dies:
-		_ = c.ws.UnderlyingConn().Close()
-		c.dead = true
-	case HangsUp:
-		c.close(websocket.CloseNormalClosure)
-	case Silent:
-	case BadJSON:
-		_ = c.ws.WriteMessage(websocket.TextMessage, []byte(`{"type": "`+Key))
-	case Huge:
-		_ = c.ws.WriteMessage(websocket.TextMessage, bytes.Repeat([]byte(" "), 6<<20))
-	case Expelled, Throttled:
-		c.write(c.expel(map[Kind]int{Expelled: 401, Throttled: 429}[c.trouble.Kind]))
-		c.close(websocket.ClosePolicyViolation)
-	default:
-		return false
-	}
-	return true
 }
 
 // say sends a text word by word with the sound of each, until it is cancelled.

@@ -71,7 +71,7 @@ func aTurn(t *testing.T, v Vendor) {
 		t.Fatalf("heard %q, %v", heard, ok)
 	}
 	a := k.Ask(provider.Message{Role: provider.RoleUser, Text: "is berth four free"})
-	if a.Text != "You said is berth four free." || a.Err != nil || a.Usage != (provider.Usage{Input: 7, Output: 9}) {
+	if a.Text != "You said is berth four free." || a.Err != nil || a.Usage != (provider.Usage{Input: 7, Output: 9, SoundIn: 4, SoundOut: 8}) {
 		t.Fatalf("answered %+v", a)
 	}
 	if len(a.Tries) != 1 || a.Tries[0].Fault != "" {
@@ -152,7 +152,7 @@ func tools(t *testing.T, v Vendor) {
 	}
 	k.req.Messages[1].Text = "" // what was said beside it moves to the line that closes the turn
 	k.Told(provider.Message{Text: "Let me see. It is booked."})
-	s.note(func() { s.Answer = nil })
+	s.Note(func() { s.Answer = nil })
 	if c := k.Turn("thank you"); c.Text != "You said thank you." {
 		t.Fatalf("after it %+v", c)
 	}

@@ -1,6 +1,7 @@
 package geminilive
 
 import (
+	"encoding/json"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -8,7 +9,6 @@ import (
 	"flametree/engine/fault"
 	"flametree/engine/provider/duplextest"
 	"flametree/engine/provider/realtime"
-	"flametree/engine/provider/wire"
 )
 
 // FuzzTake shows that no message of a server breaks a line: it is events or an
@@ -39,9 +39,13 @@ func FuzzTake(f *testing.F) {
 	defer open.Close()
 	sock := open.(*line).sock
 	f.Fuzz(func(t *testing.T, data []byte, ended bool) {
+		var r read
+		if json.Unmarshal(data, &r.message) != nil {
+			return
+		}
 		l := newLine(sock, realtime.Seed{})
 		l.wanted, l.ended, l.commits = !ended, ended, []time.Time{time.Now()}
-		events, err := l.take(read{frame: wire.Frame{Data: data}})
+		events, err := l.take(r)
 		if err != nil && fault.KindOf(err) == fault.Bug {
 			t.Errorf("%s: %v", data, err)
 		}

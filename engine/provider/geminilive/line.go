@@ -2,7 +2,6 @@ package geminilive
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"iter"
 	"slices"
 	"strings"
@@ -25,8 +24,7 @@ const (
 
 // line implements realtime.Line.
 type line struct {
-	sock *wire.Socket
-	stop func() bool
+	sock *wire.Messages
 	poke chan struct{} // a Commit came
 
 	mu      sync.Mutex
@@ -46,23 +44,12 @@ type line struct {
 	usage   provider.Usage
 }
 
-func newLine(s *wire.Socket, seed realtime.Seed) *line {
+func newLine(s *wire.Messages, seed realtime.Seed) *line {
 	return &line{sock: s, poke: make(chan struct{}, 1), names: wire.NamesOf(seed.Brief.Tools), calls: map[string]string{}}
 }
 
 // Close implements realtime.Line.
-func (l *line) Close() {
-	l.stop()
-	l.sock.Close()
-}
-
-func (l *line) send(c client) error {
-	data, err := json.Marshal(c)
-	if err != nil {
-		return l.sock.Unreadable() // a schema that is no JSON was left out before
-	}
-	return l.sock.Send(wire.Frame{Data: data})
-}
+func (l *line) Close() { l.sock.Close() }
 
 // Do implements realtime.Line.
 func (l *line) Do(c realtime.Command) error {
@@ -97,11 +84,11 @@ func (l *line) hear(pcm []int16) error {
 			l.ended, l.stale = false, !slices.ContainsFunc(l.held, server.over)
 		}
 		l.held = nil
-		if err := l.send(client{Input: &realIn{Start: &empty{}}}); err != nil {
+		if err := l.sock.Write(client{Input: &realIn{Start: &empty{}}}); err != nil {
 			return err
 		}
 	}
-	return l.send(client{Input: &realIn{Audio: &blob{Type: "audio/pcm;rate=16000", Data: base64.StdEncoding.EncodeToString(speech.Bytes(pcm))}}})
+	return l.sock.Write(client{Input: &realIn{Audio: &blob{Type: "audio/pcm;rate=16000", Data: base64.StdEncoding.EncodeToString(speech.Bytes(pcm))}}})
 }
 
 func (l *line) tell(m provider.Message) error {
@@ -118,7 +105,7 @@ func (l *line) tell(m provider.Message) error {
 	if len(turns) == 0 {
 		return nil
 	}
-	return l.send(client{Content: &contents{Turns: turns}})
+	return l.sock.Write(client{Content: &contents{Turns: turns}})
 }
 
 // respond has the model answer what was told last.
@@ -149,7 +136,7 @@ func (l *line) respond(c realtime.Respond) error {
 		out = append(out, client{Content: &last})
 	}
 	for _, m := range out {
-		if err := l.send(m); err != nil {
+		if err := l.sock.Write(m); err != nil {
 			return err
 		}
 	}
@@ -164,8 +151,8 @@ func (l *line) poked() {
 }
 
 type read struct {
-	frame wire.Frame
-	err   error
+	message server
+	err     error
 }
 
 // Events implements realtime.Line.
@@ -206,13 +193,14 @@ func (l *line) Events() iter.Seq2[realtime.Event, error] {
 // pump reads until the socket ends.
 func (l *line) pump(in chan<- read, done <-chan struct{}) {
 	for {
-		f, err := l.sock.Read()
+		var r read
+		r.err = l.sock.Next(&r.message)
 		select {
-		case in <- read{f, err}:
+		case in <- r:
 		case <-done:
 			return
 		}
-		if err != nil {
+		if r.err != nil {
 			return
 		}
 	}
@@ -247,7 +235,7 @@ func (l *line) due(now time.Time) (out []realtime.Event, left time.Duration, err
 	}
 	if l.heard == "" && l.open {
 		l.open, l.ended = false, true
-		return nil, time.Millisecond, l.send(client{Input: &realIn{End: &empty{}}})
+		return nil, time.Millisecond, l.sock.Write(client{Input: &realIn{End: &empty{}}})
 	}
 	text := l.heard
 	l.heard = ""
@@ -262,12 +250,9 @@ func (l *line) due(now time.Time) (out []realtime.Event, left time.Duration, err
 // take reads one message.
 func (l *line) take(r read) ([]realtime.Event, error) {
 	if r.err != nil {
-		return nil, orUnavailable(r.err)
+		return nil, r.err
 	}
-	var m server
-	if json.Unmarshal(r.frame.Data, &m) != nil {
-		return nil, l.sock.Unreadable()
-	}
+	m := r.message
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []realtime.Event
@@ -330,7 +315,7 @@ func (m server) bad() bool {
 // spoken is what a message says about the reply that is wanted; mu is held.
 func (l *line) spoken(m server) []realtime.Event {
 	if m.Usage != nil {
-		l.usage = provider.Usage{Input: m.Usage.Prompt, Output: m.Usage.Response}
+		l.usage = provider.Usage{Input: m.Usage.Prompt, Output: m.Usage.Response, SoundIn: ofSound(m.Usage.In), SoundOut: ofSound(m.Usage.Out)}
 	}
 	var out []realtime.Event
 	if c := m.Content; c != nil && l.wanted && !l.stale {

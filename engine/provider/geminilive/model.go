@@ -2,15 +2,9 @@ package geminilive
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
-	"time"
 
-	"flametree/engine/fault"
 	"flametree/engine/provider/realtime"
 	"flametree/engine/provider/wire"
 )
@@ -20,7 +14,6 @@ const (
 	DefaultURL   = "https://generativelanguage.googleapis.com"
 	DefaultModel = "gemini-3.1-flash-live-preview"
 	path         = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
-	openIn       = 6 * time.Second
 )
 
 // Options of a Model. Key is kept out of every error.
@@ -67,16 +60,12 @@ func (m *Model) Can() realtime.Abilities { return realtime.Abilities{} }
 
 // Open implements realtime.Model.
 func (m *Model) Open(ctx context.Context, s realtime.Seed) (realtime.Line, error) {
-	sock, err := m.client.Connect(ctx, wire.Outgoing{Path: path})
+	var l *line
+	_, err := m.client.Converse(ctx, wire.Outgoing{Path: path}, func(sock *wire.Messages) error {
+		l = newLine(sock, s)
+		return l.begin(m.setup(s), s)
+	})
 	if err != nil {
-		return nil, err
-	}
-	l := newLine(sock, s)
-	l.stop = context.AfterFunc(ctx, sock.Close)
-	slow := time.AfterFunc(openIn, sock.Close)
-	defer slow.Stop()
-	if err := l.begin(m.setup(s), s); err != nil {
-		l.Close()
 		return nil, err
 	}
 	return l, nil
@@ -84,26 +73,18 @@ func (m *Model) Open(ctx context.Context, s realtime.Seed) (realtime.Line, error
 
 // begin sends the setup, waits until it was taken, and tells the history.
 func (l *line) begin(s setup, seed realtime.Seed) error {
-	if err := l.send(client{Setup: &s}); err != nil {
+	if err := l.sock.Write(client{Setup: &s}); err != nil {
 		return err
 	}
-	f, err := l.sock.Read()
-	if err != nil {
-		return orUnavailable(err)
-	}
 	var m server
-	if json.Unmarshal(f.Data, &m) != nil || m.SetupComplete == nil {
+	if err := l.sock.Next(&m); err != nil {
+		return err
+	}
+	if m.SetupComplete == nil {
 		return l.sock.Unreadable()
 	}
 	if turns := turnsOf(seed.Messages); len(turns) > 0 {
-		return l.send(client{Content: &contents{Turns: turns}})
+		return l.sock.Write(client{Content: &contents{Turns: turns}})
 	}
 	return nil
-}
-
-func orUnavailable(err error) error {
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("gemini_live: the connection ended: %w", fault.Unavailable)
-	}
-	return err
 }

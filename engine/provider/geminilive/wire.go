@@ -117,9 +117,27 @@ type server struct {
 	} `json:"toolCallCancellation"`
 	GoAway *struct{} `json:"goAway"`
 	Usage  *struct {
-		Prompt   int `json:"promptTokenCount"`
-		Response int `json:"responseTokenCount"`
+		Prompt   int      `json:"promptTokenCount"`
+		Response int      `json:"responseTokenCount"`
+		In       []counts `json:"promptTokensDetails"`
+		Out      []counts `json:"responseTokensDetails"`
 	} `json:"usageMetadata"`
+}
+
+// counts are the tokens of one modality.
+type counts struct {
+	Modality string `json:"modality"`
+	Tokens   int    `json:"tokenCount"`
+}
+
+// ofSound is how many tokens were sound.
+func ofSound(all []counts) (n int) {
+	for _, c := range all {
+		if c.Modality == "AUDIO" {
+			n += c.Tokens
+		}
+	}
+	return n
 }
 
 func (m *Model) setup(s realtime.Seed) setup {

@@ -2,7 +2,6 @@ package openairealtime
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"iter"
 	"slices"
 	"strings"
@@ -22,8 +21,7 @@ const (
 
 // line implements realtime.Line.
 type line struct {
-	sock                        *wire.Socket
-	stop                        func() bool
+	sock                        *wire.Messages
 	voice, transcribe, language string
 
 	mu     sync.Mutex
@@ -44,7 +42,7 @@ type line struct {
 	odd   []byte // half a sample
 }
 
-func newLine(s *wire.Socket, o Options, seed realtime.Seed) *line {
+func newLine(s *wire.Messages, o Options, seed realtime.Seed) *line {
 	return &line{
 		sock: s, voice: o.Voice, transcribe: o.Transcribe, language: seed.Language,
 		texts: map[string]string{}, done: map[string]bool{}, ids: map[string]string{},
@@ -52,18 +50,7 @@ func newLine(s *wire.Socket, o Options, seed realtime.Seed) *line {
 }
 
 // Close implements realtime.Line.
-func (l *line) Close() {
-	l.stop()
-	l.sock.Close()
-}
-
-func (l *line) send(v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return l.sock.Unreadable() // a schema that is no JSON was left out before
-	}
-	return l.sock.Send(wire.Frame{Data: data})
-}
+func (l *line) Close() { l.sock.Close() }
 
 // Do implements realtime.Line.
 func (l *line) Do(c realtime.Command) error {
@@ -79,15 +66,15 @@ func (l *line) Do(c realtime.Command) error {
 			}
 		}
 		l.fresh = 0
-		return l.send(bare{"input_audio_buffer.commit"})
+		return l.sock.Write(bare{"input_audio_buffer.commit"})
 	case realtime.Update:
-		return l.send(l.sessionOf(c.Brief, false))
+		return l.sock.Write(l.sessionOf(c.Brief, false))
 	case realtime.Tell:
 		return l.tell(c.Message)
 	case realtime.Forget:
-		return l.send(remove{Type: "conversation.item.delete", ItemID: c.Item})
+		return l.sock.Write(remove{Type: "conversation.item.delete", ItemID: c.Item})
 	case realtime.Truncate:
-		return l.send(truncate{Type: "conversation.item.truncate", ItemID: c.Item, EndMS: c.At.Milliseconds()})
+		return l.sock.Write(truncate{Type: "conversation.item.truncate", ItemID: c.Item, EndMS: c.At.Milliseconds()})
 	case realtime.Respond:
 		if l.busy {
 			l.next = &c
@@ -105,7 +92,7 @@ func (l *line) hear(pcm []int16) error {
 		return nil
 	}
 	l.fresh += len(pcm)
-	return l.send(appended{Type: "input_audio_buffer.append", Audio: base64.StdEncoding.EncodeToString(speech.Bytes(l.up.Process(pcm)))})
+	return l.sock.Write(appended{Type: "input_audio_buffer.append", Audio: base64.StdEncoding.EncodeToString(speech.Bytes(l.up.Process(pcm)))})
 }
 
 func (l *line) tell(m provider.Message) error {
@@ -113,7 +100,7 @@ func (l *line) tell(m provider.Message) error {
 		if real, ok := l.ids[i.CallID]; ok {
 			i.CallID = real
 		}
-		if err := l.send(create{Type: "conversation.item.create", Item: i}); err != nil {
+		if err := l.sock.Write(create{Type: "conversation.item.create", Item: i}); err != nil {
 			return err
 		}
 	}
@@ -126,7 +113,7 @@ func (l *line) respond(c realtime.Respond) error {
 	if c.Knowledge != "" {
 		r.Response = &response{Instructions: strings.TrimSpace(l.system + "\n\n" + c.Knowledge)}
 	}
-	return l.send(r)
+	return l.sock.Write(r)
 }
 
 // cancel ends the response that is wanted.
@@ -136,7 +123,7 @@ func (l *line) cancel() error {
 		return nil
 	}
 	l.canceled = true
-	return l.send(bare{"response.cancel"})
+	return l.sock.Write(bare{"response.cancel"})
 }
 
 // Events implements realtime.Line.
@@ -159,15 +146,18 @@ func (l *line) Events() iter.Seq2[realtime.Event, error] {
 
 // take waits for the next message.
 func (l *line) take() ([]realtime.Event, error) {
-	f, err := l.sock.Read()
+	m, err := l.message()
 	if err != nil {
-		return nil, orUnavailable(err)
-	}
-	var m message
-	if f.Binary || json.Unmarshal(f.Data, &m) != nil || m.Type == "" {
-		return nil, l.sock.Unreadable()
+		return nil, err
 	}
 	return l.read(m)
+}
+
+func (l *line) message() (m message, err error) {
+	if err = l.sock.Next(&m); err == nil && m.Type == "" {
+		err = l.sock.Unreadable()
+	}
+	return m, err
 }
 
 const transcription = "conversation.item.input_audio_transcription."
@@ -289,9 +279,10 @@ func (l *line) over(m message) (out []realtime.Event, err error) {
 	case m.Response.Status == "failed":
 		return nil, l.sock.Refused(0, d.Error.Code, d.Error.kind())
 	default:
+		u := m.Response.Usage
 		out = []realtime.Event{{
 			Kind: realtime.Done, Limit: m.Response.Status == "incomplete",
-			Usage: provider.Usage{Input: m.Response.Usage.Input, Output: m.Response.Usage.Output},
+			Usage: provider.Usage{Input: u.Input, Output: u.Output, SoundIn: u.In.Audio, SoundOut: u.Out.Audio},
 		}}
 	}
 	if next := l.next; next != nil {

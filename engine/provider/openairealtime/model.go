@@ -2,13 +2,9 @@ package openairealtime
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
-	"flametree/engine/fault"
 	"flametree/engine/provider/realtime"
 	"flametree/engine/provider/wire"
 )
@@ -19,7 +15,6 @@ const (
 	DefaultModel      = "gpt-realtime"
 	DefaultVoice      = "marin"
 	DefaultTranscribe = "gpt-4o-mini-transcribe"
-	openIn            = 6 * time.Second
 )
 
 // Options of a Model. Key is kept out of every error.
@@ -71,16 +66,12 @@ func (m *Model) Can() realtime.Abilities {
 
 // Open implements realtime.Model.
 func (m *Model) Open(ctx context.Context, s realtime.Seed) (realtime.Line, error) {
-	sock, err := m.client.Connect(ctx, wire.Outgoing{Path: "/realtime?model=" + url.QueryEscape(m.o.Model)})
+	var l *line
+	_, err := m.client.Converse(ctx, wire.Outgoing{Path: "/realtime?model=" + url.QueryEscape(m.o.Model)}, func(sock *wire.Messages) error {
+		l = newLine(sock, m.o, s)
+		return l.begin(s)
+	})
 	if err != nil {
-		return nil, err
-	}
-	l := newLine(sock, m.o, s)
-	l.stop = context.AfterFunc(ctx, sock.Close)
-	slow := time.AfterFunc(openIn, sock.Close)
-	defer slow.Stop()
-	if err := l.begin(s); err != nil {
-		l.Close()
 		return nil, err
 	}
 	return l, nil
@@ -88,17 +79,13 @@ func (m *Model) Open(ctx context.Context, s realtime.Seed) (realtime.Line, error
 
 // begin sends the session and waits until it was taken; then the history follows.
 func (l *line) begin(s realtime.Seed) error {
-	if err := l.send(l.sessionOf(s.Brief, true)); err != nil {
+	if err := l.sock.Write(l.sessionOf(s.Brief, true)); err != nil {
 		return err
 	}
 	for {
-		f, err := l.sock.Read()
+		m, err := l.message()
 		if err != nil {
-			return orUnavailable(err)
-		}
-		var m message
-		if f.Binary || json.Unmarshal(f.Data, &m) != nil || m.Type == "" {
-			return l.sock.Unreadable()
+			return err
 		}
 		switch m.Type {
 		case "error":
@@ -112,12 +99,4 @@ func (l *line) begin(s realtime.Seed) error {
 			return nil
 		}
 	}
-}
-
-// orUnavailable gives a regular end, which is none here, a kind.
-func orUnavailable(err error) error {
-	if fault.KindOf(err) != fault.Bug {
-		return err
-	}
-	return fmt.Errorf("openai_realtime: the connection ended: %w", fault.Unavailable)
 }

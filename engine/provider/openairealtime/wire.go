@@ -113,10 +113,16 @@ type message struct {
 			Error  trouble `json:"error"`
 		} `json:"status_details"`
 		Usage struct {
-			Input  int `json:"input_tokens"`
-			Output int `json:"output_tokens"`
+			Input  int     `json:"input_tokens"`
+			Output int     `json:"output_tokens"`
+			In     ofSound `json:"input_token_details"`
+			Out    ofSound `json:"output_token_details"`
 		} `json:"usage"`
 	} `json:"response"`
+}
+
+type ofSound struct {
+	Audio int `json:"audio_tokens"`
 }
 
 type madeItem struct {

@@ -14,8 +14,8 @@ import (
 func Azure() *Server {
 	s := newServer()
 	s.Endpoint = 40
-	s.mux.HandleFunc("GET /speech/recognition/conversation/cognitiveservices/v1", s.azureHear)
-	s.mux.HandleFunc("POST /cognitiveservices/v1", s.azureSpeak)
+	s.Mux.HandleFunc("GET /speech/recognition/conversation/cognitiveservices/v1", s.azureHear)
+	s.Mux.HandleFunc("POST /cognitiveservices/v1", s.azureSpeak)
 	return s
 }
 
@@ -33,12 +33,12 @@ type azureEar struct {
 var hex32 = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func (s *Server) azureHear(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Ocp-Apim-Subscription-Key", Key, map[string]bool{"language": true, "format": false, "wordLevelTimestamps": false})
+	t, ok := s.Enter(w, r, "Ocp-Apim-Subscription-Key", Key, map[string]bool{"language": true, "format": false, "wordLevelTimestamps": false})
 	if !ok {
 		return
 	}
 	if q := r.URL.Query(); !strings.Contains(q.Get("language"), "-") || q.Get("format") != "detailed" || !hex32.MatchString(r.Header.Get("X-ConnectionId")) {
-		http.Error(w, s.refuse("recognition with %v and connection %q", q, r.Header.Get("X-ConnectionId")), http.StatusBadRequest)
+		http.Error(w, s.Refuse("recognition with %v and connection %q", q, r.Header.Get("X-ConnectionId")), http.StatusBadRequest)
 		return
 	}
 	s.upgrade(w, r, t, nil, func(c *conn) {
@@ -91,22 +91,22 @@ func (x *azureEar) message(f frame) {
 	path, request, kind, body, ok := azureParts(f)
 	switch {
 	case !ok:
-		x.c.refuse("a message of %d bytes without its headers", len(f.data))
+		x.c.Refuse("a message of %d bytes without its headers", len(f.data))
 	case path == "speech.config" && !x.config && !f.binary && request == "":
 		var v map[string]any
 		if json.Unmarshal(body, &v) != nil || v["context"] == nil {
-			x.c.refuse("config %s", body)
+			x.c.Refuse("config %s", body)
 			return
 		}
 		x.config = true
 	case !x.config:
-		x.c.refuse("%s before speech.config", path)
+		x.c.Refuse("%s before speech.config", path)
 	case path == "telemetry" && !f.binary:
 		x.unread--
 	case path == "audio" && f.binary && hex32.MatchString(request) && kind == "audio/x-wav":
 		x.audio(request, body)
 	default:
-		x.c.refuse("unknown message %q", path)
+		x.c.Refuse("unknown message %q", path)
 	}
 }
 
@@ -114,24 +114,24 @@ func (x *azureEar) audio(request string, body []byte) {
 	switch {
 	case x.request == "":
 		if _, bad := readWAV(append(append([]byte(nil), body...), make([]byte, 0)...), 16000); bad != "" {
-			x.c.refuse("a turn begins with %d bytes: %s", len(body), bad)
+			x.c.Refuse("a turn begins with %d bytes: %s", len(body), bad)
 			return
 		}
 		if x.unread > 0 {
-			x.c.refuse("a turn without the telemetry of the one before")
+			x.c.Refuse("a turn without the telemetry of the one before")
 			return
 		}
 		x.request, x.l, x.from, x.shown = request, x.c.s.listener(16000), 0, 0
 		x.say("turn.start", obj{"context": obj{"serviceTag": "t"}})
 	case request != x.request:
-		x.c.refuse("a second turn before turn.end")
+		x.c.Refuse("a second turn before turn.end")
 	case len(body) == 0:
 		x.settle()
 		x.say("speech.endDetected", obj{"Offset": x.ticks(len(x.l.text))})
 		x.say("turn.end", obj{})
 		x.request, x.unread = "", x.unread+1
 	case len(body)%2 != 0:
-		x.c.refuse("%d bytes of audio", len(body))
+		x.c.Refuse("%d bytes of audio", len(body))
 	default:
 		x.hear(body)
 	}
@@ -146,7 +146,7 @@ func (x *azureEar) say(path string, v any) {
 		x.c.final(text)
 		return
 	}
-	x.c.send(text)
+	x.c.Send(text)
 }
 
 func (x *azureEar) hear(body []byte) {
@@ -185,7 +185,7 @@ func (x *azureEar) settle() {
 }
 
 func (s *Server) azureSpeak(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Ocp-Apim-Subscription-Key", Key, nil)
+	t, ok := s.Enter(w, r, "Ocp-Apim-Subscription-Key", Key, nil)
 	if !ok {
 		return
 	}
@@ -210,7 +210,7 @@ func (s *Server) azureSpeak(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil || ask.Version != "1.0" || ask.Lang == "" || ask.Voice.Name == "" || text == "" ||
 		r.Header.Get("X-Microsoft-OutputFormat") != "raw-24khz-16bit-mono-pcm" || r.Header.Get("Content-Type") != "application/ssml+xml" || r.Header.Get("User-Agent") == "" {
-		http.Error(w, s.refuse("%s: %v", body, err), http.StatusBadRequest)
+		http.Error(w, s.Refuse("%s: %v", body, err), http.StatusBadRequest)
 		return
 	}
 	s.sound(w, r, t, text, 24000, "audio/basic")

@@ -6,13 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flametree/engine/provider/sockettest"
 )
 
 // Cartesia is a server of /stt/websocket and /tts/websocket.
 func Cartesia() *Server {
 	s := newServer()
-	s.mux.HandleFunc("GET /stt/websocket", s.cartesiaHear)
-	s.mux.HandleFunc("GET /tts/websocket", s.cartesiaSpeak)
+	s.Mux.HandleFunc("GET /stt/websocket", s.cartesiaHear)
+	s.Mux.HandleFunc("GET /tts/websocket", s.cartesiaSpeak)
 	return s
 }
 
@@ -27,7 +29,7 @@ func (s *Server) cartesiaVersion(w http.ResponseWriter, r *http.Request) bool {
 	if r.Header.Get("Cartesia-Version") == "2026-03-01" {
 		return true
 	}
-	http.Error(w, s.refuse("version %q", r.Header.Get("Cartesia-Version")), http.StatusBadRequest)
+	http.Error(w, s.Refuse("version %q", r.Header.Get("Cartesia-Version")), http.StatusBadRequest)
 	return false
 }
 
@@ -41,12 +43,12 @@ type cartesiaEar struct {
 }
 
 func (s *Server) cartesiaHear(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "X-Api-Key", Key, map[string]bool{"model": true, "encoding": true, "sample_rate": true, "language": false})
+	t, ok := s.Enter(w, r, "X-Api-Key", Key, map[string]bool{"model": true, "encoding": true, "sample_rate": true, "language": false})
 	if !ok || !s.cartesiaVersion(w, r) {
 		return
 	}
 	if q := r.URL.Query(); q.Get("encoding") != "pcm_s16le" || q.Get("sample_rate") != "16000" || q.Get("model") == "ink-2" && q.Get("language") != "en" && q.Has("language") {
-		http.Error(w, s.refuse("stt with %v", q), http.StatusBadRequest)
+		http.Error(w, s.Refuse("stt with %v", q), http.StatusBadRequest)
 		return
 	}
 	s.upgrade(w, r, t, cartesiaExpels, func(c *conn) {
@@ -76,13 +78,13 @@ func (x *cartesiaEar) message(f frame) (more bool) {
 		time.Sleep(x.c.s.FinalAfter)
 		x.settle(x.l.words(x.from, true))
 		x.from, x.shown, x.first = len(x.l.text), 0, true
-		x.c.send(obj{"type": "flush_done", "request_id": "r"})
+		x.c.Send(obj{"type": "flush_done", "request_id": "r"})
 	case string(f.data) == "close":
-		x.c.send(obj{"type": "done", "request_id": "r"})
-		x.c.close(1000)
+		x.c.Send(obj{"type": "done", "request_id": "r"})
+		x.c.Close(1000)
 		return false
 	default:
-		x.c.refuse("unknown message of %d bytes", len(f.data))
+		x.c.Refuse("unknown message of %d bytes", len(f.data))
 		return false
 	}
 	return true
@@ -110,7 +112,7 @@ func (x *cartesiaEar) transcript(words []timedWord, final bool) {
 	if final {
 		x.c.settled(m)
 	} else {
-		x.c.send(m)
+		x.c.Send(m)
 	}
 }
 
@@ -137,7 +139,7 @@ type cartesiaAsk struct {
 }
 
 func (s *Server) cartesiaSpeak(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "X-Api-Key", Key, nil)
+	t, ok := s.Enter(w, r, "X-Api-Key", Key, nil)
 	if !ok || !s.cartesiaVersion(w, r) {
 		return
 	}
@@ -145,8 +147,8 @@ func (s *Server) cartesiaSpeak(w http.ResponseWriter, r *http.Request) {
 		used := map[string]bool{}
 		for f, ok := c.next(); ok; f, ok = c.next() {
 			var m cartesiaAsk
-			if err := strict(f.data, &m); err != nil || f.binary || m.Context == "" {
-				c.refuse("%s: %v", f.data, err)
+			if err := sockettest.Strict(f.data, &m); err != nil || f.binary || m.Context == "" {
+				c.Refuse("%s: %v", f.data, err)
 				return
 			}
 			if m.Cancel {
@@ -154,7 +156,7 @@ func (s *Server) cartesiaSpeak(w http.ResponseWriter, r *http.Request) {
 			}
 			if m.Model == "" || m.Transcript == "" || m.Voice.Mode != "id" || m.Voice.ID == "" || m.Continue || used[m.Context] ||
 				m.Output.Container != "raw" || m.Output.Encoding != "pcm_s16le" {
-				c.refuse("a generation with %s", f.data)
+				c.Refuse("a generation with %s", f.data)
 				return
 			}
 			used[m.Context] = true
@@ -164,29 +166,29 @@ func (s *Server) cartesiaSpeak(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *conn) cartesiaRender(m cartesiaAsk) {
-	c.s.note(func() { c.s.said = append(c.s.said, m.Transcript) })
+	c.s.Note(func() { c.s.said = append(c.s.said, m.Transcript) })
 	words, start, end := spokenWords(m.Transcript)
 	timed := func(from, to int) {
-		c.send(obj{"type": "timestamps", "done": false, "status_code": 206, "context_id": m.Context, "word_timestamps": obj{
+		c.Send(obj{"type": "timestamps", "done": false, "status_code": 206, "context_id": m.Context, "word_timestamps": obj{
 			"words": words[from:to], "start": start[from:to], "end": end[from:to],
 		}})
 	}
-	if c.trouble.Kind != Mute {
+	if c.Trouble.Kind != Mute {
 		timed(0, len(words)/2)
 	}
 	rate := m.Output.Rate
-	if c.trouble.Kind == WrongRate {
+	if c.Trouble.Kind == WrongRate {
 		rate *= 3
 	}
 	whole := c.render(m.Transcript, rate, func(_ int, p []byte) {
-		c.send(obj{"type": "chunk", "data": base64.StdEncoding.EncodeToString(p), "done": false, "status_code": 206, "step_time": 1, "context_id": m.Context})
+		c.Send(obj{"type": "chunk", "data": base64.StdEncoding.EncodeToString(p), "done": false, "status_code": 206, "step_time": 1, "context_id": m.Context})
 	}, func(f frame) bool {
 		return strings.Contains(string(f.data), `"cancel":true`) && strings.Contains(string(f.data), strconv.Quote(m.Context))
 	})
 	if !whole { // a little still comes
-		c.send(obj{"type": "chunk", "data": base64.StdEncoding.EncodeToString(bytesOf(Sound("zz", 16000, Voiced))), "done": false, "status_code": 206, "context_id": m.Context})
-	} else if c.trouble.Kind != Mute {
+		c.Send(obj{"type": "chunk", "data": base64.StdEncoding.EncodeToString(bytesOf(Sound("zz", 16000, Voiced))), "done": false, "status_code": 206, "context_id": m.Context})
+	} else if c.Trouble.Kind != Mute {
 		timed(len(words)/2, len(words))
 	}
-	c.send(obj{"type": "done", "done": true, "status_code": 200, "context_id": m.Context})
+	c.Send(obj{"type": "done", "done": true, "status_code": 200, "context_id": m.Context})
 }

@@ -4,14 +4,16 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"flametree/engine/provider/sockettest"
 )
 
 // Deepgram is a server of /v1/listen and /v1/speak.
 func Deepgram() *Server {
 	s := newServer()
 	s.Endpoint = 40
-	s.mux.HandleFunc("GET /v1/listen", s.deepgramListen)
-	s.mux.HandleFunc("GET /v1/speak", s.deepgramSpeak)
+	s.Mux.HandleFunc("GET /v1/listen", s.deepgramListen)
+	s.Mux.HandleFunc("GET /v1/speak", s.deepgramSpeak)
 	return s
 }
 
@@ -29,7 +31,7 @@ type deepgramEar struct {
 }
 
 func (s *Server) deepgramListen(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Authorization", "Token "+Key, map[string]bool{
+	t, ok := s.Enter(w, r, "Authorization", "Token "+Key, map[string]bool{
 		"model": true, "encoding": true, "sample_rate": true, "channels": false, "interim_results": false,
 		"endpointing": false, "language": false, "keyterm": false, "keywords": false,
 	})
@@ -37,7 +39,7 @@ func (s *Server) deepgramListen(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if q := r.URL.Query(); q.Get("encoding") != "linear16" || q.Get("sample_rate") != "16000" || q.Has("keyterm") && !strings.HasPrefix(q.Get("model"), "nova-3") {
-		http.Error(w, s.refuse("listen with %v", q), http.StatusBadRequest)
+		http.Error(w, s.Refuse("listen with %v", q), http.StatusBadRequest)
 		return
 	}
 	s.upgrade(w, r, t, deepgramExpels, func(c *conn) {
@@ -53,7 +55,7 @@ func (s *Server) deepgramListen(w http.ResponseWriter, r *http.Request) {
 func (x *deepgramEar) message(f frame) (more bool) {
 	if f.binary {
 		if len(f.data)%2 != 0 || len(f.data) == 0 {
-			x.c.refuse("%d bytes of audio", len(f.data)) // an empty message ends a stream at Deepgram
+			x.c.Refuse("%d bytes of audio", len(f.data)) // an empty message ends a stream at Deepgram
 			return false
 		}
 		x.l.Hear(samples(f.data))
@@ -63,8 +65,8 @@ func (x *deepgramEar) message(f frame) (more bool) {
 	var m struct {
 		Type string `json:"type"`
 	}
-	if err := strict(f.data, &m); err != nil {
-		x.c.refuse("%s: %v", f.data, err)
+	if err := sockettest.Strict(f.data, &m); err != nil {
+		x.c.Refuse("%s: %v", f.data, err)
 		return false
 	}
 	switch m.Type {
@@ -73,11 +75,11 @@ func (x *deepgramEar) message(f frame) (more bool) {
 		x.result(true, false, true)
 	case "CloseStream":
 		x.result(true, false, false)
-		x.c.send(obj{"type": "Metadata", "request_id": "r", "duration": x.l.seconds(len(x.l.text)), "channels": 1})
-		x.c.close(1000)
+		x.c.Send(obj{"type": "Metadata", "request_id": "r", "duration": x.l.seconds(len(x.l.text)), "channels": 1})
+		x.c.Close(1000)
 		return false
 	default:
-		x.c.refuse("unknown message %q", m.Type)
+		x.c.Refuse("unknown message %q", m.Type)
 		return false
 	}
 	return true
@@ -107,7 +109,7 @@ func (x *deepgramEar) result(final, speechFinal, fromFinalize bool) {
 		"channel": obj{"alternatives": []obj{{"transcript": joined(words), "confidence": 0.99, "words": timed}}},
 	}
 	if !final {
-		x.c.send(m)
+		x.c.Send(m)
 		return
 	}
 	x.c.final(m)
@@ -115,16 +117,16 @@ func (x *deepgramEar) result(final, speechFinal, fromFinalize bool) {
 }
 
 func (s *Server) deepgramSpeak(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Authorization", "Token "+Key, map[string]bool{"model": true, "encoding": true, "sample_rate": true, "speed": false})
+	t, ok := s.Enter(w, r, "Authorization", "Token "+Key, map[string]bool{"model": true, "encoding": true, "sample_rate": true, "speed": false})
 	if !ok {
 		return
 	}
 	if q := r.URL.Query(); q.Get("encoding") != "linear16" || q.Get("sample_rate") != "24000" {
-		http.Error(w, s.refuse("speak with %v", q), http.StatusBadRequest)
+		http.Error(w, s.Refuse("speak with %v", q), http.StatusBadRequest)
 		return
 	}
 	s.upgrade(w, r, t, deepgramExpels, func(c *conn) {
-		c.send(obj{"type": "Metadata", "request_id": "r", "model_name": "aura"})
+		c.Send(obj{"type": "Metadata", "request_id": "r", "model_name": "aura"})
 		x := &deepgramMouth{c: c}
 		for f, ok := c.next(); ok; f, ok = c.next() {
 			if !x.message(f) {
@@ -146,15 +148,15 @@ func (x *deepgramMouth) message(f frame) (more bool) {
 		Type string  `json:"type"`
 		Text *string `json:"text"`
 	}
-	err := strict(f.data, &m)
+	err := sockettest.Strict(f.data, &m)
 	if err != nil || f.binary || (m.Type == "Speak") != (m.Text != nil) {
-		x.c.refuse("%s: %v", f.data, err)
+		x.c.Refuse("%s: %v", f.data, err)
 		return false
 	}
 	switch m.Type {
 	case "Speak":
 		if len(*m.Text) > 2000 || *m.Text == "" {
-			x.c.refuse("a text of %d bytes", len(*m.Text))
+			x.c.Refuse("a text of %d bytes", len(*m.Text))
 			return false
 		}
 		x.text += *m.Text
@@ -162,12 +164,12 @@ func (x *deepgramMouth) message(f frame) (more bool) {
 		x.flush()
 	case "Clear":
 		x.text = ""
-		x.c.send(obj{"type": "Cleared", "sequence_id": x.flushes})
+		x.c.Send(obj{"type": "Cleared", "sequence_id": x.flushes})
 	case "Close":
-		x.c.close(1000)
+		x.c.Close(1000)
 		return false
 	default:
-		x.c.refuse("unknown message %q", m.Type)
+		x.c.Refuse("unknown message %q", m.Type)
 		return false
 	}
 	return true
@@ -175,26 +177,26 @@ func (x *deepgramMouth) message(f frame) (more bool) {
 
 func (x *deepgramMouth) flush() {
 	if x.flushes++; x.flushes > 20 { // the tests are quicker than the 60 s
-		x.c.send(obj{"type": "Warning", "description": "no more flushes", "code": "EXCESSIVE_FLUSH"})
+		x.c.Send(obj{"type": "Warning", "description": "no more flushes", "code": "EXCESSIVE_FLUSH"})
 		return
 	}
 	text := x.text
 	x.text = ""
-	x.c.s.note(func() { x.c.s.said = append(x.c.s.said, text) })
-	if x.c.render(text, 24000, func(_ int, p []byte) { x.c.send(p) }, func(f frame) bool {
+	x.c.s.Note(func() { x.c.s.said = append(x.c.s.said, text) })
+	if x.c.render(text, 24000, func(_ int, p []byte) { x.c.Send(p) }, func(f frame) bool {
 		return !f.binary && strings.Contains(string(f.data), `"Clear"`)
 	}) {
-		x.c.send(obj{"type": "Flushed", "sequence_id": x.flushes - 1})
+		x.c.Send(obj{"type": "Flushed", "sequence_id": x.flushes - 1})
 	} else {
-		x.c.send(bytesOf(Sound("zz", 24000, Voiced))) // what was on its way
-		x.c.send(obj{"type": "Cleared", "sequence_id": x.flushes - 1})
+		x.c.Send(bytesOf(Sound("zz", 24000, Voiced))) // what was on its way
+		x.c.Send(obj{"type": "Cleared", "sequence_id": x.flushes - 1})
 	}
 }
 
 // render gives the sound of a text in pieces until a message stops it, and
 // reports whether it is whole. What else arrives is kept.
 func (c *conn) render(text string, rate int, give func(at int, piece []byte), stops func(f frame) bool) bool {
-	if c.trouble.Kind == Mute {
+	if c.Trouble.Kind == Mute {
 		return true
 	}
 	at := 0
@@ -203,17 +205,17 @@ func (c *conn) render(text string, rate int, give func(at int, piece []byte), st
 		select {
 		case f, ok := <-c.in:
 			if !ok {
-				c.dead = true
+				c.Leave()
 				return false
 			}
 			if stops(f) {
-				c.s.note(func() { c.s.stopped++ })
+				c.s.Note(func() { c.s.stopped++ })
 				return false
 			}
 			c.kept = append(c.kept, f)
 		default:
 		}
-		if c.dead {
+		if c.Dead() {
 			return false
 		}
 		give(at, p)

@@ -4,13 +4,15 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+
+	"flametree/engine/provider/sockettest"
 )
 
 // ElevenLabs is a server of realtime speech to text and of multi-stream-input.
 func ElevenLabs() *Server {
 	s := newServer()
-	s.mux.HandleFunc("GET /v1/speech-to-text/realtime", s.elevenHear)
-	s.mux.HandleFunc("GET /v1/text-to-speech/{voice}/multi-stream-input", s.elevenSpeak)
+	s.Mux.HandleFunc("GET /v1/speech-to-text/realtime", s.elevenHear)
+	s.Mux.HandleFunc("GET /v1/text-to-speech/{voice}/multi-stream-input", s.elevenSpeak)
 	return s
 }
 
@@ -24,21 +26,21 @@ type elevenEar struct {
 }
 
 func (s *Server) elevenHear(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "xi-api-key", Key, map[string]bool{
+	t, ok := s.Enter(w, r, "xi-api-key", Key, map[string]bool{
 		"model_id": true, "audio_format": true, "commit_strategy": true, "include_timestamps": false, "language_code": false,
 	})
 	if !ok {
 		return
 	}
 	if q := r.URL.Query(); q.Get("audio_format") != "pcm_16000" || q.Get("commit_strategy") != "manual" {
-		http.Error(w, s.refuse("realtime with %v", q), http.StatusBadRequest)
+		http.Error(w, s.Refuse("realtime with %v", q), http.StatusBadRequest)
 		return
 	}
 	expel := func(status int) any {
 		return obj{"message_type": map[int]string{401: "auth_error", 429: "rate_limited"}[status], "error": "no, " + Key}
 	}
 	s.upgrade(w, r, t, expel, func(c *conn) {
-		c.send(obj{"message_type": "session_started", "session_id": "s", "config": obj{"sample_rate": 16000}})
+		c.Send(obj{"message_type": "session_started", "session_id": "s", "config": obj{"sample_rate": 16000}})
 		x := &elevenEar{c: c, l: s.listener(16000)}
 		for f, ok := c.next(); ok; f, ok = c.next() {
 			x.message(f)
@@ -53,17 +55,17 @@ func (x *elevenEar) message(f frame) {
 		Commit *bool  `json:"commit"`
 		Rate   int    `json:"sample_rate"`
 	}
-	err := strict(f.data, &m)
+	err := sockettest.Strict(f.data, &m)
 	pcm, bad := base64.StdEncoding.DecodeString(m.Audio)
 	if err != nil || bad != nil || f.binary || m.Type != "input_audio_chunk" || m.Commit == nil || m.Rate != 16000 || len(pcm)%2 != 0 {
-		x.c.refuse("a chunk: %v, %v", err, bad)
+		x.c.Refuse("a chunk: %v, %v", err, bad)
 		return
 	}
 	x.l.Hear(samples(pcm))
 	x.fresh += len(pcm) / 2
 	if words := x.l.words(x.from, false); len(words) > x.shown {
 		x.shown = len(words)
-		x.c.send(obj{"message_type": "partial_transcript", "text": joined(words)})
+		x.c.Send(obj{"message_type": "partial_transcript", "text": joined(words)})
 	}
 	if *m.Commit {
 		x.commit()
@@ -72,7 +74,7 @@ func (x *elevenEar) message(f frame) {
 
 func (x *elevenEar) commit() {
 	if x.fresh < 4800 {
-		x.c.refuse("a commit of %d samples", x.fresh)
+		x.c.Refuse("a commit of %d samples", x.fresh)
 		return
 	}
 	var timed []obj
@@ -84,20 +86,20 @@ func (x *elevenEar) commit() {
 		timed = append(timed, obj{"text": w.text, "start": x.l.seconds(w.start), "end": x.l.seconds(w.end), "type": "word", "logprob": 0})
 	}
 	text := joined(words)
-	x.c.send(obj{"message_type": "committed_transcript", "text": text})
+	x.c.Send(obj{"message_type": "committed_transcript", "text": text})
 	x.c.final(obj{"message_type": "committed_transcript_with_timestamps", "text": text, "language_code": "en", "words": timed})
 	x.from, x.shown, x.fresh = len(x.l.text), 0, 0
 }
 
 func (s *Server) elevenSpeak(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "xi-api-key", Key, map[string]bool{
+	t, ok := s.Enter(w, r, "xi-api-key", Key, map[string]bool{
 		"model_id": true, "output_format": true, "auto_mode": false, "sync_alignment": false, "inactivity_timeout": false, "language_code": false,
 	})
 	if !ok {
 		return
 	}
 	if r.URL.Query().Get("output_format") != "pcm_16000" || r.PathValue("voice") == "" {
-		http.Error(w, s.refuse("speak with %v", r.URL), http.StatusBadRequest)
+		http.Error(w, s.Refuse("speak with %v", r.URL), http.StatusBadRequest)
 		return
 	}
 	expel := func(status int) any {
@@ -130,30 +132,30 @@ func (x *elevenMouth) message(f frame) (more bool) {
 		Close bool `json:"close_context"`
 		Bye   bool `json:"close_socket"`
 	}
-	if err := strict(f.data, &m); err != nil || f.binary {
-		x.c.refuse("%s: %v", f.data, err)
+	if err := sockettest.Strict(f.data, &m); err != nil || f.binary {
+		x.c.Refuse("%s: %v", f.data, err)
 		return false
 	}
 	text, known := x.open[m.Context]
 	switch {
 	case m.Bye:
-		x.c.close(1000)
+		x.c.Close(1000)
 		return false
 	case m.Context == "":
-		x.c.refuse("no context_id")
+		x.c.Refuse("no context_id")
 		return false
 	case m.Close:
 		if !known {
-			x.c.refuse("context %s is not open", m.Context)
+			x.c.Refuse("context %s is not open", m.Context)
 			return false
 		}
 		delete(x.open, m.Context)
-		x.c.send(obj{"isFinal": true, "contextId": m.Context})
+		x.c.Send(obj{"isFinal": true, "contextId": m.Context})
 	case m.Text == nil || !strings.HasSuffix(*m.Text, " "):
-		x.c.refuse("a text must end in a space")
+		x.c.Refuse("a text must end in a space")
 		return false
 	case !known && *m.Text != " ":
-		x.c.refuse("a context begins with a space")
+		x.c.Refuse("a context begins with a space")
 		return false
 	default:
 		x.open[m.Context] = text + *m.Text
@@ -162,7 +164,7 @@ func (x *elevenMouth) message(f frame) (more bool) {
 		}
 	}
 	if len(x.open) > 5 {
-		x.c.refuse("more than 5 contexts")
+		x.c.Refuse("more than 5 contexts")
 		return false
 	}
 	return true
@@ -171,9 +173,9 @@ func (x *elevenMouth) message(f frame) (more bool) {
 func (x *elevenMouth) flush(id string) {
 	text := strings.TrimSpace(x.open[id])
 	x.open[id] = ""
-	x.c.s.note(func() { x.c.s.said = append(x.c.s.said, text) })
+	x.c.s.Note(func() { x.c.s.said = append(x.c.s.said, text) })
 	rate := 16000
-	if x.c.trouble.Kind == WrongRate {
+	if x.c.Trouble.Kind == WrongRate {
 		rate = 48000
 	}
 	letter := rate * 60 / 1000 * 2 // bytes
@@ -186,6 +188,6 @@ func (x *elevenMouth) flush(id string) {
 			lasts = append(lasts, 60)
 		}
 		a := obj{"chars": chars, "charStartTimesMs": starts, "charDurationsMs": lasts}
-		x.c.send(obj{"audio": base64.StdEncoding.EncodeToString(p), "isFinal": nil, "contextId": id, "alignment": a, "normalizedAlignment": a})
+		x.c.Send(obj{"audio": base64.StdEncoding.EncodeToString(p), "isFinal": nil, "contextId": id, "alignment": a, "normalizedAlignment": a})
 	}, func(frame) bool { return false })
 }

@@ -9,15 +9,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flametree/engine/provider/sockettest"
 )
 
 // Google is a server of recognizers.recognize (v2) and text.synthesize (v1 and
 // v1beta1).
 func Google() *Server {
 	s := newServer()
-	s.mux.HandleFunc("POST /v2/projects/{project}/locations/{location}/recognizers/{verb}", s.googleHear)
-	s.mux.HandleFunc("POST /v1/{verb}", s.googleSpeak)
-	s.mux.HandleFunc("POST /v1beta1/{verb}", s.googleSpeak)
+	s.Mux.HandleFunc("POST /v2/projects/{project}/locations/{location}/recognizers/{verb}", s.googleHear)
+	s.Mux.HandleFunc("POST /v1/{verb}", s.googleSpeak)
+	s.Mux.HandleFunc("POST /v1beta1/{verb}", s.googleSpeak)
 	return s
 }
 
@@ -48,17 +50,17 @@ type googleAsk struct {
 }
 
 func (s *Server) googleHear(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Authorization", "Bearer "+Key, nil)
+	t, ok := s.Enter(w, r, "Authorization", "Bearer "+Key, nil)
 	if !ok {
 		return
 	}
 	var ask googleAsk
 	body, _ := io.ReadAll(r.Body)
-	err := strict(body, &ask)
+	err := sockettest.Strict(body, &ask)
 	d := ask.Config.Decoding
 	if err != nil || r.PathValue("verb") != "_:recognize" || d.Encoding != "LINEAR16" || d.Rate != 16000 || d.Channels != 1 ||
 		ask.Config.Model == "" || len(ask.Config.Languages) == 0 || len(ask.Content)%2 != 0 || len(ask.Content) > 60*32000 {
-		http.Error(w, s.refuse("recognize %s: %v, %+v", r.URL.Path, err, ask.Config), http.StatusBadRequest)
+		http.Error(w, s.Refuse("recognize %s: %v, %+v", r.URL.Path, err, ask.Config), http.StatusBadRequest)
 		return
 	}
 	l := s.listener(16000)
@@ -86,7 +88,7 @@ func (s *Server) googleHear(w http.ResponseWriter, r *http.Request) {
 var googleMark = regexp.MustCompile(`<mark name="(\d+)"/>`)
 
 func (s *Server) googleSpeak(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Authorization", "Bearer "+Key, nil)
+	t, ok := s.Enter(w, r, "Authorization", "Bearer "+Key, nil)
 	if !ok {
 		return
 	}
@@ -107,7 +109,7 @@ func (s *Server) googleSpeak(w http.ResponseWriter, r *http.Request) {
 		Times []string `json:"enableTimePointing"`
 	}
 	body, _ := io.ReadAll(r.Body)
-	err := strict(body, &ask)
+	err := sockettest.Strict(body, &ask)
 	beta := strings.HasPrefix(r.URL.Path, "/v1beta1/")
 	var root struct {
 		XMLName xml.Name `xml:"speak"`
@@ -116,14 +118,14 @@ func (s *Server) googleSpeak(w http.ResponseWriter, r *http.Request) {
 	if err != nil || r.PathValue("verb") != "text:synthesize" || (ask.Input.Text == "") == (ask.Input.SSML == "") || ask.Voice.Language == "" ||
 		ask.Audio.Encoding != "LINEAR16" || ask.Audio.Rate != 24000 || !beta && ask.Times != nil || chirp && ask.Input.SSML != "" ||
 		ask.Input.SSML != "" && xml.Unmarshal([]byte(ask.Input.SSML), &root) != nil {
-		http.Error(w, s.refuse("synthesize %s: %v", body, err), http.StatusBadRequest)
+		http.Error(w, s.Refuse("synthesize %s: %v", body, err), http.StatusBadRequest)
 		return
 	}
 	text, times := ask.Input.Text, []obj(nil)
 	if ask.Input.SSML != "" {
 		text, times = googleTimes(ask.Input.SSML)
 	}
-	s.note(func() { s.said = append(s.said, text) })
+	s.Note(func() { s.said = append(s.said, text) })
 	rate := 24000
 	if t.Kind == WrongRate {
 		rate = 16000

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"flametree/engine/provider/sockettest"
 )
 
 type obj map[string]any
@@ -17,20 +19,20 @@ type obj map[string]any
 // realtime socket with transcription sessions.
 func OpenAI() *Server {
 	s := newServer()
-	s.mux.HandleFunc("POST /audio/transcriptions", s.openaiTranscribe)
-	s.mux.HandleFunc("POST /audio/speech", s.openaiSpeak)
-	s.mux.HandleFunc("GET /realtime", s.openaiLive)
+	s.Mux.HandleFunc("POST /audio/transcriptions", s.openaiTranscribe)
+	s.Mux.HandleFunc("POST /audio/speech", s.openaiSpeak)
+	s.Mux.HandleFunc("GET /realtime", s.openaiLive)
 	return s
 }
 
 func (s *Server) openaiTranscribe(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Authorization", "Bearer "+Key, nil)
+	t, ok := s.Enter(w, r, "Authorization", "Bearer "+Key, nil)
 	if !ok {
 		return
 	}
 	pcm, times, bad := openaiForm(r)
 	if bad != "" {
-		http.Error(w, s.refuse("%s", bad), http.StatusBadRequest)
+		http.Error(w, s.Refuse("%s", bad), http.StatusBadRequest)
 		return
 	}
 	l := s.listener(16000)
@@ -126,7 +128,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, t Trouble, parts [
 			time.Sleep(time.Millisecond) // a voice takes its time, so that it can be interrupted
 		}
 		if _, err := w.Write(p); err != nil {
-			s.note(func() { s.stopped++ })
+			s.Note(func() { s.stopped++ })
 			return
 		}
 		_ = flush.Flush()
@@ -134,7 +136,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, t Trouble, parts [
 }
 
 func (s *Server) openaiSpeak(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Authorization", "Bearer "+Key, nil)
+	t, ok := s.Enter(w, r, "Authorization", "Bearer "+Key, nil)
 	if !ok {
 		return
 	}
@@ -146,8 +148,8 @@ func (s *Server) openaiSpeak(w http.ResponseWriter, r *http.Request) {
 		Speed  float64 `json:"speed"`
 	}
 	body, _ := io.ReadAll(r.Body)
-	if err := strict(body, &ask); err != nil || ask.Model == "" || ask.Input == "" || ask.Voice == "" || ask.Format != "pcm" {
-		http.Error(w, s.refuse("speech %s: %v", body, err), http.StatusBadRequest)
+	if err := sockettest.Strict(body, &ask); err != nil || ask.Model == "" || ask.Input == "" || ask.Voice == "" || ask.Format != "pcm" {
+		http.Error(w, s.Refuse("speech %s: %v", body, err), http.StatusBadRequest)
 		return
 	}
 	rate := 24000
@@ -159,7 +161,7 @@ func (s *Server) openaiSpeak(w http.ResponseWriter, r *http.Request) {
 
 // sound answers with the sound of a text.
 func (s *Server) sound(w http.ResponseWriter, r *http.Request, t Trouble, text string, rate int, kind string) {
-	s.note(func() { s.said = append(s.said, text) })
+	s.Note(func() { s.said = append(s.said, text) })
 	w.Header().Set("Content-Type", kind)
 	if t.Kind == Mute {
 		return
@@ -180,7 +182,7 @@ type openaiSession struct {
 }
 
 func (s *Server) openaiLive(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.enter(w, r, "Authorization", "Bearer "+Key, map[string]bool{"intent": true})
+	t, ok := s.Enter(w, r, "Authorization", "Bearer "+Key, map[string]bool{"intent": true})
 	if !ok {
 		return
 	}
@@ -193,7 +195,7 @@ func (s *Server) openaiLive(w http.ResponseWriter, r *http.Request) {
 	}
 	s.upgrade(w, r, t, expel, func(c *conn) {
 		x := &openaiSession{c: c, l: s.listener(24000), item: 1}
-		c.send(obj{"type": "session.created", "event_id": "event_0", "session": obj{"type": "transcription"}})
+		c.Send(obj{"type": "session.created", "event_id": "event_0", "session": obj{"type": "transcription"}})
 		for f, ok := c.next(); ok; f, ok = c.next() {
 			x.message(f)
 		}
@@ -207,17 +209,17 @@ func (x *openaiSession) message(f frame) {
 	_ = json.Unmarshal(f.data, &kind) // a wrong one is refused below
 	switch {
 	case f.binary:
-		x.c.refuse("a binary message")
+		x.c.Refuse("a binary message")
 	case kind.Type == "session.update":
 		x.update(f.data)
 	case !x.ready:
-		x.c.refuse("%s before session.update", kind.Type)
+		x.c.Refuse("%s before session.update", kind.Type)
 	case kind.Type == "input_audio_buffer.append":
 		x.append(f.data)
 	case kind.Type == "input_audio_buffer.commit":
 		x.commit()
 	default:
-		x.c.refuse("unknown event %q", kind.Type)
+		x.c.Refuse("unknown event %q", kind.Type)
 	}
 }
 
@@ -241,15 +243,15 @@ func (x *openaiSession) update(data []byte) {
 			} `json:"audio"`
 		} `json:"session"`
 	}
-	err := strict(data, &m)
+	err := sockettest.Strict(data, &m)
 	in := m.Session.Audio.Input
 	if err != nil || m.Session.Type != "transcription" || in.Format.Type != "audio/pcm" || in.Format.Rate != 24000 ||
 		in.Transcription.Model == "" || in.TurnDetection != nil {
-		x.c.refuse("session %s: %v", data, err)
+		x.c.Refuse("session %s: %v", data, err)
 		return
 	}
 	x.ready = true
-	x.c.send(obj{"type": "session.updated", "event_id": "event_2", "session": m.Session})
+	x.c.Send(obj{"type": "session.updated", "event_id": "event_2", "session": m.Session})
 }
 
 func (x *openaiSession) append(data []byte) {
@@ -257,17 +259,17 @@ func (x *openaiSession) append(data []byte) {
 		Type  string `json:"type"`
 		Audio string `json:"audio"`
 	}
-	err := strict(data, &m)
+	err := sockettest.Strict(data, &m)
 	pcm, bad := base64.StdEncoding.DecodeString(m.Audio)
 	if err != nil || bad != nil || len(pcm)%2 != 0 {
-		x.c.refuse("append: %v, %v", err, bad)
+		x.c.Refuse("append: %v, %v", err, bad)
 		return
 	}
 	x.l.Hear(samples(pcm))
 	x.length += len(pcm) / 2
 	words := x.l.words(x.from, false)
 	for ; x.shown < len(words); x.shown++ {
-		x.c.send(x.event("delta", "delta", words[x.shown].text+" "))
+		x.c.Send(x.event("delta", "delta", words[x.shown].text+" "))
 	}
 }
 
@@ -280,10 +282,10 @@ func (x *openaiSession) event(kind, field, text string) obj {
 
 func (x *openaiSession) commit() {
 	if x.length < 2398 { // 100 ms, less the filter's delay
-		x.c.refuse("a commit of %d samples", x.length)
+		x.c.Refuse("a commit of %d samples", x.length)
 		return
 	}
-	x.c.send(obj{"type": "input_audio_buffer.committed", "event_id": "event_4", "item_id": fmt.Sprintf("item_%d", x.item), "previous_item_id": nil})
+	x.c.Send(obj{"type": "input_audio_buffer.committed", "event_id": "event_4", "item_id": fmt.Sprintf("item_%d", x.item), "previous_item_id": nil})
 	text := joined(x.l.words(x.from, true))
 	if text != "" {
 		text = strings.ToUpper(text[:1]) + text[1:] + "."

@@ -51,7 +51,11 @@ func TestAServerIsAwaited(t *testing.T) {
 	}}
 	web.Start()
 	defer web.Close()
-	<-changed
+	select {
+	case <-changed:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it is not reached")
+	}
 	require.NoError(t, r.Missing())
 	require.Len(t, r.Tools(), 1)
 	out, err := r.Run(t.Context(), tool.Call{Name: "WEATHER_forecast", Args: []byte("{}")})

@@ -31,6 +31,24 @@ func Asks(language, clause string) (want Expect, digits int) {
 	return t.asking.want(lastSentence(clause))
 }
 
+// fewestOfLong is how many digits the number of an order, a customer or a
+// telephone has at least.
+const fewestOfLong = 4
+
+// Fewest is how many digits the number that a clause asks for has at least; 0 =
+// that is not known.
+func Fewest(language, clause string) int {
+	t, ok := tongueOf(language)
+	if !ok || clause == "" {
+		return 0
+	}
+	last := lastSentence(clause)
+	if want, _ := t.asking.want(last); want != ExpectNumber || !t.asking.long.in(last) || t.asking.quantity.in(last) {
+		return 0
+	}
+	return fewestOfLong
+}
+
 // lastSentence is what is still in the ear when somebody answers.
 func lastSentence(text string) string {
 	trimmed := strings.TrimRight(text, ".!? \n\u061f\u0964")
@@ -64,6 +82,8 @@ type asking struct {
 	yesNo                                           list   // first words of questions for yes or no
 	figures                                         pieces // "digit"
 	counts                                          list   // two, three, four, …
+	long                                            pieces // numbers that are never short: "order number"
+	quantity                                        pieces // and what makes one that may be: "how many"
 }
 
 func (a *asking) want(text string) (want Expect, digits int) {

@@ -7,9 +7,12 @@
 // with (conjunctions, articles, most prepositions, hesitations), what answers by
 // itself (yes to a question for it, thanks, goodbye, a question), and what has an
 // end that only silence tells (dictated figures and letters, a story that was
-// asked for). It knows no grammar. A wrong "unfinished" costs the caller two
-// seconds of silence and a wrong "finished" an interruption, so in doubt it
-// says Unknown.
+// asked for). Of grammar it knows clauses that have only begun, and only in
+// English (clauses.go). A wrong "unfinished" costs the caller two seconds of
+// silence and a wrong "finished" an interruption, so in doubt it says Unknown.
+//
+// The rules have editions. What an edition says of a text never changes, because
+// recorded calls name it; what is learned later makes the next one.
 //
 // Another model of text implements Model and gets a name in Named: the name is
 // recorded with each call, so that a replay asks the same one. A model of sound,

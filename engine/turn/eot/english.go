@@ -18,6 +18,7 @@ func english() tongue {
 		at:        "at",
 		dot:       "dot point",
 		asking:    englishAsking(),
+		grammar:   englishGrammar(),
 	}
 }
 
@@ -104,5 +105,8 @@ func englishAsking() asking {
 		yesNo:    "is are do does did shall should will would has have was were am",
 		figures:  "digit|figure",
 		counts:   "two three four five six seven eight nine ten eleven twelve",
+		long: "order number|customer number|account number|phone number|telephone|card number|contract number|invoice|reference|tracking|policy|serial|" +
+			"insurance number|passport|booking number|case number|member|zip code|postal code|postcode",
+		quantity: "how many|how much|amount",
 	}
 }

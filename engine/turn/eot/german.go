@@ -30,6 +30,7 @@ func german() tongue {
 		links:   "was wie wann wo warum wer welche welcher ob dass weil wenn",
 		number:  "null eins zwei zwo drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig hundert tausend erste ersten zweite zweiten dritte dritten",
 		at:      "at ät klammeraffe", dot: "punkt dot",
+		grammar: grammar{denies: "nein nee nö", single: "null eins zwei zwo drei vier fünf sechs sieben acht neun"},
 		asking: asking{
 			more: "sonst noch|noch etwas|weitere frage", story: "wie kann ich ihnen|wie kann ich dir|was kann ich für|was ist passiert|worum geht|was ist geschehen|erzählen sie|beschreiben sie",
 			spelling: "buchstab|schreibt man|schreiben sie sich", mail: "e-mail|email|mailadresse",
@@ -37,6 +38,8 @@ func german() tongue {
 			name: "name|heißen sie|mit wem spreche", request: "bitte nennen|nennen sie|sagen sie mir|bitte sagen|geben sie|buchstabieren sie|erzählen sie|beschreiben sie",
 			yesNo:   "ist sind haben möchten wollen soll sollen darf stimmt wird war waren hat",
 			figures: "ziffer|stellen|stellig", counts: "zwei drei vier fünf sechs sieben acht neun zehn",
+			long:     "bestellnummer|auftragsnummer|kundennummer|kontonummer|telefonnummer|handynummer|kartennummer|vertragsnummer|rechnung|sendungsnummer|postleitzahl",
+			quantity: "wie viele|betrag",
 		},
 	}
 }

@@ -21,6 +21,7 @@ type Heard struct {
 	Language string // BCP 47; "" means English
 	Expect   Expect // what the agent asked for, see Asks
 	Digits   int    // how many of them, for ExpectNumber; 0 = any number
+	Fewest   int    // fewer than these are not the whole number, see Fewest
 	Before   string // what the caller has said in this turn up to Text
 	Text     string
 }
@@ -34,8 +35,9 @@ type Model interface {
 
 // The names that an agent can choose, and recordings hold.
 const (
-	NameRules = "rules" // Rules
-	NameNone  = "none"  // no model: every turn is Unknown
+	NameRules      = "rules-2" // Rules
+	NameFirstRules = "rules"   // their first edition, which the first recordings hold
+	NameNone       = "none"    // no model: every turn is Unknown
 )
 
 // Named gives the model of a name; false when there is none.
@@ -43,6 +45,8 @@ func Named(name string) (Model, bool) {
 	switch name {
 	case NameRules:
 		return Rules{}, true
+	case NameFirstRules:
+		return firstRules{}, true
 	case NameNone:
 		return none{}, true
 	}
@@ -61,7 +65,15 @@ func (none) Judge(Heard) Verdict { return Unknown }
 type Rules struct{}
 
 // Judge implements Model.
-func (Rules) Judge(h Heard) Verdict {
+func (Rules) Judge(h Heard) Verdict { return judge(h, true) }
+
+// firstRules is Rules without what clauses.go knows.
+type firstRules struct{}
+
+// Judge implements Model.
+func (firstRules) Judge(h Heard) Verdict { return judge(h, false) }
+
+func judge(h Heard, second bool) Verdict {
 	if strings.HasSuffix(cmp.Or(h.Text, h.Before), "?") {
 		return Finished
 	}
@@ -77,6 +89,11 @@ func (Rules) Judge(h Heard) Verdict {
 	r.read(h.Text, false)
 	if r.words == 0 {
 		return Unknown
+	}
+	if second {
+		if v, ok := r.second(h); ok {
+			return v
+		}
 	}
 	return r.judge(h.Expect, h.Digits)
 }
@@ -98,6 +115,7 @@ type tongue struct {
 	number    list
 	at, dot   list // in an address of mail
 	asking    asking
+	grammar   grammar
 }
 
 // list is words with a space between them. It is no map, because those are

@@ -9,8 +9,10 @@ import (
 // reading is what the rules gather from a text in one pass.
 type reading struct {
 	tongue
+	lead
 	words      int
 	prev, last string
+	prev2      string // the word before prev
 	first      string
 	digits     int  // words that are numbers, the digits of figures counted one by one
 	tail       bool // the last word is a number or a single letter
@@ -61,7 +63,8 @@ func (r *reading) read(text string, more bool) {
 			r.letters++
 		}
 		r.mail.read(&r.tongue, word, r.words)
-		r.prev, r.last = r.last, word
+		r.lead.read(&r.tongue, word, r.agrees.has(word))
+		r.prev2, r.prev, r.last = r.prev, r.last, word
 		r.words++
 	}
 }

@@ -21,10 +21,11 @@ func spanish() tongue {
 		calls:   "hola buenos días buenas tardes noches perdón perdone disculpe espere un momento oiga mire",
 		opens: "qué cómo cuándo dónde quién cuál cuánto cuánta cuántos cuántas puede puedo podría podrían tiene tienen hay es está son hacen " +
 			"que como cuando donde quien cual cuanto",
-		links:  "qué cómo cuándo dónde quién cuál cuánto que como donde quien cual si",
-		number: "cero uno una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa cien mil primero segundo tercero",
-		at:     "arroba",
-		dot:    "punto",
+		links:   "qué cómo cuándo dónde quién cuál cuánto que como donde quien cual si",
+		number:  "cero uno una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa cien mil primero segundo tercero",
+		at:      "arroba",
+		dot:     "punto",
+		grammar: grammar{denies: "no", single: "cero uno una dos tres cuatro cinco seis siete ocho nueve"},
 		asking: asking{
 			more: "algo más|alguna otra|otra cosa", story: "puedo ayudar|puedo ayudarle|qué ha pasado|qué pasó|qué ocurrió|cuénteme|describa|qué necesita",
 			spelling: "deletre|se escribe", mail: "correo|e-mail|email", number: "número|dígito|cifra|código|pin|cuántos|importe",
@@ -32,6 +33,8 @@ func spanish() tongue {
 			request: "dígame|por favor|deme|indique|deletree|cuénteme|describa",
 			yesNo:   "es está son quiere desea tiene puede hay le ¿es ¿está ¿quiere ¿desea ¿tiene ¿puede ¿le",
 			figures: "dígito|cifra", counts: "dos tres cuatro cinco seis siete ocho nueve diez",
+			long:     "número de pedido|número de cliente|número de cuenta|número de tarjeta|número de contrato|teléfono|factura|código postal",
+			quantity: "cuánto|importe",
 		},
 	}
 }
@@ -62,6 +65,7 @@ func french() tongue {
 		number:  "zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize vingt trente quarante cinquante soixante cent mille premier deuxième troisième",
 		at:      "arobase arrobase at",
 		dot:     "point",
+		grammar: grammar{denies: "non", single: "zéro un deux trois quatre cinq six sept huit neuf"},
 		asking: asking{
 			more: "autre chose|d'autres questions|une autre question", story: "puis-je vous aider|puis-je faire pour|s'est-il passé|s'est passé|racontez|décrivez|de quoi s'agit",
 			spelling: "épel|s'écrit", mail: "e-mail|email|courriel|adresse mail", number: "numéro|chiffre|code|pin|combien|montant",
@@ -69,6 +73,8 @@ func french() tongue {
 			request: "dites-moi|donnez-moi|indiquez|veuillez|épelez|racontez|décrivez|s'il vous plaît",
 			yesNo:   "est-ce êtes-vous avez-vous voulez-vous souhaitez-vous puis-je dois-je c'est",
 			figures: "chiffre", counts: "deux trois quatre cinq six sept huit neuf dix",
+			long:     "numéro de commande|numéro de client|numéro client|numéro de compte|numéro de carte|numéro de contrat|téléphone|facture|code postal",
+			quantity: "combien|montant",
 		},
 	}
 }

@@ -136,7 +136,7 @@ func crash(t *testing.T, seed uint64, wrap func(vfs.FS) vfs.FS) (*ledger, *vfs.M
 
 func TestPowerLossLosesNothingAcknowledged(t *testing.T) {
 	acked := 0
-	for seed := range uint64(60) {
+	for seed := range uint64(times(60)) {
 		known, left := crash(t, seed, func(fs vfs.FS) vfs.FS { return fs })
 		acked += len(known.events)
 		j, err := pebble.Open("/data", options(left))

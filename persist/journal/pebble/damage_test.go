@@ -103,26 +103,28 @@ func TestAFlippedBitIsNeverSilent(t *testing.T) {
 	fs, l := lived(t)
 	whole := contents(t, fs, newestLog(t, fs))
 	refused, rng := map[string]int{}, rand.New(rand.NewPCG(1, 2))
-	for i := range 60 { // 20 are asked for
+	n := times(60)
+	for i := range n {
 		b := append([]byte(nil), whole...)
-		at := len(b) * i / 60
+		at := len(b) * i / n
 		b[at] ^= 1 << rng.IntN(8)
 		if err := openDamaged(t, fs, l, b); err != nil {
 			refused[says(err)]++
 		}
 	}
-	t.Logf("of 60: %v", refused)
+	t.Logf("of %d: %v", n, refused)
 	require.NotEmpty(t, refused)
 }
 
 func TestATruncatedLogIsNeverSilent(t *testing.T) {
 	fs, l := lived(t)
 	whole := contents(t, fs, newestLog(t, fs))
-	for i := range 60 {
-		err := openDamaged(t, fs, l, whole[:len(whole)*i/60])
-		require.Error(t, err, "cut at %d of %d", len(whole)*i/60, len(whole))
+	n := times(60)
+	for i := range n {
+		err := openDamaged(t, fs, l, whole[:len(whole)*i/n])
+		require.Error(t, err, "cut at %d of %d", len(whole)*i/n, len(whole))
 	}
-	for cut := 1; cut < 40; cut++ { // the last record alone
+	for cut := 1; cut < 40; cut += 60 / n { // the last record alone
 		_ = openDamaged(t, fs, l, whole[:len(whole)-cut])
 	}
 	err := openDamaged(t, fs, l, whole[:len(whole)/2])

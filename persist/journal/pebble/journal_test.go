@@ -35,6 +35,14 @@ var (
 	silent = slog.New(slog.DiscardHandler)
 )
 
+// times is how often something is tried: by night thrice as often as by day.
+func times(night int) int {
+	if os.Getenv("FLAMETREE_TEST_LONG") != "" {
+		return night
+	}
+	return night / 3
+}
+
 func options(fs vfs.FS) pebble.Options {
 	return pebble.Options{Vault: vault.New([32]byte{1}), FS: fs, Log: silent, LowWater: 1}
 }

@@ -58,7 +58,7 @@ type place struct {
 func open(t *testing.T, addr string) *node.Node {
 	t.Helper()
 	c, err := config.Load(config.Sources{Getenv: func(string) string { return "" }, Flags: map[string]string{
-		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "rtp": "0-0", "metrics": "off",
+		"data": t.TempDir(), "http": "127.0.0.1:0", "sip": "off", "webrtc": "off", "rtp": "0-0", "metrics": "off",
 		"disk.low": "16MB", "disk.ballast": "1MB", "egress.allow": addr,
 	}})
 	require.NoError(t, err)

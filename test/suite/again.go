@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// mostUnsteady is how many tests may fail once: more are no accident.
+const mostUnsteady = 3
+
+// failure is a test that failed.
+type failure struct {
+	pkg, test string
+	flags     []string // of its package
+	tests     int      // it and its subtests that failed
+	final     bool     // a race or a panic: nothing that a slow machine explains
+}
+
+// note keeps a failure. Subtests come before the test they are of.
+func (t *tally) note(l line, name string) {
+	top, _, _ := strings.Cut(name, "/")
+	test, _, _ := strings.Cut(l.Test, "/")
+	f := t.broken[top]
+	f.pkg, f.test, f.flags = l.Package, test, t.flags
+	f.tests++
+	for _, o := range t.output[name] {
+		f.final = f.final || strings.Contains(o, "race detected") || strings.Contains(o, "DATA RACE") ||
+			strings.Contains(o, "panic:")
+	}
+	t.broken[top] = f
+}
+
+// again runs tests that failed once more, alone. Calls run in real time here, on
+// machines that others use too. A test that passes then is called unsteady and
+// is no failure, but it is shown: its promise may hold, its patience does not.
+func (t *tally) again(env []string) {
+	if len(t.broken) == 0 || len(t.broken) > mostUnsteady {
+		return
+	}
+	var names []string
+	for name, f := range t.broken {
+		if f.final {
+			return
+		}
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	before := t.broken
+	t.broken = map[string]failure{}
+	for _, name := range names {
+		f := before[name]
+		fmt.Println("once more, alone:", name)
+		t.run(env, append([]string{"-count=1", "-run", "^" + f.test + "$"}, f.flags...), []string{f.pkg})
+		if t.ran[name] != "pass" {
+			continue
+		}
+		t.failed -= f.tests
+		t.unsteady = append(t.unsteady, name)
+		t.forgive(f.pkg)
+	}
+}
+
+// forgive takes a package's failure back when all of its broken tests passed.
+func (t *tally) forgive(pkg string) {
+	for _, f := range t.broken {
+		if f.pkg == pkg {
+			return
+		}
+	}
+	for i, b := range t.bad {
+		if b == pkg+" failed" {
+			t.bad = append(t.bad[:i], t.bad[i+1:]...)
+			return
+		}
+	}
+}
+
+// slowest prints the n tests that took longest.
+func (t *tally) slowest(n int) {
+	names := make([]string, 0, len(t.took))
+	for name := range t.took {
+		names = append(names, name)
+	}
+	sort.Slice(names, func(i, j int) bool { return t.took[names[i]] > t.took[names[j]] })
+	for _, name := range names[:min(n, len(names))] {
+		fmt.Printf("slow: %6.1fs %s\n", t.took[name], name)
+	}
+}

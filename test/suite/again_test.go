@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// module is a package of its own with these tests.
+func module(t *testing.T, tests string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("go.mod", []byte("module flametree\n\ngo 1.25\n"), 0o600))
+	require.NoError(t, os.WriteFile("x_test.go", []byte("package x\nimport (\"os\"; \"testing\")\n"+
+		"var _ = os.Getenv\n"+tests), 0o600))
+}
+
+func TestWhatFailsOnceIsTriedAlone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		tests         string
+		failed        int
+		unsteady, bad int
+		ranA          string
+	}{
+		"it passes then": {`
+			func TestA(t *testing.T) {
+				t.Run("part", func(t *testing.T) {
+					if os.WriteFile("been", nil, 0o600); len(os.Args) > 0 {
+						if _, err := os.Stat("twice"); err != nil { os.WriteFile("twice", nil, 0o600); t.Fatal("slow") }
+					}
+				})
+			}
+			func TestB(t *testing.T) {}`, 0, 1, 0, "pass"},
+		"it fails again": {`func TestA(t *testing.T) { t.Fatal("broken") }`, 2, 0, 2, "fail"},
+		"a panic is no accident": {
+			`
+			func TestA(t *testing.T) { if _, err := os.Stat("twice"); err != nil { os.WriteFile("twice", nil, 0o600); panic("x") } }`,
+			1, 0, 1, "fail",
+		},
+		"too many": {`
+			func fail(t *testing.T) { if _, err := os.Stat(t.Name()); err != nil { os.WriteFile(t.Name(), nil, 0o600); t.Fatal("x") } }
+			func TestA(t *testing.T) { fail(t) }
+			func TestB(t *testing.T) { fail(t) }
+			func TestC(t *testing.T) { fail(t) }
+			func TestD(t *testing.T) { fail(t) }`, 4, 0, 1, "fail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			module(t, tt.tests)
+			ta := newTally()
+			ta.run(os.Environ(), nil, []string{"."})
+			ta.again(os.Environ())
+			require.Equal(t, tt.failed, ta.failed)
+			require.Len(t, ta.unsteady, tt.unsteady)
+			require.Len(t, ta.bad, tt.bad)
+			require.Equal(t, tt.ranA, ta.ran["flametree.TestA"])
+		})
+	}
+}
