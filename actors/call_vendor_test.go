@@ -161,6 +161,7 @@ func TestALanguageIsChangedWhileTheAgentSpeaks(t *testing.T) {
 		_, err := h.Dir.Ask(t.Context(), h.Session("s"), &actors.Amend{Change: event.SessionUpdated{Language: &german}})
 		require.NoError(t, err)
 		c.quiet()
+		require.Greater(t, len(c.lines()), 2, "nothing was said")
 		require.Equal(t, "AI: "+tale, c.lines()[2])
 		c.Say("and now")
 		c.quiet()

@@ -222,6 +222,30 @@ func TestRingsForTooLong(t *testing.T) {
 	}
 }
 
+// The callee's clock is as good as ours: a call that it ends with 487 when our
+// Expires has run out there has rung for too long; before that somebody took it back.
+func TestWhoseClockEndsTheRinging(t *testing.T) {
+	for name, test := range map[string]struct {
+		after   time.Duration
+		outcome sip.Outcome
+	}{
+		"theirs, a moment before ours": {19900 * time.Millisecond, sip.NoAnswer},
+		"nobody's":                     {15 * time.Second, sip.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, nil, func(t *testing.T, s *stage) {
+				d, inv := s.dialWith(t.Context(), "sip:bob@192.0.2.9", sip.DialOptions{Ring: 20 * time.Second})
+				s.say(reply(inv, "180 Ringing", ""))
+				time.Sleep(test.after)
+				s.say(reply(inv, "487 Request Terminated", ""))
+				var failed *sip.DialError
+				require.ErrorAs(t, d.err, &failed)
+				require.Equal(t, test.outcome, failed.Outcome)
+			})
+		})
+	}
+}
+
 // Parameters as a campaign has them, and those that are refused by name.
 func TestSIPParameters(t *testing.T) {
 	var o sip.DialOptions

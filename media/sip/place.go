@@ -33,9 +33,10 @@ type placing struct {
 	moves   int // contacts tried
 	seen    map[string]bool
 	ring    *time.Timer
-	giveUp  error // why we cancel, nil while we wait
-	shown   bool  // the other side has answered something
-	stopped bool  // CANCEL was sent
+	asked   time.Time // when the last INVITE was sent
+	giveUp  error     // why we cancel, nil while we wait
+	shown   bool      // the other side has answered something
+	stopped bool      // CANCEL was sent
 }
 
 // mostLonger bounds how often a call asks for the session timer it is told to.
@@ -120,6 +121,11 @@ func (p *placing) another(ctx context.Context, res *sip.Response) (bool, error) 
 		return false, nil
 	}
 	switch res.StatusCode {
+	case 487: // our Expires ran out there before our own clock did (RFC 3261 13.3.1)
+		if p.o.Ring > 0 && time.Since(p.asked) >= p.o.Ring-crossing {
+			return false, errRang
+		}
+		return false, nil
 	case 401, 407:
 		return p.c.answers(&p.pass, p.tx.req, res), nil
 	case 422: // RFC 4028 7.4
@@ -219,11 +225,16 @@ func (p *placing) invitation() *sip.Request {
 	return req
 }
 
+// crossing is by how much the clocks of two ends of a call may differ when it has
+// rung for long enough.
+const crossing = 250 * time.Millisecond
+
 // attempt runs one INVITE to its final response, or to the end of our patience:
 // then it is cancelled, as soon as the other side has shown itself
 // (RFC 3261 9.1).
 func (p *placing) attempt(ctx context.Context) (*sip.Response, error) {
 	p.dropForks()
+	p.asked = time.Now()
 	var err error
 	if p.tx, err = p.e.sendInvite(ctx, p.l, p.invitation(), p.c.dlg); err != nil {
 		return nil, err

@@ -180,7 +180,7 @@ func (x stranger) asks(t *testing.T, s *house.Server, p *tap) {
 	from := "stranger-" + x.voice
 	sound := pause(2500 * time.Millisecond)
 	for _, text := range sentences() {
-		sound = join(sound, utter(t, x.voice, text), pause(6500*time.Millisecond))
+		sound = join(sound, utter(t, x.voice, text), pause(8500*time.Millisecond)) // also for the longest answer, which is that there is none
 	}
 	sippCall{agent: "harbour", from: from, law: x.law, sound: sound, id: from}.run(t, s)
 	k := told(t, s, from)

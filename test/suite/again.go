@@ -19,16 +19,36 @@ type failure struct {
 
 // note keeps a failure. Subtests come before the test they are of.
 func (t *tally) note(l line, name string) {
-	top, _, _ := strings.Cut(name, "/")
 	test, _, _ := strings.Cut(l.Test, "/")
+	top := strings.TrimPrefix(l.Package, "flametree/") + "." + test // a package's name has strokes, too
 	f := t.broken[top]
 	f.pkg, f.test, f.flags = l.Package, test, t.flags
 	f.tests++
-	for _, o := range t.output[name] {
-		f.final = f.final || strings.Contains(o, "race detected") || strings.Contains(o, "DATA RACE") ||
-			strings.Contains(o, "panic:")
-	}
+	f.final = f.final || noAccident(t.output[name])
 	t.broken[top] = f
+}
+
+// alone keeps a package that failed though each of its tests passed: something
+// was left running behind the last.
+func (t *tally) alone(pkg string, said []string) {
+	for _, f := range t.broken {
+		if f.pkg == pkg {
+			return
+		}
+	}
+	t.broken[strings.TrimPrefix(pkg, "flametree/")] = failure{pkg: pkg, test: ".*", flags: t.flags, final: noAccident(said)}
+}
+
+// noAccident says whether there is what no slow machine explains.
+func noAccident(said []string) bool {
+	for _, s := range said {
+		for _, sign := range []string{"race detected", "DATA RACE", "panic:", "build failed", "setup failed"} {
+			if strings.Contains(s, sign) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // again runs tests that failed once more, alone. Calls run in real time here, on
@@ -52,7 +72,7 @@ func (t *tally) again(env []string) {
 		f := before[name]
 		fmt.Println("once more, alone:", name)
 		t.run(env, append([]string{"-count=1", "-run", "^" + f.test + "$"}, f.flags...), []string{f.pkg})
-		if t.ran[name] != "pass" {
+		if t.stillBroken(f.pkg) {
 			continue
 		}
 		t.failed -= f.tests
@@ -61,13 +81,17 @@ func (t *tally) again(env []string) {
 	}
 }
 
-// forgive takes a package's failure back when all of its broken tests passed.
-func (t *tally) forgive(pkg string) {
+func (t *tally) stillBroken(pkg string) bool {
 	for _, f := range t.broken {
 		if f.pkg == pkg {
-			return
+			return true
 		}
 	}
+	return false
+}
+
+// forgive takes a package's failure back.
+func (t *tally) forgive(pkg string) {
 	for i, b := range t.bad {
 		if b == pkg+" failed" {
 			t.bad = append(t.bad[:i], t.bad[i+1:]...)

@@ -12,7 +12,8 @@ func module(t *testing.T, tests string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("go.mod", []byte("module flametree\n\ngo 1.25\n"), 0o600))
-	require.NoError(t, os.WriteFile("x_test.go", []byte("package x\nimport (\"os\"; \"testing\")\n"+
+	require.NoError(t, os.MkdirAll("rooms/one", 0o700))
+	require.NoError(t, os.WriteFile("rooms/one/x_test.go", []byte("package x\nimport (\"os\"; \"testing\")\n"+
 		"var _ = os.Getenv\n"+tests), 0o600))
 }
 
@@ -38,6 +39,13 @@ func TestWhatFailsOnceIsTriedAlone(t *testing.T) {
 			func TestA(t *testing.T) { if _, err := os.Stat("twice"); err != nil { os.WriteFile("twice", nil, 0o600); panic("x") } }`,
 			1, 0, 1, "fail",
 		},
+		"something was left behind the last test": {`
+			func TestA(t *testing.T) {}
+			func TestMain(m *testing.M) {
+				code := m.Run()
+				if _, err := os.Stat("twice"); err != nil { os.WriteFile("twice", nil, 0o600); os.Exit(1) }
+				os.Exit(code)
+			}`, 0, 1, 0, "pass"},
 		"too many": {`
 			func fail(t *testing.T) { if _, err := os.Stat(t.Name()); err != nil { os.WriteFile(t.Name(), nil, 0o600); t.Fatal("x") } }
 			func TestA(t *testing.T) { fail(t) }
@@ -48,12 +56,12 @@ func TestWhatFailsOnceIsTriedAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			module(t, tt.tests)
 			ta := newTally()
-			ta.run(os.Environ(), nil, []string{"."})
+			ta.run(os.Environ(), nil, []string{"./rooms/one"})
 			ta.again(os.Environ())
 			require.Equal(t, tt.failed, ta.failed)
 			require.Len(t, ta.unsteady, tt.unsteady)
 			require.Len(t, ta.bad, tt.bad)
-			require.Equal(t, tt.ranA, ta.ran["flametree.TestA"])
+			require.Equal(t, tt.ranA, ta.ran["rooms/one.TestA"])
 		})
 	}
 }

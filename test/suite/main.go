@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -196,13 +197,27 @@ func (t *tally) figures(name string) {
 
 func (t *tally) closePackage(l line, name string) {
 	if l.Action == "fail" {
-		fmt.Printf("--- FAIL %s\n%s", l.Package, strings.Join(t.output[name], ""))
+		said := t.rest(l.Package)
+		fmt.Printf("--- FAIL %s\n%s", l.Package, strings.Join(said, ""))
 		t.bad = append(t.bad, l.Package+" failed")
+		t.alone(l.Package, said)
 	}
 	if l.Action != "skip" {
 		fmt.Printf("%-4s %s (%.1fs)\n", l.Action, strings.TrimPrefix(l.Package, "flametree/"), l.Elapsed)
 	}
 	delete(t.output, name)
+}
+
+// rest is what a package said that no test was shown with: go test gives what is
+// said after the last test, such as of goroutines that are left, to that test.
+func (t *tally) rest(pkg string) (said []string) {
+	prefix := strings.TrimPrefix(pkg, "flametree/") + "."
+	for _, name := range slices.Sorted(maps.Keys(t.output)) {
+		if strings.HasPrefix(name, prefix) && !strings.Contains(name[len(prefix):], ".") {
+			said = append(said, t.output[name]...)
+		}
+	}
+	return said
 }
 
 func lastLine(lines []string) string {
