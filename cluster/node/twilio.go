@@ -83,10 +83,12 @@ func (n *Node) dialable(ctx context.Context, d actors.Dialling) error {
 	return n.exchange.Check(ctx, d)
 }
 
-// roomFor reports whether a call may be placed now.
+// roomFor reports whether a call may be placed now. Twilio's calls need no room of
+// ours beside those that run, but a server that is ending, or whose disk is full,
+// places none of them either.
 func (n *Node) roomFor(d actors.Dialling) error {
 	if n.phone == nil || n.trunks.Takes(d) {
-		return nil
+		return n.gate.full(0)
 	}
 	return n.phone.room()
 }

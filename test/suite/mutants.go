@@ -63,7 +63,7 @@ func try(patch, dir string) error {
 		return err
 	}
 	apply := func(flags ...string) ([]byte, error) {
-		cmd := exec.Command("patch", append(flags, "-p1", "-s", "--no-backup-if-mismatch", "-i", abs)...)
+		cmd := exec.Command("patch", append(flags, "-F0", "-p1", "-s", "--no-backup-if-mismatch", "-i", abs)...)
 		cmd.Dir = dir
 		return cmd.CombinedOutput()
 	}
@@ -83,6 +83,8 @@ func try(patch, dir string) error {
 	switch {
 	case err == nil && strings.Contains(string(out), "no tests to run"):
 		return errors.New("there is no such test")
+	case strings.Contains(string(out), "panic: test timed out"):
+		return fmt.Errorf("%s hangs on the broken code and does not say what is wrong", m[2])
 	case err == nil:
 		return fmt.Errorf("%s passes on the broken code", m[2])
 	}
