@@ -149,7 +149,7 @@ func (b *builder) number(word string) int32 {
 		n = int32(len(b.names))
 		b.terms[stem] = n
 		b.names = append(b.names, stem)
-		b.weight = append(b.weight, b.lex.Weight(word))
+		b.weight = append(b.weight, b.lex.StemWeight(stem)) // of the stem: which form of it came first must not matter
 	}
 	return n
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"flametree/engine/knowledge/lexis"
 )
 
 // However an index came about, by one Build or by many changes, it finds the
@@ -154,4 +156,21 @@ func TestSlipsAreForgivenBesideAPassage(t *testing.T) {
 		require.Equal(t, id, hits[0].ID, question)
 	}
 	require.Empty(t, x.Search("how much is the raccoon jacket", 1, 0.5), "a raccoon is no slip of rain")
+}
+
+// What a stem weighs is not up to the form of it that was read first, whose
+// passage may be gone by now.
+func TestTheFormThatCameFirstDoesNotMatter(t *testing.T) {
+	lex := lexicon()
+	light, form := "tell", "tellings"
+	require.Equal(t, []float64{lexis.Light, lexis.Content}, []float64{lex.Weight(light), lex.Weight(form)})
+	require.Equal(t, lex.Stem(light), lex.Stem(form))
+	of := func(id, text string) Source { return Source{ID: id, Text: text} }
+	first, then := of("a", "The harbour is "+form+" the boats."), of("b", "You "+light+" a berth for the boats of the harbour.")
+	changed, _ := BuildWith(lex, []Source{first}).Change(func(int32) bool { return true }, []Source{then})
+	anew := BuildWith(lex, []Source{then})
+	q := "do I " + light + " a berth"
+	require.Equal(t, texts(anew.Search(q, 6, 0)), texts(changed.Search(q, 6, 0)))
+	n := changed.terms[lex.Stem(light)]
+	require.Equal(t, lexis.Light, changed.weight[n])
 }

@@ -19,6 +19,7 @@ const (
 // and safe for concurrent use.
 type Lexicon struct {
 	weight  map[string]float64 // by word
+	light   map[string]bool    // by stem
 	base    map[string]string  // irregular form to base
 	related map[string][]Link  // by stem
 	soft    map[string]bool    // by stem
@@ -36,6 +37,7 @@ func New() *Lexicon {
 		weight:  make(map[string]float64, 700),
 		base:    make(map[string]string, 300),
 		related: make(map[string][]Link, 2500),
+		light:   make(map[string]bool, 300),
 		soft:    make(map[string]bool, 900),
 		idioms:  make(map[string][]idiom, 80),
 	}
@@ -52,6 +54,9 @@ func New() *Lexicon {
 		}
 	}
 	env := snowballstem.NewEnv("")
+	for w := range strings.FieldsSeq(lightWords) {
+		l.light[l.stem(env, w)] = true
+	}
 	for w := range strings.FieldsSeq(softWords) {
 		l.soft[l.stem(env, w)] = true
 	}
@@ -142,6 +147,15 @@ func (l *Lexicon) Weight(word string) float64 {
 	}
 	if len(word) == 1 && !HasDigit(word) {
 		return Empty
+	}
+	return Content
+}
+
+// StemWeight says how much a stem tells, whatever form of its word was met: Light
+// where it is the stem of a word that tells little, else Content.
+func (l *Lexicon) StemWeight(stem string) float64 {
+	if l.light[stem] {
+		return Light
 	}
 	return Content
 }
