@@ -74,7 +74,14 @@ func (m *Member) join(joined <-chan struct{}) {
 	go func() {
 		defer close(m.started)
 		defer func() {
-			if why := recover(); why != nil {
+			why := recover()
+			if why == nil {
+				return
+			}
+			select {
+			case <-joined:
+				panic(why) // nobody waits any more
+			default:
 				failed <- why
 			}
 		}()

@@ -32,8 +32,16 @@ type previews struct {
 	warm  bool            // the second decoder has heard the last of them
 }
 
-// begin makes room.
-func (v *previews) begin() { *v = previews{kept: make([]preview, previewed), row: settled} }
+// begin begins a stream. Room is made for the first alone: a peer may change its
+// source with every packet.
+func (v *previews) begin() {
+	kept := v.kept
+	if kept == nil {
+		kept = make([]preview, previewed)
+	}
+	clear(kept)
+	*v = previews{kept: kept, row: settled}
+}
 
 // keep takes what the scout made of the newest packet; next says that it follows
 // the one before.

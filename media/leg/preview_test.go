@@ -141,3 +141,10 @@ func TestWhatComesInOrderIsDecodedOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestAnotherSourceCostsNoMemory: a peer may change its source with every packet.
+func TestAnotherSourceCostsNoMemory(t *testing.T) {
+	in, err := newIntake(ours(t, "opus"), jitter.Options{})
+	require.NoError(t, err)
+	require.Zero(t, testing.AllocsPerRun(100, in.reset))
+}

@@ -47,10 +47,13 @@ func sdes(conn *rtp.Conn, s sip.Security) error {
 			our.Wipe()
 			return fmt.Errorf("the peer's key: %w", err)
 		}
-		if peer, err = peer.Identified(s.PeerMKI); err != nil {
+		marked, err := peer.Identified(s.PeerMKI)
+		if err != nil {
 			our.Wipe()
+			peer.Wipe()
 			return fmt.Errorf("the peer's key: %w", err)
 		}
+		peer = marked
 	}
 	return conn.Seal(our, peer)
 }

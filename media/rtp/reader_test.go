@@ -32,6 +32,24 @@ func reader(t testing.TB, o ReaderOptions) *Reader {
 	return r
 }
 
+// watchedPool has its sockets read by a Reader.
+func watchedPool(t *testing.T, o ReaderOptions) *Pool {
+	t.Helper()
+	p, err := NewPool(0, 0)
+	require.NoError(t, err)
+	p.Use(reader(t, o))
+	return p
+}
+
+// farEnd is a socket at the other end.
+func farEnd(t *testing.T) *net.UDPConn {
+	t.Helper()
+	c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
 // TestWatchedSocketsDoTheSame: whatever holds for sockets with goroutines of
 // their own holds for those of a Reader.
 func TestWatchedSocketsDoTheSame(t *testing.T) {
@@ -66,9 +84,7 @@ func TestWatchedSocketsDoTheSame(t *testing.T) {
 // goroutine is made for a call.
 func TestManyCallsAreReadByOneThread(t *testing.T) {
 	const calls, packets = 50, 100
-	ports, err := NewPool(0, 0)
-	require.NoError(t, err)
-	ports.Use(reader(t, ReaderOptions{}))
+	ports := watchedPool(t, ReaderOptions{})
 	before := runtime.NumGoroutine()
 	var heard [calls]atomic.Int64
 	var all []*Conn
@@ -85,15 +101,13 @@ func TestManyCallsAreReadByOneThread(t *testing.T) {
 		all = append(all, c)
 	}
 	require.LessOrEqual(t, runtime.NumGoroutine(), before+calls/10, "as many as before, about")
-	phone, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
-	require.NoError(t, err)
-	defer func() { _ = phone.Close() }()
+	phone := farEnd(t)
 	for n := range packets {
 		for i, c := range all {
 			_, err := phone.WriteToUDPAddrPort(raw(t, 0, uint16(n), string([]byte{byte(i)})), c.Local())
 			require.NoError(t, err)
 		}
-		time.Sleep(200 * time.Microsecond)
+		time.Sleep(200 * time.Microsecond) // or the sockets overflow, which is no fault of the reader
 	}
 	for i := range heard {
 		require.Eventually(t, func() bool { return heard[i].Load() == packets }, 5*time.Second, time.Millisecond, "call %d: %d", i, heard[i].Load())
@@ -103,9 +117,7 @@ func TestManyCallsAreReadByOneThread(t *testing.T) {
 // TestAFloodOfOneDoesNotHoldUpTheOthers: who gets more than there is room for
 // waits for its next turn.
 func TestAFloodOfOneDoesNotHoldUpTheOthers(t *testing.T) {
-	ports, err := NewPool(0, 0)
-	require.NoError(t, err)
-	ports.Use(reader(t, ReaderOptions{}))
+	ports := watchedPool(t, ReaderOptions{})
 	var mu sync.Mutex
 	var order []byte
 	begin := make(chan struct{})
@@ -122,16 +134,14 @@ func TestAFloodOfOneDoesNotHoldUpTheOthers(t *testing.T) {
 		})
 		return c
 	}
-	phone, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
-	require.NoError(t, err)
-	defer func() { _ = phone.Close() }()
+	phone := farEnd(t)
 	flooded, calm := conn('f'), conn('c')
 	const flood = 10 * most
 	for n := range flood {
 		_, err := phone.WriteToUDPAddrPort(raw(t, 0, uint16(n), "x"), flooded.Local())
 		require.NoError(t, err)
 	}
-	_, err = phone.WriteToUDPAddrPort(raw(t, 0, 0, "x"), calm.Local())
+	_, err := phone.WriteToUDPAddrPort(raw(t, 0, 0, "x"), calm.Local())
 	require.NoError(t, err)
 	close(begin)
 	require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(order) == flood+1 }, 5*time.Second, time.Millisecond)
@@ -140,12 +150,8 @@ func TestAFloodOfOneDoesNotHoldUpTheOthers(t *testing.T) {
 
 // TestACallCanEndWhileItIsRead: packets on their way hold no end up.
 func TestACallCanEndWhileItIsRead(t *testing.T) {
-	ports, err := NewPool(0, 0)
-	require.NoError(t, err)
-	ports.Use(reader(t, ReaderOptions{}))
-	phone, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
-	require.NoError(t, err)
-	defer func() { _ = phone.Close() }()
+	ports := watchedPool(t, ReaderOptions{})
+	phone := farEnd(t)
 	for n := range 200 {
 		c, err := ports.Open(loopback)
 		require.NoError(t, err)
@@ -165,9 +171,7 @@ func TestAHeldProcessorDoesNotHoldTheCollectorUp(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(before + 1)
 	defer runtime.GOMAXPROCS(before)
-	ports, err := NewPool(0, 0)
-	require.NoError(t, err)
-	ports.Use(reader(t, ReaderOptions{Hold: true}))
+	ports := watchedPool(t, ReaderOptions{Hold: true})
 	c, err := ports.Open(loopback)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, c.Close()) }()
@@ -183,17 +187,13 @@ func TestAHeldProcessorDoesNotHoldTheCollectorUp(t *testing.T) {
 
 // TestAnEndWaitsForTheHandler: who closes a Conn may free what the handler uses.
 func TestAnEndWaitsForTheHandler(t *testing.T) {
-	ports, err := NewPool(0, 0)
-	require.NoError(t, err)
-	ports.Use(reader(t, ReaderOptions{}))
+	ports := watchedPool(t, ReaderOptions{})
 	c, err := ports.Open(loopback)
 	require.NoError(t, err)
 	c.Expect(0, 0)
 	entered, leave, closed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	c.Start(func(*Packet) { close(entered); <-leave })
-	phone, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
-	require.NoError(t, err)
-	defer func() { _ = phone.Close() }()
+	phone := farEnd(t)
 	_, err = phone.WriteToUDPAddrPort(raw(t, 0, 1, "x"), c.Local())
 	require.NoError(t, err)
 	<-entered
@@ -210,12 +210,8 @@ func TestAnEndWaitsForTheHandler(t *testing.T) {
 
 // TestAClosedSocketSendsNothing: its number may be somebody else's by now.
 func TestAClosedSocketSendsNothing(t *testing.T) {
-	ports, err := NewPool(0, 0)
-	require.NoError(t, err)
-	ports.Use(reader(t, ReaderOptions{}))
-	phone, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
-	require.NoError(t, err)
-	defer func() { _ = phone.Close() }()
+	ports := watchedPool(t, ReaderOptions{})
+	phone := farEnd(t)
 	c, err := ports.Open(loopback)
 	require.NoError(t, err)
 	c.SetRemote(phone.LocalAddr().(*net.UDPAddr).AddrPort())

@@ -40,7 +40,7 @@ var errAddress = errors.New("webrtc: a datagram without an address")
 
 // ReadFromAddrPort gives the next datagram.
 func (g *gatherer) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	if g.next == g.count {
+	for g.next == g.count {
 		if rest := gather - time.Since(g.read); g.count < batch && rest > 0 {
 			time.Sleep(rest)
 		}

@@ -12,9 +12,15 @@ import (
 // TestDatagramsComeThroughTogetherAndWhole: in order, each with its sender, short
 // ones behind long ones, also when more come than are read at once.
 func TestDatagramsComeThroughTogetherAndWhole(t *testing.T) {
-	loopback := netip.MustParseAddr("127.0.0.1")
+	for network, address := range map[string]string{"udp4": "127.0.0.1", "udp": "::1"} {
+		t.Run(address, func(t *testing.T) { together(t, network, netip.MustParseAddr(address)) })
+	}
+}
+
+func together(t *testing.T, network string, loopback netip.Addr) {
+	t.Helper()
 	open := func() *net.UDPConn {
-		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+		c, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = c.Close() })
 		return c
