@@ -57,6 +57,9 @@ func New() *Lexicon {
 	for w := range strings.FieldsSeq(lightWords) {
 		l.light[l.stem(env, w)] = true
 	}
+	for w := range strings.FieldsSeq(tellingWords) {
+		delete(l.light, l.stem(env, w))
+	}
 	for w := range strings.FieldsSeq(softWords) {
 		l.soft[l.stem(env, w)] = true
 	}
@@ -152,7 +155,8 @@ func (l *Lexicon) Weight(word string) float64 {
 }
 
 // StemWeight says how much a stem tells, whatever form of its word was met: Light
-// where it is the stem of a word that tells little, else Content.
+// where it is the stem of words that tell little and of none that tells much, else
+// Content.
 func (l *Lexicon) StemWeight(stem string) float64 {
 	if l.light[stem] {
 		return Light

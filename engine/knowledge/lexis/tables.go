@@ -16,6 +16,12 @@ var emptyWords string
 //go:embed words/light.txt
 var lightWords string
 
+// tellingWords tell something though they share their stem with a light word:
+// the basic card is not any card, and a minute is not the least of something.
+//
+//go:embed words/telling.txt
+var tellingWords string
+
 // softWords are everyday verbs, adjectives and nouns of time and family that
 // people put in place of others when they tell the same thing in their own
 // words. One that stands nowhere in the knowledge says little; a strange noun
