@@ -134,6 +134,14 @@ func (n *Node) recoverSpools(ctx context.Context) error {
 	return nil
 }
 
+// begun reports whether the journal knows a stream.
+func (n *Node) begun(ctx context.Context, s event.Stream) (bool, error) {
+	for _, err := range n.journal.Read(ctx, s, 1) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
 func (n *Node) recoverSpool(ctx context.Context, call string) error {
 	path := recorders{n}.spool(call)
 	s, ok := n.model.OfCall(call)
@@ -141,6 +149,11 @@ func (n *Node) recoverSpool(ctx context.Context, call string) error {
 		return os.Remove(path) // of a call that was never committed, or the journal knows it already
 	}
 	id := actors.ID{Kind: event.CallStream, Tenant: s.Tenant, Name: call}
+	if offered, err := n.begun(ctx, id.Stream()); err != nil {
+		return err
+	} else if !offered { // its session was committed, the call was not: nobody was told 200
+		return os.Remove(path)
+	}
 	key, err := personKey(ctx, n.journal, s.Tenant, s.ID)
 	if errors.Is(err, fault.NotFound) {
 		return errors.Join(err, os.Remove(path))

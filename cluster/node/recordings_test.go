@@ -249,6 +249,26 @@ func TestACrashBetweenKeepingAndTellingLosesNothing(t *testing.T) {
 	require.Empty(t, left)
 }
 
+// The session of a call is committed in its own stream, before the call's.
+func TestACallThatWasNeverCommittedHasNoRecording(t *testing.T) {
+	a := newTapeHouse(t, t.TempDir())
+	id := a.call("anna")
+	a.append(event.Stream{Tenant: a.tenant, Kind: event.SessionStream, ID: "anna"}, "anna", time.Now(), event.SessionCreated{
+		Agent: "desk", Call: id.Name, Phone: event.P("100"),
+	})
+	rec, err := recorders{a.Node}.Open(t.Context(), id, "anna", 8000)
+	require.NoError(t, err)
+	speak(rec, 50)
+	_, err = rec.Close()
+	require.NoError(t, err) // the process dies here
+	require.NoError(t, a.recoverSpools(t.Context()))
+	require.NoFileExists(t, recorders{a.Node}.spool(id.Name))
+	for e, err := range a.journal.Read(t.Context(), id.Stream(), 1) {
+		require.Fail(t, "a call that never was has events", "%v %v", e, err)
+	}
+	require.Empty(t, a.errs.String())
+}
+
 func TestASpoolThatWasTamperedWithIsToldAndLeftAlone(t *testing.T) {
 	a := newTapeHouse(t, t.TempDir())
 	rec := a.begin("anna")
