@@ -60,6 +60,14 @@ func (g *gatherer) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	return copy(b, m.Buffers[0][:m.N]), from.AddrPort(), nil
 }
 
+// SetWriteDeadline does nothing. When a call ends, pion stops its writes with a
+// deadline in the past, which on a port of many calls would cost each of the
+// others the packet it is about to send. Writes of datagrams do not last.
+func (g *gatherer) SetWriteDeadline(time.Time) error { return nil }
+
+// SetDeadline is of reading only.
+func (g *gatherer) SetDeadline(t time.Time) error { return g.SetReadDeadline(t) }
+
 // WriteToAddrPort sends a datagram.
 func (g *gatherer) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return g.WriteToUDPAddrPort(b, to)

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -58,4 +60,29 @@ func together(t *testing.T, network string, loopback netip.Addr) {
 	require.NoError(t, port.Close())
 	_, _, err = g.ReadFromAddrPort(b)
 	require.ErrorIs(t, err, net.ErrClosed)
+}
+
+// One port is that of all calls: the end of one costs the others nothing.
+func TestACallThatEndsStopsNobodysWriting(t *testing.T) {
+	local := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	port, err := net.ListenUDP("udp4", local)
+	require.NoError(t, err)
+	g := gathered(port)
+	phone, err := net.ListenUDP("udp4", local)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, phone.Close()); require.NoError(t, port.Close()) })
+	require.NoError(t, g.SetWriteDeadline(time.Now().Add(-time.Second))) // as pion does then
+	for range 3 {
+		_, err = g.WriteToAddrPort([]byte("sound"), phone.LocalAddr().(*net.UDPAddr).AddrPort())
+		require.NoError(t, err)
+	}
+	b := make([]byte, mtu)
+	for range 3 {
+		n, _, err := phone.ReadFromUDPAddrPort(b)
+		require.NoError(t, err)
+		require.Equal(t, "sound", string(b[:n]))
+	}
+	require.NoError(t, g.SetDeadline(time.Now().Add(-time.Second)))
+	_, _, err = g.ReadFromAddrPort(b)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "who waits for a datagram can be stopped")
 }
