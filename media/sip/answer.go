@@ -32,7 +32,7 @@ func (e *Endpoint) invited(ctx context.Context, in *inbound, old *Call) {
 	tag := tagOf(in.req.To().Params)
 	c := newCall(e, in.req.CallID().Value(), tag)
 	c.dlg = calleeDialog(in.req, in.link, tag)
-	c.called = true
+	c.called, c.from = true, in.from
 	c.stage.Store(stageIn)
 	c.canUpdate = slices.Contains(tokens(in.req, "allow"), "update")
 	c.partners(tagOf(in.req.From().Params))

@@ -32,6 +32,10 @@ type Call struct {
 	hangOnce sync.Once
 	gone     chan struct{} // closed when the call has ended and its media is closed
 	refers   referrals     // our REFERs that await their outcome
+	from     origin        // who called, zero for a call of ours; it does not change
+	owner    atomic.Value  // see Belong
+
+	referring atomic.Bool // a REFER of the peer awaits its outcome
 
 	boxMu sync.Mutex // guards sending to inbox against its end
 	full  bool       // the call takes no more
@@ -160,6 +164,13 @@ func (c *Call) Why() string {
 
 // CallID is the Call-ID, the same at both ends.
 func (c *Call) CallID() string { return c.id }
+
+// Belong notes whose call it is, for Owner. Each time it takes the same type.
+func (c *Call) Belong(to any) { c.owner.Store(to) }
+
+// Owner is what Belong was given last, nil when it never was: so that who is
+// asked about Referral.Call or Invite.Replaces knows whose it is.
+func (c *Call) Owner() any { return c.owner.Load() }
 
 // Leg is the media of the call.
 func (c *Call) Leg() actors.Leg { return c.media.Leg() }

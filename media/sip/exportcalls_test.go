@@ -28,3 +28,10 @@ func ParseReplaces(v string) (string, error) {
 	}
 	return r.callID + ";to-tag=" + r.toTag + ";from-tag=" + r.fromTag, nil
 }
+
+// Replacing is the Replaces header by which the other side's friend takes the
+// place of a call of ours that was answered.
+func Replacing(c *Call) string {
+	d := c.view.Load()
+	return d.callID + ";to-tag=" + tagOf(d.local.Params) + ";from-tag=" + tagOf(d.remote.Params)
+}

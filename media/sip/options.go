@@ -266,8 +266,14 @@ type answerTo struct {
 	retryAfter time.Duration // 0: no header
 }
 
+// ErrDecline is, within the error of Options.Answer or Rules.Refer, a plain no: 603.
+var ErrDecline = fmt.Errorf("declined: %w", fault.Denied)
+
 // refuse is the one table from kinds of trouble to SIP codes.
 func refuse(err error) answerTo {
+	if errors.Is(err, ErrDecline) {
+		return answerTo{code: 603, reason: "Decline"}
+	}
 	a := answerTo{code: 500, reason: "Server Internal Error"}
 	switch fault.KindOf(err) {
 	case fault.NotFound:

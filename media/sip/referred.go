@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -25,7 +26,8 @@ type Referral struct {
 	Replaces string
 	By       string // Referred-By, for DialOptions.ReferredBy
 	// Report tells the other side how it goes, as a SIP status: 100 is told
-	// already, 180 when it rings, 200 or a refusal is the last. It may be called
+	// already, 180 when it rings, 200 or a refusal is the last, and has to come:
+	// until then another REFER of the call is refused with 491. It may be called
 	// from any goroutine, never blocks, and does nothing once the call is over.
 	Report func(code int, reason string)
 }
@@ -33,7 +35,7 @@ type Referral struct {
 const (
 	// referMost is how long a referral is reported on.
 	referMost = 3 * time.Minute
-	// mostReferrals bounds what one call may ask for at a time, and in all.
+	// mostReferrals bounds what one call may ask for.
 	mostReferrals = 16
 )
 
@@ -103,6 +105,10 @@ func (c *Call) refer(ctx context.Context, in *inbound) {
 		in.respond(486, "Busy Here", retryAfter(busyRetry))
 		return
 	}
+	if !c.referring.CompareAndSwap(false, true) {
+		in.respond(491, "Request Pending")
+		return
+	}
 	c.referred++
 	d := c.dlg
 	quiet := strings.EqualFold(headerOf(in.req, "Refer-Sub"), "false")
@@ -111,10 +117,17 @@ func (c *Call) refer(ctx context.Context, in *inbound) {
 		event = fmt.Sprintf("refer;id=%d", in.req.CSeq().SeqNo)
 	}
 	reports := make(chan news, 16)
+	var last atomic.Bool // a second one is of no account, also after the next REFER
 	r.Call = c
 	r.Report = func(code int, reason string) {
 		if code < 100 || code > 699 || strings.ContainsAny(reason, "\r\n") {
 			return
+		}
+		if code >= 200 {
+			if !last.CompareAndSwap(false, true) {
+				return
+			}
+			c.referring.Store(false)
 		}
 		select {
 		case reports <- news{code: code, reason: reason}:
@@ -122,10 +135,12 @@ func (c *Call) refer(ctx context.Context, in *inbound) {
 		}
 	}
 	if !c.e.start(func() {
-		if !c.permits(ctx, decide, r, in, quiet) || quiet {
-			return
+		switch {
+		case !c.permits(ctx, decide, r, in, quiet):
+			c.referring.Store(false)
+		case !quiet:
+			c.report(ctx, d, event, reports)
 		}
-		c.report(ctx, d, event, reports)
 	}) {
 		in.respond(503, "Service Unavailable")
 	}

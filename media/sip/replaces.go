@@ -38,9 +38,8 @@ func parseReplaces(v string) (r replacing, err error) {
 }
 
 // replaced finds the call an INVITE is to take the place of, nil when it names
-// none; ok is false when the INVITE was refused (RFC 3891 3). Whoever knows both
-// tags of a call has been told them by one of its sides; whether that is enough
-// is for the owner to say.
+// none; ok is false when the INVITE was refused (RFC 3891 3). To who is not on the
+// other side of that call it does not exist, as to who guesses at its tags.
 func (e *Endpoint) replaced(in *inbound) (old *Call, ok bool) {
 	all := in.req.GetHeaders("replaces")
 	if len(all) == 0 {
@@ -58,7 +57,7 @@ func (e *Endpoint) replaced(in *inbound) (old *Call, ok bool) {
 	e.mu.Lock()
 	old = e.calls[r.toTag]
 	e.mu.Unlock()
-	if old == nil || old.id != r.callID || !old.speaksTo(r.fromTag) {
+	if old == nil || old.id != r.callID || !old.speaksTo(r.fromTag) || !e.fellow(old, in) {
 		in.respond(481, "Call/Transaction Does Not Exist")
 		return nil, false
 	}
@@ -77,6 +76,28 @@ func (e *Endpoint) replaced(in *inbound) (old *Call, ok bool) {
 		return nil, false
 	}
 	return old, true
+}
+
+// fellow reports whether a request comes from the side that a call is with: by
+// its account, its trunk or its login, or, where one of the two has none of
+// these, from its address. The tags of a call are told to others than its sides.
+func (e *Endpoint) fellow(c *Call, in *inbound) bool {
+	p := c.peer.Load()
+	if p == nil {
+		return false
+	}
+	was, now := c.from, in.from
+	if was.trunk == "" { // a call of ours: it went where a trunk is
+		if t := trunkOf(*e.gate.trunks.Load(), p.addr.Addr()); t != nil {
+			was.trunk = t.Name
+		}
+	}
+	for _, by := range [][2]string{{was.account, now.account}, {was.trunk, now.trunk}, {was.user, now.user}} {
+		if by[0] != "" && by[1] != "" {
+			return by[0] == by[1]
+		}
+	}
+	return p.addr.Addr().Unmap() == in.link.source().Addr().Unmap()
 }
 
 // needs refuses a caller without an extension we insist on (RFC 3261 21.4.16).

@@ -14,7 +14,9 @@ type Rules struct {
 	// kind of an error chooses the code as for Answer. A nil Refer declines: 603.
 	Refer func(ctx context.Context, r Referral) error
 	// TakeOver lets an INVITE with Replaces (RFC 3891) reach Answer, with
-	// Invite.Replaces set; without it such an INVITE is declined: 603.
+	// Invite.Replaces set, when it comes from the side that call is with: by the
+	// same account, trunk or login, or from the same address. Others are told that
+	// there is no such call: 481. Without it such an INVITE is declined: 603.
 	TakeOver bool
 	// NeedReliable refuses callers without reliable provisional responses
 	// (RFC 3262) with 421.
