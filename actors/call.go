@@ -92,6 +92,8 @@ type Call struct {
 	screen *screening // not nil while it is found out who answered
 	pass   *passing   // not nil from the wish for a transfer on
 	watch  watch      // those who see the call from outside
+	hands  hands      // who comes in place of whom
+	refer  *referred  // not nil while somebody is called because the other end asked for him
 
 	captions captions
 	duplex   duplexed // the model that the call is held with, if it hears and speaks
@@ -133,7 +135,11 @@ type (
 		answer any
 		reply  func(any)
 	}
-	facted struct{ Fact }
+	// facted is what line and leg of a wire noticed, see hands.
+	facted struct {
+		Fact
+		wire uint64
+	}
 )
 
 // NewCall makes the actor. A call that is not given an Offer has nothing to do.
@@ -171,7 +177,7 @@ func (c *Call) handle(m any, reply func(any)) {
 		}
 		return
 	}
-	if !c.lives(m, reply) && !c.phones(m) {
+	if !c.lives(m, reply) && !c.phones(m) && !c.changesHands(m, reply) {
 		reply(fmt.Errorf("call got %T: %w", m, fault.Bug))
 	}
 }
@@ -192,6 +198,8 @@ func (c *Call) begins(m any, reply func(any)) bool {
 		c.passedOn(m)
 	case *summoned:
 		c.came(m)
+	case *brought:
+		c.broughtTo(m)
 	default:
 		return false
 	}
@@ -202,7 +210,7 @@ func (c *Call) begins(m any, reply func(any)) bool {
 func (c *Call) lives(m any, reply func(any)) bool {
 	switch m := m.(type) {
 	case *facted:
-		c.fact(m.Fact)
+		c.noticed(m)
 	case *hearing, *earsOpen, *earsGone:
 		c.heard(m)
 	case *rendered, *placed, *mouthOpen, *mouthGone, *resaid:
@@ -366,7 +374,9 @@ func (c *Call) answer() error {
 	c.log.append(event.CallAnswered{
 		Codec: stats.Codec, BandHz: uint32(stats.RateHz), Machine: c.cfg.Pairs(), Seed: c.seed, Began: c.born.UnixNano(),
 	})
-	tell := teller(c.root, c.self)
+	if o, ok := c.line.(Owned); ok {
+		o.Own(c.id)
+	}
 	c.openEars(c.machine.Stream(), 0)
 	c.openMouth()
 	c.watch.tee = new(tee)
@@ -375,7 +385,7 @@ func (c *Call) answer() error {
 	if err := c.record(stats.RateHz); err != nil {
 		return err
 	}
-	sink := func(f Fact) { tell(&facted{f}) }
+	sink := c.sink(c.hands.wire)
 	c.leg.Tune(c.cfg.VADStart, c.cfg.VADStop)
 	c.screens()
 	c.line.Start(sink)

@@ -34,6 +34,8 @@ func (c *Call) mayBarge(me *onlooker) error {
 		why = errors.New("the call is not answered yet")
 	case c.pass != nil:
 		why = errors.New("the call is being passed on to somebody else")
+	case c.changing():
+		why = errors.New("somebody else takes the place of the customer")
 	}
 	for _, o := range c.watch.all {
 		if o.what == onBarge && o != me {
@@ -50,14 +52,7 @@ func (c *Call) mayBarge(me *onlooker) error {
 // hears nothing until it is given the call back.
 func (c *Call) bargeIn(o *onlooker) {
 	o.held = c.machine.Line() == turn.Held
-	c.hushAgent()
-	if c.ears.cancel != nil {
-		c.ears.cancel()
-	}
-	c.ears.gate.shut()
-	c.ears.n++ // what the recogniser still says is nobody's
-	c.ears.stream, c.ears.tries = nil, 0
-	c.suspend(true)
+	c.interrupt()
 	if c.over {
 		return
 	}

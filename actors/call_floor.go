@@ -128,6 +128,9 @@ func (c *Call) do(o turn.Output) {
 
 // closeTurn gives the caller's turn to the session; the reply will speak as o.Gen.
 func (c *Call) closeTurn(o turn.Output) {
+	if c.foregone(o) {
+		return
+	}
 	c.clock.commitAt(c.born.Add(o.At), o)
 	text := strings.TrimSpace(o.Text + " " + o.Digits)
 	c.captions.closed(text)
@@ -247,6 +250,7 @@ func (c *Call) finish(status event.Status, reason, by string) {
 	captures := c.unwatched()
 	c.endDuplex()
 	c.dropPass()
+	c.dropHands()
 	if s := c.screen; s != nil && s.patient != nil {
 		s.patient.Stop()
 	}
@@ -256,7 +260,7 @@ func (c *Call) finish(status event.Status, reason, by string) {
 	var stats LegStats
 	if c.leg != nil {
 		c.line.Hangup(string(status))
-		stats = c.leg.Stats()
+		stats = c.hands.past.plus(c.leg.Stats())
 	}
 	for _, cancel := range []context.CancelFunc{c.ears.cancel, c.mouth.cancel} {
 		if cancel != nil {

@@ -57,7 +57,7 @@ type (
 // pass takes the session's wish; it waits until the caller has heard what the
 // agent said.
 func (c *Call) passOn(m *Transfer) {
-	if c.pass != nil || c.screen != nil || c.watch.barged != nil {
+	if c.pass != nil || c.changing() || c.screen != nil || c.watch.barged != nil {
 		return
 	}
 	c.pass = &passing{Transfer: *m}

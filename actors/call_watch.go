@@ -184,6 +184,10 @@ func (c *Call) watched(m any, reply func(any)) {
 	}
 }
 
+// Retaping is a Leg that can go on with a Recorder that another leg began to
+// feed at rateHz; 0 is its own rate.
+type Retaping interface{ RecordAt(r Recorder, rateHz int) }
+
 // onlook admits somebody, or says why not.
 func (c *Call) onlook(what, by string, reply func(any)) *onlooker {
 	w := &c.watch
@@ -319,7 +323,11 @@ func (c *Call) retape() {
 	switch wanted := t.rec != nil || !t.idle(); {
 	case wanted && !t.fed:
 		t.fed = true
-		c.leg.Record(t)
+		if again, ok := c.leg.(Retaping); ok && t.rateHz > 0 {
+			again.RecordAt(t, t.rateHz)
+		} else {
+			c.leg.Record(t)
+		}
 	case !wanted && t.fed:
 		t.fed = false
 		c.leg.Record(nil)
@@ -405,7 +413,7 @@ func (c *Call) monitor(o *onlooker) {
 func (c *Call) view() *CallView {
 	v := &CallView{Up: c.up, Signals: c.signalling().all()}
 	if c.leg != nil {
-		v.Stats = c.leg.Stats()
+		v.Stats = c.hands.past.plus(c.leg.Stats())
 		v.Quality = c.judge(v.Stats)
 	}
 	if t := c.watch.tee; t != nil {

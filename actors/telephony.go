@@ -33,6 +33,13 @@ type Dialling struct {
 	Ring       time.Duration // how long it may ring; 0 = until ctx ends
 	CallID     string        // "" = chosen by the line
 	Owner      bool          // asked for by the owner of the server: any SIP address will do
+	Referral   *Referral     // the other end of a call asked for it; nil = we want it
+}
+
+// Referral is what the other end of a call said beside whom it wants called.
+type Referral struct {
+	Replaces string // the call whose place is to be taken (RFC 3891); "" = none
+	By       string // of RFC 3892; may be empty
 }
 
 // DialProgress is what is heard of a call that is being placed.

@@ -18,6 +18,7 @@ type Line struct {
 
 	referral *Referral
 	signals  []actors.Signal
+	owner    actors.ID
 }
 
 var _ actors.Line = (*Line)(nil)
@@ -70,6 +71,26 @@ func (l *Line) Hold() { l.tell(actors.Fact{Kind: actors.FactLineHeld}) }
 
 // Unhold takes us off hold.
 func (l *Line) Unhold() { l.tell(actors.Fact{Kind: actors.FactLineResumed}) }
+
+// Replaced says that another line was answered in place of this one.
+func (l *Line) Replaced() {
+	l.tell(actors.Fact{Kind: actors.FactLineReplaced})
+	l.End("hangup")
+}
+
+// Own implements actors.Owned.
+func (l *Line) Own(by actors.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.owner = by
+}
+
+// Owner is whose the line is.
+func (l *Line) Owner() actors.ID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.owner
+}
 
 // End has the peer, or the network, end the call.
 func (l *Line) End(reason string) {

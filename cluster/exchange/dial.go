@@ -216,6 +216,9 @@ func (x *Exchange) options(l *line, d actors.Dialling, progress func(actors.Dial
 		}
 		x.mu.Unlock()
 	}
+	if r := d.Referral; r != nil {
+		o.Replaces, o.ReferredBy, o.Elsewhere = r.Replaces, r.By, true
+	}
 	o.From = strings.NewReplacer(" ", "", "(", "", ")", "").Replace(userOf(o.From))
 	return o, parameters(d.Parameters, &o)
 }

@@ -294,11 +294,17 @@ func (x *Exchange) Learn(of actors.ID, s connection.State) {
 }
 
 // Enter counts an incoming call and wraps its line, so that it can be passed on;
-// fault.Exhausted when its connection has as many as it may have.
+// fault.Exhausted when its connection has as many as it may have. One that takes
+// the place of another is none more.
 func (x *Exchange) Enter(inv sip.Invite) (actors.Line, error) {
 	x.mu.Lock()
 	l := x.lineOf(inv)
-	if l != nil && l.most > 0 && l.live >= l.most {
+	if l == nil && inv.Replaces != nil { // of the connection whose call it replaces
+		if w, ok := inv.Replaces.Owner().(*wire); ok {
+			l = w.line
+		}
+	}
+	if l != nil && inv.Replaces == nil && l.most > 0 && l.live >= l.most {
 		x.mu.Unlock()
 		return nil, fmt.Errorf("the connection %q has its %d calls: %w", l.state.Name, l.most, fault.Exhausted)
 	}
@@ -321,7 +327,9 @@ func (x *Exchange) wrap(c *sip.Call, l *line) actors.Line {
 			}
 		}()
 	}
-	return &wire{Call: c, x: x, line: l}
+	w := &wire{Call: c, x: x, line: l}
+	c.Belong(w)
+	return w
 }
 
 // Live counts the calls of each connection, by its id.

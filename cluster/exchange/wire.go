@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"flametree/actors"
 	"flametree/engine/event"
@@ -15,11 +16,64 @@ import (
 // wire is a call as the actors see it: an actors.Line and an actors.Referrer.
 type wire struct {
 	*sip.Call
-	x    *Exchange
-	line *line // nil for a call without a connection
+	x     *Exchange
+	line  *line // nil for a call without a connection
+	owner atomic.Pointer[actors.ID]
 }
 
-var _ actors.Referrer = (*wire)(nil)
+var (
+	_ actors.Referrer = (*wire)(nil)
+	_ actors.Owned    = (*wire)(nil)
+)
+
+// Own implements actors.Owned.
+func (w *wire) Own(by actors.ID) { w.owner.Store(&by) }
+
+// Owner finds the call actor that a call is the line of.
+func (x *Exchange) Owner(c *sip.Call) (by actors.ID, ok bool) {
+	w, ok := c.Owner().(*wire)
+	if !ok {
+		return by, false
+	}
+	id := w.owner.Load()
+	if id == nil {
+		return by, false
+	}
+	return *id, true
+}
+
+// Referred reads the wish of a call's other end to be put through to somebody
+// else: whose call it is, and how its connection calls him. It is fault.Denied
+// when the connection does not let others choose whom it calls, and when it may
+// not call him.
+func (x *Exchange) Referred(ctx context.Context, r sip.Referral) (by actors.ID, d actors.Dialling, err error) {
+	by, ok := x.Owner(r.Call)
+	w, _ := r.Call.Owner().(*wire)
+	if !ok || w.line == nil {
+		return by, d, sip.ErrDecline
+	}
+	x.mu.Lock()
+	l := x.lines[name(w.line.id)]
+	x.mu.Unlock()
+	if l == nil || l.state.Setting("refer") != "true" {
+		return by, d, sip.ErrDecline
+	}
+	d = actors.Dialling{
+		Tenant: l.id.Tenant, Connection: l.id.Name, To: number(r.Target),
+		Referral: &actors.Referral{Replaces: r.Replaces, By: r.By},
+	}
+	return by, d, x.Check(ctx, d)
+}
+
+// number is a tel URI without what the number does not need.
+func number(target string) string {
+	scheme, rest, _ := strings.Cut(target, ":")
+	if !strings.EqualFold(scheme, "tel") {
+		return target
+	}
+	rest, _, _ = strings.Cut(rest, ";")
+	return rest
+}
 
 // Refer implements actors.Referrer. A number is completed by the connection the
 // call came by.

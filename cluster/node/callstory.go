@@ -117,6 +117,8 @@ func told(e event.Event) string {
 		return "message left on the answering machine"
 	case event.CallSpeechChanged:
 		return fmt.Sprintf("%s: %s in place of %s (%s)", b.Role, orElse(b.To, "nobody"), orElse(b.From, "builtin"), b.Fault)
+	case event.CallReplaced:
+		return fmt.Sprintf("somebody else is on the line now (%s), %s at %d Hz", b.How, b.Codec, b.BandHz)
 	case event.CallHeld:
 		return "put on hold"
 	case event.CallResumed:
@@ -143,6 +145,9 @@ func told(e event.Event) string {
 func toldOf(e event.Event) string {
 	switch b := e.(type) {
 	case event.TransferBegun:
+		if b.Name == "" { // whom, is for the transcript of the signalling alone
+			return b.Mode + " transfer begins"
+		}
 		return fmt.Sprintf("%s transfer to %s begins", b.Mode, b.Name)
 	case event.TransferFailed:
 		return trimmed("transfer failed: "+b.Reason+" %d", b.Code)

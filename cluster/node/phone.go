@@ -53,7 +53,7 @@ func (p *phone) listen() (*sip.Endpoint, error) {
 		UDP: n.cfg.SIP, TCP: n.cfg.SIP, Listen: set.Listen, PublicIP: n.cfg.PublicIP, Answer: p.answer, Log: n.log,
 		NewMedia: line.Maker{Ports: p.ports, Wheel: n.gate.wheel(), Identity: id, Log: n.log}.New,
 		Codecs:   set.Codecs, Mux: true, Seal: sip.Sealing(set.SRTP), Fingerprint: id.Fingerprint().String(),
-		Admit: sip.Admit(set.Admit), Busy: p.busy,
+		Admit: sip.Admit(set.Admit), Busy: p.busy, Rules: sip.Rules{TakeOver: true, Refer: p.refer},
 	}
 	if set.Cert+set.Roots != "" {
 		o.TLS = &sip.TLS{Cert: set.Cert, Key: set.Key, Clients: set.Clients, Roots: set.Roots}
@@ -129,7 +129,11 @@ func (n *Node) hangUpAll() {
 // answer takes a call or says why not, and counts the calls that were not taken
 // by the kind of the reason.
 func (p *phone) answer(ctx context.Context, inv sip.Invite) error {
-	err := p.take(ctx, inv)
+	take := p.take
+	if inv.Replaces != nil {
+		take = p.replace
+	}
+	err := take(ctx, inv)
 	if err != nil {
 		p.n.gate.reject(err)
 	}

@@ -74,7 +74,7 @@ func (s *State) Apply(e event.Envelope) {
 		event.SourceFailed, event.SourceStopped, event.SourceConnected, event.SourceDisconnected, event.SourceRemoved,
 		event.QuestionResolved, event.CatalogCreated, event.CatalogChanged, event.CatalogConnected, event.CatalogDisconnected,
 		event.CatalogInvited, event.CatalogRemoved, event.InvitationsReset, event.ProductsPut, event.ProductsRemoved,
-		event.CallSpeechChanged, event.CallProgressed, event.CallScreened, event.VoicemailLeft, event.TransferBegun, event.TransferFailed,
+		event.CallSpeechChanged, event.CallReplaced, event.CallProgressed, event.CallScreened, event.VoicemailLeft, event.TransferBegun, event.TransferFailed,
 		event.TransferCompleted, event.RecordingPaused, event.RecordingResumed, event.RecordingDeleted, event.CallObserved,
 		event.CallTraced, event.OperatorWhispered, event.ConnectionCreated, event.ConnectionSaved, event.ConnectionStarted,
 		event.ConnectionStopped, event.ConnectionReported, event.ConnectionAttached, event.ConnectionDetached,

@@ -22,6 +22,7 @@ func SIPFields() []Field {
 		{Key: "calls_per_second", Kind: "int", Default: "5", Meaning: "how fast calls are placed"},
 		{Key: "country", Kind: "text", Meaning: "region of numbers without a country code, such as GB"},
 		{Key: "destinations", Kind: "text", Meaning: "prefixes that may be called, such as +44,+1; empty = any ordinary number"},
+		{Key: "refer", Kind: "bool", Default: "false", Meaning: "let who is on a call have us call somebody in his place (REFER)"},
 		{Key: "premium", Kind: "bool", Default: "false", Meaning: "also call premium-rate, shared-cost and satellite numbers"},
 	}
 }

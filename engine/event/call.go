@@ -78,6 +78,18 @@ type CallSpeechChanged struct {
 	Offset time.Duration
 }
 
+// CallReplaced says that somebody else is on the call in place of who was: the
+// agent and its conversation stay.
+type CallReplaced struct {
+	How       string // replaces: he took the place (RFC 3891); refer: we called him because we were asked to (RFC 3515)
+	From      Private
+	SIPCallID string
+	Transport string // udp tcp
+	Codec     string
+	BandHz    uint32
+	Offset    time.Duration
+}
+
 // RecordingClosed says where the recording of a call is.
 type RecordingClosed struct {
 	Blob   string // sha256 of the sealed file, hex
@@ -112,6 +124,9 @@ func (CallInputs) Kind() Kind { return "call.inputs.v1" }
 
 // Kind implements Event.
 func (CallSpeechChanged) Kind() Kind { return "call.speech_changed.v1" }
+
+// Kind implements Event.
+func (CallReplaced) Kind() Kind { return "call.replaced.v1" }
 
 // Kind implements Event.
 func (RecordingClosed) Kind() Kind { return "recording.closed.v1" }

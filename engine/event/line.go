@@ -29,8 +29,8 @@ type VoicemailLeft struct {
 
 // TransferBegun is durable before anybody is asked to take the call over.
 type TransferBegun struct {
-	Mode    string // blind attended warm
-	Name    string // of the target, as the agent knows it
+	Mode    string // blind attended warm; referred: the other end asked us to call somebody in its place
+	Name    string // of the target, as the agent knows it; "" when referred
 	Target  Private
 	Summary Private // what a warm transfer tells the person
 	Offset  time.Duration

@@ -105,6 +105,8 @@ func (CallScreened) event() {}
 func (VoicemailLeft) event()     {}
 func (CallSpeechChanged) event() {}
 
+func (CallReplaced) event() {}
+
 func (TransferBegun) event() {}
 
 func (TransferFailed) event() {}

@@ -128,7 +128,7 @@ func (s *State) Apply(e event.Envelope) {
 		event.CallDigit, event.CallEnded, event.CallInputs, event.RecordingClosed, event.AgentDrafted,
 		event.SourceCreated, event.SourceSaved, event.SourceIndexing, event.SourceIndexed, event.SourceFailed,
 		event.SourceStopped, event.SourceConnected, event.SourceDisconnected, event.SourceRemoved, event.QuestionResolved,
-		event.CallSpeechChanged, event.CallProgressed, event.CallScreened, event.VoicemailLeft, event.TransferBegun, event.TransferFailed,
+		event.CallSpeechChanged, event.CallReplaced, event.CallProgressed, event.CallScreened, event.VoicemailLeft, event.TransferBegun, event.TransferFailed,
 		event.TransferCompleted, event.RecordingPaused, event.RecordingResumed, event.RecordingDeleted, event.CallObserved,
 		event.CallTraced, event.ConnectionCreated, event.ConnectionSaved, event.ConnectionStarted,
 		event.ConnectionStopped, event.ConnectionReported, event.ConnectionAttached, event.ConnectionDetached,

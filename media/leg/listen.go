@@ -164,7 +164,10 @@ func (l *Leg) Hear(dst func(frame []int16), replay time.Duration) {
 // Record implements actors.Leg; nil stops. The recorder is the caller's to
 // close, after the leg or after Record(nil). It gets the rate that Stats told
 // when it was given, also after a change of codec.
-func (l *Leg) Record(r actors.Recorder) {
+func (l *Leg) Record(r actors.Recorder) { l.RecordAt(r, 0) }
+
+// RecordAt implements actors.Retaping: 0 is the rate that Stats tells now.
+func (l *Leg) RecordAt(r actors.Recorder, rateHz int) {
 	l.out.mu.Lock()
 	defer l.out.mu.Unlock()
 	l.mu.Lock()
@@ -175,6 +178,9 @@ func (l *Leg) Record(r actors.Recorder) {
 		return
 	}
 	l.out.recorder, l.out.tapeScale = r, l.out.scale
+	if rateHz > 0 {
+		l.out.tapeScale = rateHz / g711.RateHz
+	}
 	l.out.retape()
 }
 

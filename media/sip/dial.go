@@ -45,6 +45,9 @@ type DialOptions struct {
 	Replaces string
 	// ReferredBy is the value of a Referred-By header, of a Referral (RFC 3892).
 	ReferredBy string
+	// Elsewhere fails with 482 rather than call this very endpoint: who may choose
+	// the target could otherwise have us talk to ourselves.
+	Elsewhere bool
 }
 
 // Dial places a call to a SIP URI and returns when it was answered and

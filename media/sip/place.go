@@ -51,6 +51,11 @@ func (p *placing) toward(ctx context.Context, uri sip.Uri) error {
 	if err != nil {
 		return err
 	}
+	if p.o.Elsewhere {
+		if hops = slices.DeleteFunc(hops, p.e.isOurs); len(hops) == 0 {
+			return &Refused{Code: 482, Reason: "Loop Detected"}
+		}
+	}
 	p.left = hops
 	return p.nextHop(ctx)
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -65,6 +67,39 @@ func (e *Endpoint) hops(ctx context.Context, uri sip.Uri, transport string) ([]h
 		out = append(out, hop{network: t.Network, addr: t.Addr, host: t.Host})
 	}
 	return out, nil
+}
+
+// isOurs reports whether a hop leads to a socket of this endpoint.
+func (e *Endpoint) isOurs(h hop) bool {
+	to := h.addr.Addr().Unmap()
+	for _, p := range e.places {
+		at := p.addr()
+		if at.Port() != h.addr.Port() {
+			continue
+		}
+		if at.Addr().Unmap() == to || e.opt.PublicIP.IsValid() && e.opt.PublicIP.Unmap() == to {
+			return true
+		}
+		if at.Addr().IsUnspecified() && ofThisMachine(to) {
+			return true
+		}
+	}
+	return false
+}
+
+// ofThisMachine reports whether an address is one of an interface here.
+func ofThisMachine(a netip.Addr) bool {
+	if a.IsLoopback() || a.IsUnspecified() {
+		return true
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(all, func(one net.Addr) bool {
+		p, err := netip.ParsePrefix(one.String())
+		return err == nil && p.Addr().Unmap() == a
+	})
 }
 
 // canSend are the networks a request of ours may take: connections always,

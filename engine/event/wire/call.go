@@ -29,6 +29,11 @@ func callBody(e event.Event, s *sealing) message {
 		}
 	case event.CallSpeechChanged:
 		return &pb.CallSpeechChanged{Role: e.Role, From: e.From, To: e.To, Fault: e.Fault, OffsetNs: int64(e.Offset)}
+	case event.CallReplaced:
+		return &pb.CallReplaced{
+			How: e.How, From: s.text(e.From), SipCallId: e.SIPCallID, Transport: e.Transport, Codec: e.Codec, BandHz: e.BandHz,
+			OffsetNs: int64(e.Offset),
+		}
 	case event.CallInputs:
 		return &pb.CallInputs{Inputs: inputs(e.Inputs, s)}
 	case event.RecordingClosed:
@@ -61,6 +66,13 @@ func callEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 	case event.CallSpeechChanged{}.Kind():
 		return read(b, func(m *pb.CallSpeechChanged) event.Event {
 			return event.CallSpeechChanged{Role: m.Role, From: m.From, To: m.To, Fault: m.Fault, Offset: time.Duration(m.OffsetNs)}
+		})
+	case event.CallReplaced{}.Kind():
+		return read(b, func(m *pb.CallReplaced) event.Event {
+			return event.CallReplaced{
+				How: m.How, From: o.text(m.From), SIPCallID: m.SipCallId, Transport: m.Transport, Codec: m.Codec, BandHz: m.BandHz,
+				Offset: time.Duration(m.OffsetNs),
+			}
 		})
 	case event.CallDigit{}.Kind():
 		return read(b, func(m *pb.CallDigit) event.Event {

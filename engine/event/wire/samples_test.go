@@ -93,6 +93,7 @@ func samples() []event.Event {
 		event.CallProgressed{Stage: "ringing", Code: 180, Offset: 700 * ms},
 		event.CallScreened{Verdict: "machine", Why: "words", Heard: p("leave a message"), Took: 2400 * ms, Beep: 5 * time.Second},
 		event.CallSpeechChanged{Role: "stt", From: "deepgram", To: "azure", Fault: "denied: deepgram: 401", Offset: 7 * time.Second},
+		event.CallReplaced{How: "replaces", From: p("sip:bob@example.net"), SIPCallID: "9@x", Transport: "udp", Codec: "PCMA", BandHz: 8000, Offset: 8 * time.Second},
 		event.VoicemailLeft{Text: p("please call us back"), Beep: true, Whole: true, Offset: 9 * time.Second},
 		event.TransferBegun{Mode: "warm", Name: "desk", Target: p("sip:desk@127.0.0.1"), Summary: p("wants a new card"), Offset: 40 * time.Second},
 		event.TransferFailed{Reason: "busy", Code: 486, Offset: 41 * time.Second},

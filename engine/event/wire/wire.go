@@ -116,7 +116,7 @@ func Kinds() []event.Kind {
 		event.SourceCreated{}.Kind(), event.SourceSaved{}.Kind(), event.SourceIndexing{}.Kind(), event.SourceIndexed{}.Kind(),
 		event.SourceFailed{}.Kind(), event.SourceStopped{}.Kind(), event.SourceConnected{}.Kind(),
 		event.SourceDisconnected{}.Kind(), event.SourceRemoved{}.Kind(), event.QuestionResolved{}.Kind(),
-		event.CallSpeechChanged{}.Kind(), event.CallProgressed{}.Kind(), event.CallScreened{}.Kind(), event.VoicemailLeft{}.Kind(),
+		event.CallSpeechChanged{}.Kind(), event.CallReplaced{}.Kind(), event.CallProgressed{}.Kind(), event.CallScreened{}.Kind(), event.VoicemailLeft{}.Kind(),
 		event.TransferBegun{}.Kind(), event.TransferFailed{}.Kind(), event.TransferCompleted{}.Kind(),
 		event.RecordingPaused{}.Kind(), event.RecordingResumed{}.Kind(), event.RecordingDeleted{}.Kind(), event.CallObserved{}.Kind(),
 		event.CallTraced{}.Kind(), event.OperatorWhispered{}.Kind(), event.ConnectionCreated{}.Kind(), event.ConnectionSaved{}.Kind(),

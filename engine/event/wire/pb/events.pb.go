@@ -5845,6 +5845,98 @@ func (x *CallSpeechChanged) GetOffsetNs() int64 {
 	return 0
 }
 
+type CallReplaced struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	How           string                 `protobuf:"bytes,1,opt,name=how,proto3" json:"how,omitempty"`
+	From          *Sealed                `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	SipCallId     string                 `protobuf:"bytes,3,opt,name=sip_call_id,json=sipCallId,proto3" json:"sip_call_id,omitempty"`
+	Transport     string                 `protobuf:"bytes,4,opt,name=transport,proto3" json:"transport,omitempty"`
+	Codec         string                 `protobuf:"bytes,5,opt,name=codec,proto3" json:"codec,omitempty"`
+	BandHz        uint32                 `protobuf:"varint,6,opt,name=band_hz,json=bandHz,proto3" json:"band_hz,omitempty"`
+	OffsetNs      int64                  `protobuf:"varint,7,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallReplaced) Reset() {
+	*x = CallReplaced{}
+	mi := &file_engine_event_wire_events_proto_msgTypes[90]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallReplaced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallReplaced) ProtoMessage() {}
+
+func (x *CallReplaced) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_event_wire_events_proto_msgTypes[90]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallReplaced.ProtoReflect.Descriptor instead.
+func (*CallReplaced) Descriptor() ([]byte, []int) {
+	return file_engine_event_wire_events_proto_rawDescGZIP(), []int{90}
+}
+
+func (x *CallReplaced) GetHow() string {
+	if x != nil {
+		return x.How
+	}
+	return ""
+}
+
+func (x *CallReplaced) GetFrom() *Sealed {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *CallReplaced) GetSipCallId() string {
+	if x != nil {
+		return x.SipCallId
+	}
+	return ""
+}
+
+func (x *CallReplaced) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+func (x *CallReplaced) GetCodec() string {
+	if x != nil {
+		return x.Codec
+	}
+	return ""
+}
+
+func (x *CallReplaced) GetBandHz() uint32 {
+	if x != nil {
+		return x.BandHz
+	}
+	return 0
+}
+
+func (x *CallReplaced) GetOffsetNs() int64 {
+	if x != nil {
+		return x.OffsetNs
+	}
+	return 0
+}
+
 var File_engine_event_wire_events_proto protoreflect.FileDescriptor
 
 const file_engine_event_wire_events_proto_rawDesc = "" +
@@ -6284,7 +6376,15 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12\x14\n" +
 	"\x05fault\x18\x04 \x01(\tR\x05fault\x12\x1b\n" +
-	"\toffset_ns\x18\x05 \x01(\x03R\boffsetNsB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
+	"\toffset_ns\x18\x05 \x01(\x03R\boffsetNs\"\xda\x01\n" +
+	"\fCallReplaced\x12\x10\n" +
+	"\x03how\x18\x01 \x01(\tR\x03how\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.flametree.event.v1.SealedR\x04from\x12\x1e\n" +
+	"\vsip_call_id\x18\x03 \x01(\tR\tsipCallId\x12\x1c\n" +
+	"\ttransport\x18\x04 \x01(\tR\ttransport\x12\x14\n" +
+	"\x05codec\x18\x05 \x01(\tR\x05codec\x12\x17\n" +
+	"\aband_hz\x18\x06 \x01(\rR\x06bandHz\x12\x1b\n" +
+	"\toffset_ns\x18\a \x01(\x03R\boffsetNsB Z\x1eflametree/engine/event/wire/pbb\x06proto3"
 
 var (
 	file_engine_event_wire_events_proto_rawDescOnce sync.Once
@@ -6298,7 +6398,7 @@ func file_engine_event_wire_events_proto_rawDescGZIP() []byte {
 	return file_engine_event_wire_events_proto_rawDescData
 }
 
-var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_engine_event_wire_events_proto_msgTypes = make([]protoimpl.MessageInfo, 91)
 var file_engine_event_wire_events_proto_goTypes = []any{
 	(*Envelope)(nil),            // 0: flametree.event.v1.Envelope
 	(*Sealed)(nil),              // 1: flametree.event.v1.Sealed
@@ -6390,6 +6490,7 @@ var file_engine_event_wire_events_proto_goTypes = []any{
 	(*CatalogRemoved)(nil),      // 87: flametree.event.v1.CatalogRemoved
 	(*ResultsMailed)(nil),       // 88: flametree.event.v1.ResultsMailed
 	(*CallSpeechChanged)(nil),   // 89: flametree.event.v1.CallSpeechChanged
+	(*CallReplaced)(nil),        // 90: flametree.event.v1.CallReplaced
 }
 var file_engine_event_wire_events_proto_depIdxs = []int32{
 	1,  // 0: flametree.event.v1.SealedPair.value:type_name -> flametree.event.v1.Sealed
@@ -6447,11 +6548,12 @@ var file_engine_event_wire_events_proto_depIdxs = []int32{
 	3,  // 52: flametree.event.v1.ConnectionSaved.secrets:type_name -> flametree.event.v1.SealedPair
 	2,  // 53: flametree.event.v1.Product.attributes:type_name -> flametree.event.v1.Pair
 	80, // 54: flametree.event.v1.ProductsPut.products:type_name -> flametree.event.v1.Product
-	55, // [55:55] is the sub-list for method output_type
-	55, // [55:55] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	1,  // 55: flametree.event.v1.CallReplaced.from:type_name -> flametree.event.v1.Sealed
+	56, // [56:56] is the sub-list for method output_type
+	56, // [56:56] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_engine_event_wire_events_proto_init() }
@@ -6466,7 +6568,7 @@ func file_engine_event_wire_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_engine_event_wire_events_proto_rawDesc), len(file_engine_event_wire_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   90,
+			NumMessages:   91,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
