@@ -17,7 +17,7 @@ import (
 // nobody takes the call it goes on as before.
 type Referred struct {
 	Dial   Dialling
-	Report func(code int, reason string)
+	Report func(code int)
 }
 
 // goodbyes is how long who asked us to call another may take to hang up.
@@ -79,7 +79,7 @@ func (c *Call) bring(m *mayRefer) {
 		var rang atomic.Bool
 		leg, line, err := dialler.Dial(ctx, d, func(p DialProgress) {
 			if p.Code >= 180 && rang.CompareAndSwap(false, true) {
-				report(180, "Ringing")
+				report(180)
 			}
 		})
 		m := &brought{of: r, second: second{leg, line}, err: err, taken: new(atomic.Bool)}
@@ -123,14 +123,14 @@ func (c *Call) broughtTo(m *brought) {
 		return
 	}
 	c.swap(c.arrives(m.second.leg, m.second.line, event.CallReplaced{How: byRefer, From: event.P(r.Dial.To)}))
-	r.Report(200, "OK")
+	r.Report(200)
 }
 
 // notBrought has the call go on with who asked, who is told why.
 func (c *Call) notBrought(r *referred, n *NotReached) {
 	code := n.statusCode()
 	c.write(event.TransferFailed{Reason: n.Reason, Code: uint32(code), Offset: c.now(time.Now())})
-	r.Report(code, n.Reason)
+	r.Report(code)
 	if r.alone != nil {
 		c.step(c.now(time.Now()), turn.Input{Kind: turn.LineEnded, Reason: r.alone.Reason})
 		c.finish(ended(r.alone.Reason), r.alone.Reason, "peer")
@@ -189,7 +189,7 @@ func (c *Call) dropHands() {
 		if r.cancel != nil {
 			r.cancel()
 		}
-		r.Report(487, "Request Terminated")
+		r.Report(487)
 	}
 	for _, l := range c.hands.leaves {
 		if l.timer.Stop() {

@@ -168,9 +168,9 @@ func TestACallThatIsBusyIsNotTakenOver(t *testing.T) {
 }
 
 // refers has the other end ask for somebody else in its place; report may be nil.
-func (c *call) refers(report func(code int, reason string)) error {
+func (c *call) refers(report func(code int)) error {
 	if report == nil {
-		report = func(int, string) {}
+		report = func(int) {}
 	}
 	_, err := c.h.Dir.Ask(context.WithoutCancel(c.t.Context()), c.h.Call("s"), &actors.Referred{
 		Dial:   actors.Dialling{Tenant: c.h.Tenant, Connection: "pbx", To: "sip:bea@127.0.0.1", Referral: &actors.Referral{By: "<sip:ann@x>"}},
@@ -180,9 +180,9 @@ func (c *call) refers(report func(code int, reason string)) error {
 }
 
 // reports collects what the other end is told.
-func (c *call) reports() (codes *[]int, report func(int, string)) {
+func (c *call) reports() (codes *[]int, report func(int)) {
 	codes = new([]int)
-	return codes, func(code int, _ string) { *codes = append(*codes, code) }
+	return codes, func(code int) { *codes = append(*codes, code) }
 }
 
 // The other end asks for somebody: he is called once the journal knows, the

@@ -34,7 +34,9 @@ func (p *phone) refer(ctx context.Context, r sip.Referral) error {
 	if err != nil {
 		return err
 	}
-	_, err = ask[*actors.Accepted](ctx, p.n.dir, id, &actors.Referred{Dial: d, Report: r.Report})
+	_, err = ask[*actors.Accepted](ctx, p.n.dir, id, &actors.Referred{
+		Dial: d, Report: func(code int) { r.Report(code, "") },
+	})
 	return ofRunning(err)
 }
 

@@ -27,7 +27,8 @@ type Referral struct {
 	By       string // Referred-By, for DialOptions.ReferredBy
 	// Report tells the other side how it goes, as a SIP status: 100 is told
 	// already, 180 when it rings, 200 or a refusal is the last, and has to come:
-	// until then another REFER of the call is refused with 491. It may be called
+	// until then another REFER of the call is refused with 491. A reason of "" is
+	// the usual one. It may be called
 	// from any goroutine, never blocks, and does nothing once the call is over.
 	Report func(code int, reason string)
 }
@@ -101,14 +102,15 @@ func (c *Call) refer(ctx context.Context, in *inbound) {
 		in.respond(603, "Decline")
 		return
 	}
+	if c.referring.Load() {
+		in.respond(491, "Request Pending")
+		return
+	}
 	if c.referred >= mostReferrals {
 		in.respond(486, "Busy Here", retryAfter(busyRetry))
 		return
 	}
-	if !c.referring.CompareAndSwap(false, true) {
-		in.respond(491, "Request Pending")
-		return
-	}
+	c.referring.Store(true)
 	c.referred++
 	d := c.dlg
 	quiet := strings.EqualFold(headerOf(in.req, "Refer-Sub"), "false")
@@ -130,7 +132,7 @@ func (c *Call) refer(ctx context.Context, in *inbound) {
 			c.referring.Store(false)
 		}
 		select {
-		case reports <- news{code: code, reason: reason}:
+		case reports <- news{code: code, reason: orDefault(reason, phrase(code))}:
 		default:
 		}
 	}
@@ -144,6 +146,36 @@ func (c *Call) refer(ctx context.Context, in *inbound) {
 	}) {
 		in.respond(503, "Service Unavailable")
 	}
+}
+
+// phrase is what a status that is reported is usually called.
+func phrase(code int) string {
+	switch code {
+	case 180:
+		return "Ringing"
+	case 200:
+		return "OK"
+	case 403:
+		return "Forbidden"
+	case 404:
+		return "Not Found"
+	case 408:
+		return "Request Timeout"
+	case 482:
+		return "Loop Detected"
+	case 486:
+		return "Busy Here"
+	case 487:
+		return "Request Terminated"
+	case 503:
+		return "Service Unavailable"
+	case 603:
+		return "Decline"
+	}
+	if code < 200 {
+		return "Session Progress"
+	}
+	return "Refused"
 }
 
 // permits asks the owner and answers the REFER.

@@ -74,6 +74,10 @@ func (p *Phone) request(head, body string, from *net.UDPAddr) {
 		p.respond(head, "200 OK", "", from)
 	case "REFER":
 		p.referred(head, from)
+	case "NOTIFY":
+		line, _, _ := strings.Cut(body, "\r\n")
+		p.told = append(p.told, line)
+		p.respond(head, "200 OK", "", from)
 	default:
 		p.respond(head, "200 OK", "", from)
 	}

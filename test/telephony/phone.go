@@ -36,6 +36,7 @@ type Phone struct {
 	dialog dialog
 	status map[string]string // head of the last final response, by CSeq
 	got    []string          // requests, in order
+	told   []string          // what NOTIFYs said, in order
 	sdp    string            // of the other side, the last
 	hz     float64           // of our tone, 0 = silence
 	mute   bool              // sends no packets at all
@@ -128,7 +129,7 @@ func (p *Phone) Begin(server, user string, headers ...string) {
 		id: fmt.Sprintf("%s-%d", p.name, time.Now().UnixNano()), ours: fmt.Sprintf("<sip:%s@%s>;tag=h1", p.name, p.Addr()),
 		theirs: fmt.Sprintf("<sip:%s@%s>", user, server), peer: fmt.Sprintf("sip:%s@%s", user, server), to: to, cseq: 1,
 	}
-	p.ended, p.target, p.got = false, nil, nil
+	p.ended, p.target, p.got, p.told = false, nil, nil, nil
 	clear(p.status)
 	p.mu.Unlock()
 	p.Send("INVITE", p.Offer("sendrecv"), headers...)
@@ -233,6 +234,23 @@ func (p *Phone) Requests() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.got...)
+}
+
+// Told are the first lines of what the other side reported, in order.
+func (p *Phone) Told() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.told...)
+}
+
+// Replacing is the header by which somebody takes the place of the phone in its
+// call.
+func (p *Phone) Replacing() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, theirs, _ := strings.Cut(p.dialog.theirs, ";tag=")
+	_, ours, _ := strings.Cut(p.dialog.ours, ";tag=")
+	return fmt.Sprintf("Replaces: %s;to-tag=%s;from-tag=%s", p.dialog.id, theirs, ours)
 }
 
 // Up reports whether a call of the phone is answered and goes on.
