@@ -82,6 +82,23 @@ type house struct {
 	e  *sip.Endpoint
 	at netip.AddrPort
 	id actors.ID
+
+	mu     sync.Mutex // guards what follows
+	asked  []actors.Dialling
+	owners []actors.ID
+}
+
+// refer takes every wish that may be granted.
+func (h *house) refer(ctx context.Context, r sip.Referral) error {
+	by, d, err := h.x.Referred(ctx, r)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked, h.owners = append(h.asked, d), append(h.owners, by)
+	r.Report(200, "")
+	return nil
 }
 
 var bank = tenant.ID{1}
@@ -93,6 +110,7 @@ func newHouse(t *testing.T, p *pbx, settings ...string) *house {
 	var err error
 	h.e, err = sip.Listen(context.WithoutCancel(t.Context()), sip.Options{
 		UDP: "127.0.0.1:0", NewMedia: studio.NewMedia, T1: 50 * time.Millisecond, Grace: 200 * time.Millisecond,
+		Rules: sip.Rules{Refer: h.refer},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = h.e.Close() })

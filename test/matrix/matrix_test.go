@@ -24,7 +24,7 @@ func features() []string {
 		"busy", "no answer", "declined", "failed", "canceled",
 		"UDP", "TCP", "TLS", "WebSocket", "SDES-SRTP", "DTLS-SRTP",
 		"PRACK", "session timer", "UPDATE", "multi-hop Record-Route", "forked answers",
-		"REFER blind", "REFER attended", "302", "hold and resume", "music on hold",
+		"REFER blind", "REFER attended", "REFER in", "Replaces in", "302", "hold and resume", "music on hold",
 		"INFO digits", "RFC 4733 in", "RFC 4733 out", "comfort noise", "RTCP", "NAT keep-alive", "IPv6",
 		"PCMU", "PCMA", "G722", "opus", "re-negotiation",
 	}
@@ -109,6 +109,7 @@ type exchange struct {
 	md5, sha *telephony.Kamailio
 	tls, ws  string // the server's further addresses
 	six      string
+	usual    string         // address at which the server has the usual port, for who leaves ports out
 	passes   map[string]int // ports of those who are put through to, by agent
 }
 
@@ -120,6 +121,7 @@ func open(t *testing.T) *exchange {
 	x.tls = fmt.Sprintf("127.0.0.1:%d", telephony.FreePort(t, "127.0.0.1"))
 	x.ws = fmt.Sprintf("127.0.0.1:%d", telephony.FreePort(t, "127.0.0.1"))
 	x.six = fmt.Sprintf("[::1]:%d", telephony.FreePort(t, "::1"))
+	x.usual = telephony.Loopback()
 	agents := []string{
 		telephony.Agent("board", "inbound_voice", "VOICE_BARGE_IN", "False"),
 		telephony.Agent("caller", "outbound_voice", "VOICE_BARGE_IN", "False", "VOICE_AMD", "False"),
@@ -130,7 +132,7 @@ func open(t *testing.T) *exchange {
 		agents = append(agents, telephony.Agent(mode, "inbound_voice", "VOICE_BARGE_IN", "False", "VOICE_TRANSFER_MODE", mode, "VOICE_TRANSFER_TARGETS", to))
 	}
 	x.Office = telephony.Open(t, telephony.Plan{Agents: agents, Set: map[string]string{
-		"sip.listen":   fmt.Sprintf("tls://%s,ws://%s,udp://%s,tcp://%s", x.tls, x.ws, x.six, x.six),
+		"sip.listen":   fmt.Sprintf("tls://%s,ws://%s,udp://%s,tcp://%s,udp://%s:5060", x.tls, x.ws, x.six, x.six, x.usual),
 		"sip.tls-cert": x.papers.Cert, "sip.tls-key": x.papers.Key, "sip.tls-roots": x.papers.Root,
 		"egress.allow": x.md5.UDP,
 	}})

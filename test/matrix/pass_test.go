@@ -66,6 +66,39 @@ func passRows() []row {
 			time.Sleep(2 * time.Second) // the two hear each other without us
 			require.Greater(t, caller.Heard(t, 2150), float64(audible-10), "the caller hears the operator")
 		}},
+		{"REFER in", "baresip, sipp", "udp", func(t *testing.T, x *exchange) {
+			c, at := callee(t, taken(), "udp")
+			x.Connect(t, "refers", "board", true, map[string]string{"domain": at, "user": "100", "register": "false", "sources": "127.0.0.9", "refer": "true"}, "")
+			b := telephony.StartBaresip(t, telephony.BaresipPlan{Host: "127.0.0.9", Hz: 2120})
+			b.Do(t, "dial", "sip:100@"+x.SIP)
+			call, session := x.CallOf(t, "bare2120")
+			telephony.Of[event.ReplySpoken](t, x.Office, session, nil)
+			b.Do(t, "transfer", "sip:desk@"+at)
+			require.Equal(t, "refer", telephony.Of[event.CallReplaced](t, x.Office, call, nil).How)
+			b.Tells(t, "CALL_CLOSED", 5*time.Second)
+			require.NoError(t, x.EndCall(t.Context(), call))
+			x.Ended(t, call, session)
+			require.NoError(t, c.Wait(patience), "%s", c.Said())
+		}},
+		{"Replaces in", "two linphone", "udp", func(t *testing.T, x *exchange) {
+			rita := telephony.StartLinphone(t, telephony.LinphonePlan{Name: "rita", Sealing: "none", Answer: true, Hz: 2160})
+			lena := telephony.StartLinphone(t, telephony.LinphonePlan{Name: "lena", Sealing: "none", Hz: 2180})
+			lena.Enter(t, "call sip:board@"+x.usual) // it leaves the port out when it transfers
+			call, session := x.CallOf(t, "lena")
+			telephony.Of[event.ReplySpoken](t, x.Office, session, nil)
+			x.hears(t, 2180)
+			lena.Enter(t, "pause")
+			telephony.Of[event.CallHeld](t, x.Office, call, nil)
+			lena.Enter(t, "call sip:rita@"+rita.Addr())
+			lena.Says(t, "Call 2 with sip:rita@"+rita.Addr()+" connected", 10*time.Second)
+			lena.Enter(t, "transfer 2 --to-call 1")
+			told := telephony.Of[event.CallReplaced](t, x.Office, call, nil)
+			require.Equal(t, "replaces", told.How)
+			x.hears(t, 2160)
+			rita.Enter(t, "terminate")
+			x.Ended(t, call, session)
+			require.Greater(t, rita.Heard(t, telephony.AgentHz), -120.0)
+		}},
 		{"music on hold", "baresip, kamailio, sipp", "udp", func(t *testing.T, x *exchange) {
 			taker(t, x, "warm")
 			b := telephony.StartBaresip(t, telephony.BaresipPlan{Hz: 2250})

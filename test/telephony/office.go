@@ -296,6 +296,11 @@ func Holds(t testing.TB) Held {
 	return h
 }
 
+// Loopback is an address of this machine that nobody else is likely to use.
+func Loopback() string {
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254)) //nolint:gosec // no secret
+}
+
 // FreePort finds a port that neither UDP nor TCP use at an address now. It lies
 // below those that the system gives by itself, by chance, so that nobody is
 // given it meanwhile.

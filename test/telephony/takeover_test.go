@@ -239,3 +239,34 @@ func eventsOf[E event.Event](o *telephony.Office) []E {
 	}
 	return out
 }
+
+// A foreign telephone that has us and a colleague on two lines joins the two: we
+// are asked to take its place with him (REFER with Replaces), and do.
+func TestLinphoneJoinsItsTwoCalls(t *testing.T) {
+	t.Parallel()
+	desk := telephony.Loopback() // at the usual port: linphone leaves ports out
+	called := new(telephony.Scenario).Gets("INVITE", "").Answer("200 OK", telephony.Sound(1, "0 101", "sendrecv")).Gets("ACK", "").
+		Gets("BYE", "").Reply("200 OK", "")
+	colleague := called.Sipp(t, "", "-i", desk, "-p", "5060", "-t", "u1", "-m", "2")
+	telephony.Listens(t, "udp", desk+":5060")
+	o := plain(t, nil)
+	o.Connect(t, "pbx", "board", true, map[string]string{
+		"domain": desk, "user": "100", "register": "false", "sources": "127.0.0.1", "refer": "true",
+	}, "")
+	lena := telephony.StartLinphone(t, telephony.LinphonePlan{Name: "lena", Sealing: "none", Hz: callerHz})
+	lena.Enter(t, "call sip:100@"+o.SIP)
+	call, session := o.CallOf(t, "lena")
+	telephony.Of[event.ReplySpoken](t, o, session, nil)
+	lena.Enter(t, "pause")
+	telephony.Of[event.CallHeld](t, o, call, nil)
+	lena.Enter(t, "call sip:colleague@"+desk)
+	lena.Says(t, "Call 2 with sip:colleague@"+desk+" connected", 10*time.Second)
+	lena.Enter(t, "transfer 1 --to-call 2")
+	require.Equal(t, "refer", telephony.Of[event.CallReplaced](t, o, call, nil).How)
+	require.Contains(t, telephony.Of[event.TransferBegun](t, o, call, nil).Target.Text, "sip:colleague@"+desk)
+	require.NoError(t, o.EndCall(t.Context(), call))
+	o.Ended(t, call, session)
+	lena.Enter(t, "terminate all")
+	require.NoError(t, colleague.Wait(25*time.Second), "%s", colleague.Said())
+	o.Quiet(t, 5*time.Second)
+}
