@@ -47,7 +47,6 @@ type arrival struct {
 	leg   Leg
 	line  Line
 	wire  uint64
-	how   string
 	early []Fact // what his line noticed before
 	event.CallReplaced
 }

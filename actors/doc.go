@@ -4,7 +4,8 @@
 //
 //	session   one conversation, whatever its channel (session*.go)
 //	call      one telephone call: the turn machine, ears and mouth (call*.go)
-//	          outbound: call_dial.go, who answered: call_screen.go, transfers: call_pass.go
+//	          outbound: call_dial.go, who answered: call_screen.go, transfers: call_pass.go,
+//	          somebody else on the line: call_swap.go, because the other end asked: call_refer.go
 //	channel   one connection to a channel: a PBX account, a trunk
 //	catalog   one catalogue of products
 //	source    one source of knowledge
@@ -68,6 +69,13 @@
 // barges in holds the turn machine as a line on hold does; what the agent was
 // saying is over, so that nothing stale is said when he leaves. Cost: the agent
 // does not know what they spoke about.
+//
+// 2026-11 Who takes a call over (Replaces, or because its other end asked us to
+// call him) is given a leg and a line of his own; the turn machine sees a hold
+// between the two, and facts carry the number of the line they are of. What was
+// said to, or asked by, who left is not continued for who came. Cost: nobody greets
+// him, and the session keeps the number and name it began with. Only a call's first
+// line is passed so: not an operator's, nor a person's that it was joined with.
 //
 // Never used of protoactor, each for a fault found by measuring:
 // SetReceiveTimeout (data race), Stash (a stack), ReenterAfter (overtakes),

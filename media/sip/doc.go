@@ -22,7 +22,8 @@
 // A call may do and suffer: reliable provisional responses (RFC 3262), UPDATE
 // (RFC 3311), session timers (RFC 4028), REFER with and without a subscription
 // (RFC 3515, RFC 4488), Replaces (RFC 3891), forks and redirections. What is for
-// the owner to allow is in Rules; nothing of it is allowed by itself.
+// the owner to allow is in Rules; nothing of it is allowed by itself. Whose a call
+// is that a peer wants replaced, or put through, tells Call.Owner.
 //
 // Names are found by package locate, passwords met by package digest, the life
 // of a registration decided by package register; all three send nothing.
@@ -41,4 +42,15 @@
 // switches give every key: the peer's packets then carry it and are read by it.
 // Ours has none. A line of several keys is passed over: which one a packet was
 // sealed with would be for us to find out, and no telephone is known to need it.
+//
+// 2026-11 An INVITE with Replaces (RFC 3891) is matched only for the side that the
+// call is with: by account, trunk or login, else by address. To others there is no
+// such call (481), whether they know its tags or guess. Cost: a telephone at
+// another address than its friend's, without a PBX between, cannot take his call
+// over. A call that is over is forgotten: 481, and 603 only while it ends.
+//
+// 2026-11 A peer's REFER is one at a time in a call (491) and 16 in all (486); what
+// else its Refer-To wants in our INVITE than Replaces is not sent. A NOTIFY that is
+// not answered ends the reports, not the transfer. Reports end with the call: a
+// peer that hangs up first is not told the outcome.
 package sip

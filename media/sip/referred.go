@@ -119,9 +119,23 @@ func (c *Call) refer(ctx context.Context, in *inbound) {
 		event = fmt.Sprintf("refer;id=%d", in.req.CSeq().SeqNo)
 	}
 	reports := make(chan news, 16)
+	r.Call, r.Report = c, c.reporter(reports)
+	if !c.e.start(func() {
+		switch {
+		case !c.permits(ctx, decide, r, in, quiet):
+			c.referring.Store(false)
+		case !quiet:
+			c.report(ctx, d, event, reports)
+		}
+	}) {
+		in.respond(503, "Service Unavailable")
+	}
+}
+
+// reporter is a Referral.Report.
+func (c *Call) reporter(reports chan<- news) func(code int, reason string) {
 	var last atomic.Bool // a second one is of no account, also after the next REFER
-	r.Call = c
-	r.Report = func(code int, reason string) {
+	return func(code int, reason string) {
 		if code < 100 || code > 699 || strings.ContainsAny(reason, "\r\n") {
 			return
 		}
@@ -135,16 +149,6 @@ func (c *Call) refer(ctx context.Context, in *inbound) {
 		case reports <- news{code: code, reason: orDefault(reason, phrase(code))}:
 		default:
 		}
-	}
-	if !c.e.start(func() {
-		switch {
-		case !c.permits(ctx, decide, r, in, quiet):
-			c.referring.Store(false)
-		case !quiet:
-			c.report(ctx, d, event, reports)
-		}
-	}) {
-		in.respond(503, "Service Unavailable")
 	}
 }
 

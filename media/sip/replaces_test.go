@@ -136,3 +136,43 @@ func TestACallKnowsItsOwner(t *testing.T) {
 	call.Hangup("completed")
 	<-call.Gone()
 }
+
+// Where callers prove who they are, a call is replaced by who called alone,
+// wherever he is.
+func TestALoginReplacesItsOwnCall(t *testing.T) {
+	for name, test := range map[string]struct {
+		user, from string
+		taken      bool
+	}{
+		"the same, elsewhere":        {"ann", "127.0.0.2", true},
+		"another at the same place":  {"bea", "127.0.0.1", false},
+		"another at another address": {"bea", "127.0.0.2", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			us := open(t, func(o *sip.Options) {
+				o.Rules.TakeOver, o.Admit, o.Realm = true, sip.AdmitDigest, "here"
+				o.Password = func(user string) (string, bool) { return user + "-secret", true }
+			})
+			dial := func(h *house, user, replaces string) (*sip.Call, error) {
+				return h.Dial(t.Context(), us.uri("bank", "UDP"), sip.DialOptions{
+					Replaces: replaces, Auth: sip.Authorize(sip.Credentials{User: user, Password: user + "-secret"}),
+				})
+			}
+			first, err := dial(open(t, nil), "ann", "")
+			require.NoError(t, err)
+			old := (<-us.invites).Call
+			call, err := dial(open(t, at(test.from)), test.user, sip.Replacing(old))
+			if test.taken {
+				require.NoError(t, err)
+				<-old.Gone()
+				call.Hangup("completed")
+				return
+			}
+			var no *sip.Refused
+			require.ErrorAs(t, err, &no)
+			require.Equal(t, 481, no.Code)
+			first.Hangup("completed")
+			<-old.Gone()
+		})
+	}
+}

@@ -298,7 +298,7 @@ func Holds(t testing.TB) Held {
 
 // Loopback is an address of this machine that nobody else is likely to use.
 func Loopback() string {
-	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254)) //nolint:gosec // no secret
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
 }
 
 // FreePort finds a port that neither UDP nor TCP use at an address now. It lies

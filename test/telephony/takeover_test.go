@@ -1,6 +1,7 @@
 package telephony_test
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -21,9 +22,7 @@ func taken(t *testing.T, set map[string]string, desk *telephony.Phone) (o *telep
 	settings := map[string]string{
 		"domain": desk.Addr(), "user": "100", "register": "false", "sources": "127.0.0.0/31", "country": "GB",
 	}
-	for k, v := range set {
-		settings[k] = v
-	}
+	maps.Copy(settings, set)
 	o.Connect(t, "pbx", "board", true, settings, "")
 	dave = telephony.NewPhone(t, "dave", "127.0.0.1")
 	require.Equal(t, 200, dave.Dial(o.SIP, "100"))
