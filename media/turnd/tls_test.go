@@ -89,7 +89,7 @@ func TestWhatIsNoTLSIsEnded(t *testing.T) {
 	_, err = half.Write([]byte{22, 3, 1, 2, 0, 1}) // the beginning of a hello
 	require.NoError(t, err)
 	ended(t, half)
-	trust.MaxVersion = tls.VersionTLS11
+	trust.MinVersion, trust.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	_, err = tls.Dial("tcp", s.TLSAddr().String(), trust)
 	require.Error(t, err)
 	require.Eventually(t, func() bool { return s.Counters().Streams == 0 }, patience, time.Millisecond)
