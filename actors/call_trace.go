@@ -1,13 +1,17 @@
 package actors
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
 	"flametree/engine/event"
+	"flametree/engine/fault"
 )
 
 // Signal is one message of a call's signalling.
@@ -25,10 +29,16 @@ type Signal struct {
 // Signals may be called from any goroutine, also after the call has ended.
 type Signalling interface{ Signals() []Signal }
 
-// Archive keeps what was signalled on a call, sealed for its person.
+// Archive keeps what was signalled on a call, sealed for its person, when it is
+// too much for the journal. ladder is JSON of []Signal; it is not kept on to.
 type Archive interface {
-	KeepSignals(ctx context.Context, of ID, subject string, all []Signal) (blob string, err error)
+	KeepSignals(ctx context.Context, of ID, subject string, ladder []byte) (blob string, err error)
 }
+
+// fewSignals is up to how many bytes of signalling the journal itself holds. It
+// is ten times what an ordinary call has. A file of its own, made durable, costs
+// a call more than all of its signalling did.
+const fewSignals = 64 << 10
 
 // trail is the signalling of some lines, and what is left of others.
 type trail struct {
@@ -101,10 +111,27 @@ func (c *Call) ending(ctx context.Context, w trail, captures []*Capture) (event.
 	if c.Archive == nil || len(all) == 0 {
 		return event.CallTraced{}, false
 	}
-	blob, err := c.Archive.KeepSignals(ctx, c.id, c.session.Name, all)
+	traced, err := c.traced(ctx, all)
 	if err != nil {
 		c.Log.Error("signalling not kept", "err", err, "call", c.id.Name)
 		return event.CallTraced{}, false
 	}
-	return event.CallTraced{Blob: blob, Messages: uint32(len(all))}, true
+	return traced, true
+}
+
+func (c *Call) traced(ctx context.Context, all []Signal) (event.CallTraced, error) {
+	var ladder bytes.Buffer
+	to := json.NewEncoder(&ladder)
+	to.SetEscapeHTML(false) // every address of SIP stands in angle brackets
+	if err := to.Encode(all); err != nil {
+		return event.CallTraced{}, fmt.Errorf("signalling: %w: %w", fault.Bug, err)
+	}
+	traced := event.CallTraced{Messages: uint32(len(all))}
+	if ladder.Len() <= fewSignals {
+		traced.Signals = event.P(ladder.String())
+		return traced, nil
+	}
+	blob, err := c.Archive.KeepSignals(ctx, c.id, c.session.Name, ladder.Bytes())
+	traced.Blob = blob
+	return traced, err
 }

@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -188,7 +189,7 @@ func TestTheSignallingOfACallIsKeptBeforeItsEnd(t *testing.T) {
 	inCall(t, nil, func(c *call) {
 		t := c.t
 		now := time.Now()
-		c.Line.Signalled(actors.Signal{At: now.Add(3 * time.Second), Text: "BYE"}, actors.Signal{At: now, Text: "INVITE"})
+		c.Line.Signalled(actors.Signal{At: now.Add(3 * time.Second), Text: "BYE"}, actors.Signal{At: now, Text: "INVITE <sip:desk>"})
 		c.greeted()
 		v := asks[*actors.CallView](c, &actors.LookCall{})
 		require.Len(t, v.Signals, 2, "also while the call runs")
@@ -197,9 +198,30 @@ func TestTheSignallingOfACallIsKeptBeforeItsEnd(t *testing.T) {
 		events := c.h.CallEvents(t, "s")
 		traced, ok := events[len(events)-2].Body.(event.CallTraced)
 		require.True(t, ok, "before the end")
-		require.Equal(t, event.CallTraced{Blob: "kept/call-s", Messages: 2}, traced)
-		require.Equal(t, "INVITE", c.h.Archive.Kept("call-s")[0].Text, "in order of time")
+		require.Equal(t, uint32(2), traced.Messages)
+		var ladder []actors.Signal
+		require.NoError(t, json.Unmarshal([]byte(traced.Signals.Text), &ladder))
+		require.Equal(t, []string{"INVITE <sip:desk>", "BYE"}, []string{ladder[0].Text, ladder[1].Text}, "in order of time")
+		require.Contains(t, traced.Signals.Text, "<sip:", "as people read it")
+		require.Empty(t, traced.Blob)
+		require.Nil(t, c.h.Archive.Kept("call-s"), "it fits into the journal")
 		require.InDelta(t, 4.2, of[event.CallEnded](c)[0].Quality, 0.01)
+	})
+}
+
+func TestMuchSignallingIsAFileOfItsOwn(t *testing.T) {
+	inCall(t, nil, func(c *call) {
+		t := c.t
+		c.greeted()
+		for range 200 {
+			c.Line.Signalled(actors.Signal{At: time.Now(), Text: strings.Repeat("UPDATE ", 100)})
+		}
+		c.hangUp()
+		events := c.h.CallEvents(t, "s")
+		require.Equal(t, event.CallTraced{Blob: "kept/call-s", Messages: 200}, events[len(events)-2].Body)
+		var ladder []actors.Signal
+		require.NoError(t, json.Unmarshal(c.h.Archive.Kept("call-s"), &ladder))
+		require.Len(t, ladder, 200)
 	})
 }
 

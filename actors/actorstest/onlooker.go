@@ -1,6 +1,7 @@
 package actorstest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
@@ -97,22 +98,22 @@ func (l *Line) Signals() []actors.Signal {
 // Archive keeps the signalling of calls in memory. It implements actors.Archive.
 type Archive struct {
 	mu   sync.Mutex
-	kept map[string][]actors.Signal // by call
+	kept map[string][]byte // by call, as JSON
 }
 
 // KeepSignals implements actors.Archive.
-func (a *Archive) KeepSignals(_ context.Context, of actors.ID, _ string, all []actors.Signal) (string, error) {
+func (a *Archive) KeepSignals(_ context.Context, of actors.ID, _ string, ladder []byte) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.kept == nil {
-		a.kept = map[string][]actors.Signal{}
+		a.kept = map[string][]byte{}
 	}
-	a.kept[of.Name] = all
+	a.kept[of.Name] = bytes.Clone(ladder)
 	return "kept/" + of.Name, nil
 }
 
-// Kept are the signals that were kept of a call.
-func (a *Archive) Kept(call string) []actors.Signal {
+// Kept is the ladder that was kept of a call, JSON; nil = none was.
+func (a *Archive) Kept(call string) []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.kept[call]

@@ -109,6 +109,9 @@ func (s *serveCmd) announce(e *Env, c config.Config, n *node.Node) {
 	if at.TURN != "" {
 		e.printf("  relay           %s, UDP and TCP\n", at.TURN)
 	}
+	if at.TURNTLS != "" {
+		e.printf("  relay by TLS    %s\n", at.TURNTLS)
+	}
 	if at.Metrics != "" {
 		e.printf("  metrics         http://%s/metrics\n", at.Metrics)
 	}

@@ -51,6 +51,10 @@ func Table() []Setting {
 		{"sip.admit", "open", "who may call besides trunks and registrars of connections: open (everybody) or trunks (nobody)"},
 		{"webrtc", "127.0.0.1:0", "address of browser calls, UDP and TCP; port 0 = a free one, off = none"},
 		{"turn", "off", "address of the relay for browsers that reach webrtc no other way, UDP and TCP; off = none"},
+		{"turn.tls", "off", "address of the relay's TLS, such as 192.0.2.1:443, for browsers whose network lets nothing else out; off = none"},
+		{"turn.tls-cert", "", "certificate (PEM) of turn.tls, read again when it changes; empty = that of sip.tls-cert"},
+		{"turn.tls-key", "", "its key (PEM)"},
+		{"turn.tls-name", "", "name the certificate has, told to browsers; empty = the address they are told"},
 		{"rtp", "10000-20000", "ports for RTP, LOW-HIGH; 0-0 = any free ones"},
 		{"metrics", "127.0.0.1:9090", "address of metrics and profiles; off = none"},
 		{"public-url", "", "how browsers reach the front door, when behind a proxy"},
@@ -89,6 +93,7 @@ type Config struct {
 	Phone          Phone
 	WebRTC         string // "" = off
 	TURN           string // "" = off
+	Relay          Relay
 	RTPLow         uint16
 	RTPHigh        uint16
 	Metrics        string // "" = off
@@ -283,6 +288,8 @@ func (c *Config) set(key, text string) (err error) {
 		c.WebRTC, err = address(text)
 	case "turn":
 		c.TURN, err = address(text)
+	case "turn.tls", "turn.tls-cert", "turn.tls-key", "turn.tls-name":
+		err = c.Relay.set(key, text)
 	case "metrics":
 		c.Metrics, err = address(text)
 	case "rtp":

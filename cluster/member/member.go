@@ -53,7 +53,7 @@ func Start(opt Options) *Member {
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet(opt.Log) }),
 		actor.WithDeadLetterThrottleInterval(time.Millisecond),
 	))
-	m := &Member{sys: sys, lookup: &lookup{kinds: opt.Kinds, log: opt.Log}, started: make(chan struct{})}
+	m := &Member{sys: sys, lookup: &lookup{kinds: opt.Kinds, log: opt.Log, crew: newCrew()}, started: make(chan struct{})}
 	var kinds []*cluster.Kind
 	for k := range opt.Kinds {
 		// The lookup makes actors itself, each knowing its id; a kind's own props are never spawned.
@@ -139,6 +139,7 @@ func (m *Member) Shutdown(graceful bool) {
 	<-m.started
 	m.closeGate()
 	m.cluster.Shutdown(graceful)
+	m.lookup.crew.end()
 }
 
 // alone is the provider of a cluster of one: it opens no socket and asks nobody.
@@ -168,6 +169,7 @@ func (alone) Shutdown(bool) error { return nil }
 type lookup struct {
 	kinds    map[event.StreamKind]actors.Maker
 	log      *slog.Logger
+	crew     *crew
 	cluster  *cluster.Cluster
 	registry *actors.Registry
 }
@@ -184,7 +186,7 @@ func (l *lookup) spawn(id actors.ID) *actor.PID {
 	ci := cluster.NewClusterIdentity(id.Identity(), string(id.Kind))
 	props := cluster.WithClusterIdentity(actors.Props(func() actor.Actor {
 		return l.kinds[id.Kind](id, stay{l})
-	}, l.log), ci)
+	}, l.log).Configure(actor.WithDispatcher(l.crew)), ci)
 	return l.cluster.ActorSystem.Root.SpawnPrefix(props, string(id.Kind))
 }
 

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"flametree/actors"
@@ -23,20 +23,13 @@ var _ actors.Archive = archive{}
 func ladderName(of actors.ID) string { return "ladder/" + of.Identity() }
 
 // KeepSignals implements actors.Archive.
-func (a archive) KeepSignals(ctx context.Context, of actors.ID, subject string, all []actors.Signal) (string, error) {
-	key, ok, err := a.n.journal.PersonKey(ctx, of.Tenant, subject)
-	if err == nil && !ok {
-		err = fmt.Errorf("the person's key is gone: %w", fault.NotFound)
-	}
+func (a archive) KeepSignals(ctx context.Context, of actors.ID, subject string, ladder []byte) (string, error) {
+	key, err := personKey(ctx, a.n.journal, of.Tenant, subject)
 	if err != nil {
 		return "", err
 	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		return "", fmt.Errorf("signalling: %w: %w", fault.Bug, err)
-	}
 	return a.n.blobs.Put(func(w io.Writer) error {
-		_, err := vault.SealFile(w, bytes.NewReader(text), key, ladderName(of))
+		_, err := vault.SealFile(w, bytes.NewReader(ladder), key, ladderName(of))
 		return err
 	})
 }
@@ -69,18 +62,35 @@ func (n *Node) CallLadder(ctx context.Context, id string) (Ladder, error) {
 			return Ladder{}, err
 		}
 		if b, ok := e.Body.(event.CallTraced); ok {
-			out.Signals, err = n.signals(ctx, callOf(s), s.ID, b.Blob)
+			out.Signals, err = n.signals(ctx, callOf(s), s.ID, b)
 			return out, err
 		}
 	}
 	return Ladder{}, fmt.Errorf("the signalling of this call was not kept: %w", fault.NotFound)
 }
 
-// signals opens a ladder that was kept.
-func (n *Node) signals(ctx context.Context, of actors.ID, subject, blob string) ([]actors.Signal, error) {
+// signals reads a ladder that was kept.
+func (n *Node) signals(ctx context.Context, of actors.ID, subject string, e event.CallTraced) (all []actors.Signal, err error) {
+	if e.Blob != "" {
+		all, err = n.archived(ctx, of, subject, e.Blob)
+	} else if e.Signals.Erased {
+		err = errErased
+	} else {
+		err = ladderOf(strings.NewReader(e.Signals.Text), &all)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("signalling of call %q: %w", of.Name, err)
+	}
+	return all, nil
+}
+
+var errErased = fmt.Errorf("it is erased: %w", fault.NotFound)
+
+// archived opens a ladder that is a blob.
+func (n *Node) archived(ctx context.Context, of actors.ID, subject, blob string) ([]actors.Signal, error) {
 	key, ok, err := n.journal.PersonKey(ctx, of.Tenant, subject)
 	if err == nil && !ok {
-		err = fmt.Errorf("the signalling is erased: %w", fault.NotFound)
+		err = errErased
 	}
 	if err != nil {
 		return nil, err
@@ -95,10 +105,15 @@ func (n *Node) signals(ctx context.Context, of actors.ID, subject, blob string) 
 		return nil, err
 	}
 	var all []actors.Signal
-	if err := json.NewDecoder(r).Decode(&all); err != nil {
-		return nil, errors.Join(fmt.Errorf("signalling of call %q: %w", of.Name, fault.Bug), err)
+	err = ladderOf(r, &all)
+	return all, err
+}
+
+func ladderOf(r io.Reader, all *[]actors.Signal) error {
+	if err := json.NewDecoder(r).Decode(all); err != nil {
+		return fmt.Errorf("%w: %w", fault.Bug, err)
 	}
-	return all, nil
+	return nil
 }
 
 // TurnBar is a turn of a call as the stages that its caller waited for.

@@ -100,6 +100,7 @@ type Run struct {
 	SIP     string `json:"sip"`
 	WebRTC  string `json:"webrtc"`
 	TURN    string `json:"turn"`
+	TURNTLS string `json:"turn_tls,omitempty"`
 	Metrics string `json:"metrics"`
 	Admin   string `json:"admin"`
 }
@@ -299,7 +300,7 @@ func (n *Node) startMetrics() error {
 // Addresses reports where the node listens.
 func (n *Node) Addresses() Run {
 	return Run{
-		PID: os.Getpid(), HTTP: n.httpAddr, SIP: n.sipAddr, WebRTC: n.browsers.addr(), TURN: n.browsers.relayAddr(),
+		PID: os.Getpid(), HTTP: n.httpAddr, SIP: n.sipAddr, WebRTC: n.browsers.addr(), TURN: n.browsers.relayAddr(), TURNTLS: n.browsers.relaySafe(),
 		Metrics: n.metricsAddr, Admin: AdminSocket(n.cfg.Data),
 	}
 }

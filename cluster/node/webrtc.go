@@ -14,6 +14,7 @@ import (
 	"flametree/engine/fault"
 	"flametree/gateway/auth"
 	"flametree/gateway/ws"
+	"flametree/media/keypair"
 	"flametree/media/turnd"
 	"flametree/media/webrtc"
 )
@@ -67,6 +68,9 @@ func startBrowsers(n *Node, lost time.Duration) (*browsers, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.cfg.TURN == "" && n.cfg.Relay.Address != "" {
+		return nil, errors.Join(fmt.Errorf("turn.tls is set, and turn is off: set turn as well: %w", fault.Invalid), b.server.Close())
+	}
 	if n.cfg.TURN == "" {
 		return b, nil
 	}
@@ -74,11 +78,27 @@ func startBrowsers(n *Node, lost time.Duration) (*browsers, error) {
 	for _, w := range b.server.Ways() {
 		peers = append(peers, turnd.Peer{Shown: w.Shown, At: w.At})
 	}
-	b.relay, err = turnd.Listen(turnd.Options{Address: n.cfg.TURN, Peers: peers, Public: n.cfg.PublicIP})
+	safe, err := relayTLS(n)
+	if err == nil {
+		b.relay, err = turnd.Listen(turnd.Options{Address: n.cfg.TURN, TLS: safe, Peers: peers, Public: n.cfg.PublicIP})
+	}
 	if err != nil {
 		return nil, errors.Join(err, b.server.Close())
 	}
 	return b, nil
+}
+
+// relayTLS is how the relay speaks TLS, nil when it does not.
+func relayTLS(n *Node) (*turnd.TLS, error) {
+	if n.cfg.Relay.Address == "" {
+		return nil, nil
+	}
+	cert, key := n.cfg.RelayPair()
+	pair, err := keypair.Load(cert, key, n.log)
+	if err != nil {
+		return nil, fmt.Errorf("setting turn.tls: %w", err)
+	}
+	return &turnd.TLS{Address: n.cfg.Relay.Address, Name: n.cfg.Relay.Name, Config: pair.Server()}, nil
 }
 
 // addr is where browsers are heard, "" where none is.
@@ -94,6 +114,14 @@ func (b *browsers) relayAddr() string {
 		return ""
 	}
 	return b.relay.Addr().String()
+}
+
+// relaySafe is where the relay speaks TLS, "" where it does not.
+func (b *browsers) relaySafe() string {
+	if b == nil || b.relay == nil || !b.relay.TLSAddr().IsValid() {
+		return ""
+	}
+	return b.relay.TLSAddr().String()
 }
 
 func (b *browsers) live() int {

@@ -76,10 +76,12 @@ type CallObserved struct {
 	Kept   time.Duration // capture: how long until it is deleted
 }
 
-// CallTraced names the signalling of a call that ended.
+// CallTraced tells the signalling of a call that ended: in itself, or, where
+// there was very much of it, by the name of a blob.
 type CallTraced struct {
-	Blob     string // sha256 of the sealed ladder, hex
+	Blob     string // sha256 of the sealed ladder, hex; "" = it is in Signals
 	Messages uint32
+	Signals  Private // the ladder, JSON
 }
 
 // OperatorWhispered says that somebody of the team gave the agent guidance the

@@ -16,6 +16,7 @@ import (
 	uri "github.com/emiago/sipgo/sip"
 	"github.com/stretchr/testify/require"
 
+	"flametree/media/keypair/keypairtest"
 	"flametree/media/sip"
 	"flametree/media/sip/register"
 )
@@ -101,9 +102,9 @@ request_route {
 `
 
 // startKamailio runs it as a child until the test ends.
-func startKamailio(t *testing.T, algorithm string, a *authority) *proxy {
+func startKamailio(t *testing.T, algorithm string, a *keypairtest.Authority) *proxy {
 	t.Helper()
-	cert, key := a.issue("proxy", "pbx.test")
+	cert, key := a.Issue("proxy", "pbx.test")
 	dir := t.TempDir()
 	p := &proxy{udp: freePort(t, "udp"), tcp: freePort(t, "tcp"), tls: freePort(t, "tcp"), log: &lockedBuffer{}}
 	file := filepath.Join(dir, "kamailio.cfg")
@@ -150,7 +151,7 @@ func freePort(t *testing.T, network string) string {
 func TestKamailio(t *testing.T) {
 	for _, algorithm := range []string{"MD5", "SHA-256"} {
 		t.Run(algorithm, func(t *testing.T) {
-			a := newAuthority(t)
+			a := keypairtest.New(t)
 			p := startKamailio(t, algorithm, a)
 			for network, at := range map[string]string{"udp": p.udp, "tcp": p.tcp, "tls": p.tls} {
 				t.Run(network, func(t *testing.T) { throughKamailio(t, a, network, at) })
@@ -159,7 +160,7 @@ func TestKamailio(t *testing.T) {
 	}
 }
 
-func throughKamailio(t *testing.T, a *authority, network, at string) {
+func throughKamailio(t *testing.T, a *keypairtest.Authority, network, at string) {
 	names := &book{addrs: map[string]string{"pbx.test": "127.0.0.1"}}
 	h := open(t, func(o *sip.Options) { everywhere(a)(o); o.Resolver, o.Admit, o.T1 = names, sip.AdmitTrunks, 0 })
 	_, port, _ := strings.Cut(at, ":")

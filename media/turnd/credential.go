@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,10 +26,7 @@ func (s *Server) Credentials(session string, now time.Time) Servers {
 	until := now.Add(s.o.TTL)
 	name := strconv.FormatInt(until.Unix(), 10) + ":" + session
 	return Servers{
-		URLs: []string{
-			"turn:" + s.shown + "?transport=udp",
-			"turn:" + s.shown + "?transport=tcp",
-		},
+		URLs:     slices.Clone(s.urls),
 		Username: name, Credential: password(s.o.Secret, name), Until: time.Unix(until.Unix(), 0),
 	}
 }

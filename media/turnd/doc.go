@@ -1,8 +1,8 @@
 // Package turnd relays browser calls for visitors whose network lets neither
 // UDP nor a direct connection through: a TURN server (RFC 8656) on UDP and TCP
-// of one address, inside our process. It relays to our own WebRTC port and to
-// nothing else; it refuses to be a relay between two others, a way into the
-// network behind it, or a place where anybody has an account.
+// of one address, and on TLS of another, inside our process. It relays to our own
+// WebRTC port and to nothing else; it refuses to be a relay between two others, a
+// way into the network behind it, or a place where anybody has an account.
 //
 // What keeps it from being misused, each on its own:
 //   - Credentials are short-lived and made by us for one session: the user name

@@ -1,7 +1,9 @@
 package turnd
 
 import (
+	"cmp"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -26,6 +28,7 @@ type Peer struct {
 // Options of a Server. Address and Peers have no default.
 type Options struct {
 	Address string     // host:port for UDP and TCP; port 0 = a free one
+	TLS     *TLS       // nil = none
 	Peers   []Peer     // nothing else is ever relayed to
 	Public  netip.Addr // how browsers reach us when it is not Address's host; zero = that
 	Secret  []byte     // of the credentials; empty = one drawn now, so that they end with the process
@@ -38,6 +41,14 @@ type Options struct {
 	Rate       int           // bytes a second of one allocation and direction; 0 = 64000
 	Streams    int           // TCP connections in all, a quarter of them from one address; 0 = 2000
 	Idle       time.Duration // how long a TCP connection may say nothing; 0 = 30 s
+}
+
+// TLS is where the relay speaks TLS, for visitors whose network lets nothing else
+// out (RFC 8656 2.1, RFC 7065).
+type TLS struct {
+	Address string      // host:port; port 0 = a free one
+	Name    string      // in URLs, as the certificate has it; "" = the address browsers reach us by
+	Config  *tls.Config // with a certificate
 }
 
 const (
@@ -65,7 +76,8 @@ type Server struct {
 	o     Options
 	turn  *turn.Server
 	addr  netip.AddrPort
-	shown string // host:port in URLs
+	urls  []string
+	safe  netip.AddrPort // of TLS; zero = none
 	peers peers
 	bind  netip.Addr
 
@@ -93,15 +105,58 @@ func Listen(o Options) (*Server, error) {
 	}
 	s.addr = l.Addr().(*net.TCPAddr).AddrPort()
 	s.addr = netip.AddrPortFrom(s.addr.Addr().Unmap(), s.addr.Port())
-	host := s.addr.Addr()
-	if o.Public.IsValid() {
-		host = o.Public
-	}
-	s.shown = net.JoinHostPort(host.String(), strconv.Itoa(int(s.addr.Port())))
 	s.bind = s.addr.Addr()
 	s.peers = newPeers(o.Peers)
+	host := s.bind.String()
+	if o.Public.IsValid() {
+		host = o.Public.String()
+	}
+	shown := url(host, s.addr)
+	s.urls = []string{"turn:" + shown + "?transport=udp", "turn:" + shown + "?transport=tcp"}
+	streams := []net.Listener{l}
+	if o.TLS != nil {
+		safe, err := s.secure(host)
+		if err != nil {
+			return nil, errors.Join(err, pc.Close(), l.Close())
+		}
+		streams = append(streams, safe)
+	}
+	if err := s.serve(pc, streams); err != nil {
+		_ = pc.Close()
+		for _, l := range streams {
+			_ = l.Close()
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func url(host string, at netip.AddrPort) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(at.Port())))
+}
+
+// secure listens for TLS.
+func (s *Server) secure(host string) (net.Listener, error) {
+	l, err := net.Listen("tcp", s.o.TLS.Address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for turn on tls %s: %w: %w", s.o.TLS.Address, fault.Unavailable, err)
+	}
+	at := l.Addr().(*net.TCPAddr).AddrPort()
+	s.safe = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	s.urls = append(s.urls, "turns:"+url(cmp.Or(s.o.TLS.Name, host), s.safe)+"?transport=tcp")
+	return tls.NewListener(l, s.o.TLS.Config), nil
+}
+
+// serve begins to answer on a port and on streams.
+func (s *Server) serve(pc net.PacketConn, streams []net.Listener) (err error) {
+	var listeners []turn.ListenerConfig
+	for _, l := range streams {
+		listeners = append(listeners, turn.ListenerConfig{
+			Listener: &listener{Listener: l, server: s}, RelayAddressGenerator: s, PermissionHandler: s.permit,
+		})
+	}
 	s.turn, err = turn.NewServer(turn.ServerConfig{
-		Realm: o.Realm, AuthHandler: s.authenticate, QuotaHandler: s.quota, LoggerFactory: silent{},
+		Realm: s.o.Realm, AuthHandler: s.authenticate, QuotaHandler: s.quota, LoggerFactory: silent{},
 		EventHandler: turn.EventHandler{OnAuth: func(_, _ net.Addr, _, _, _, _ string, verdict bool) {
 			if !verdict { // a forged signature
 				s.denied.Add(1)
@@ -109,16 +164,12 @@ func Listen(o Options) (*Server, error) {
 		}},
 		AllocationLifetime: refreshed,
 		PacketConnConfigs:  []turn.PacketConnConfig{{PacketConn: pc, RelayAddressGenerator: s, PermissionHandler: s.permit}},
-		ListenerConfigs: []turn.ListenerConfig{{
-			Listener: &listener{Listener: l, server: s}, RelayAddressGenerator: s, PermissionHandler: s.permit,
-		}},
+		ListenerConfigs:    listeners,
 	})
 	if err != nil {
-		_ = pc.Close()
-		_ = l.Close()
-		return nil, fmt.Errorf("start turn server: %w: %w", fault.Bug, err)
+		return fmt.Errorf("start turn server: %w: %w", fault.Bug, err)
 	}
-	return s, nil
+	return nil
 }
 
 // listen takes one port for both transports.
@@ -158,6 +209,11 @@ func (o *Options) complete() error {
 		bad("address %q: expected an address and a port such as 192.0.2.1:3478", o.Address)
 	case ip.IsUnspecified():
 		bad("address %q: name one address, because the relayed sockets need one", o.Address)
+	}
+	if o.TLS != nil {
+		if _, _, err := net.SplitHostPort(o.TLS.Address); err != nil || o.TLS.Config == nil {
+			bad("tls: expected an address with a port such as 192.0.2.1:443, and a certificate")
+		}
 	}
 	if len(o.Peers) == 0 {
 		bad("no peer: name the addresses of the WebRTC port")
@@ -205,6 +261,9 @@ func fill[T comparable](v *T, otherwise T) {
 // Addr is where the server listens, with UDP and with TCP.
 func (s *Server) Addr() netip.AddrPort { return s.addr }
 
+// TLSAddr is where the server listens with TLS, zero when it does not.
+func (s *Server) TLSAddr() netip.AddrPort { return s.safe }
+
 // Counters returns what happened so far.
 func (s *Server) Counters() Counters {
 	s.mu.Lock()
@@ -244,7 +303,7 @@ func (s *Server) Close() error {
 	err := s.turn.Close()
 	s.mu.Lock()
 	for c := range s.streams {
-		_ = c.Conn.Close()
+		_ = c.cut()
 	}
 	for r := range s.relays {
 		_ = r.UDPConn.Close()

@@ -1,6 +1,7 @@
 package turnd
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -136,9 +137,17 @@ func (c *stream) Write(b []byte) (int, error) {
 	_ = c.SetWriteDeadline(time.Now().Add(speaks))
 	n, err := c.Conn.Write(b)
 	if err != nil {
-		_ = c.Conn.Close()
+		_ = c.cut()
 	}
 	return n, err
+}
+
+// cut ends the connection without a farewell, for which TLS would wait.
+func (c *stream) cut() error {
+	if safe, ok := c.Conn.(*tls.Conn); ok {
+		return safe.NetConn().Close()
+	}
+	return c.Conn.Close()
 }
 
 // Close implements net.Conn: the reader calls it when it has ended.
@@ -149,5 +158,5 @@ func (c *stream) Close() error {
 		c.server.mu.Unlock()
 		c.server.going.Done()
 	})
-	return c.Conn.Close()
+	return c.cut()
 }

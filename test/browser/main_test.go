@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flametree/media/keypair/keypairtest"
 	"flametree/test/browser/cdp"
 	"flametree/test/house"
 )
@@ -46,6 +47,11 @@ const rateHz = 48000
 // flags say something else.
 func serve(t *testing.T, args ...string) *house.Server {
 	t.Helper()
+	return serveWith(t, nil, args...)
+}
+
+func serveWith(t *testing.T, env []string, args ...string) *house.Server {
+	t.Helper()
 	var agents []string
 	for _, name := range []string{"island", "reader"} {
 		path, err := filepath.Abs("testdata/" + name + ".yaml")
@@ -53,7 +59,18 @@ func serve(t *testing.T, args ...string) *house.Server {
 		agents = append(agents, path)
 	}
 	args = append([]string{"--webrtc", "127.0.0.1:0", "--turn", "127.0.0.1:0"}, args...)
-	return house.Serve(t, house.Options{Demo: true, Agents: agents, Args: args})
+	return house.Serve(t, house.Options{Demo: true, Agents: agents, Args: args, Env: env})
+}
+
+// serveSafe is serve with a relay that speaks TLS. believe is the file of the
+// authority that its certificate is of.
+func serveSafe(t *testing.T) (s *house.Server, believe string) {
+	t.Helper()
+	a := keypairtest.New(t)
+	cert, key := a.Issue("relay", "localhost")
+	return serveWith(t, []string{
+		"FLAMETREE_TURN_TLS=127.0.0.1:0", "FLAMETREE_TURN_TLS_NAME=localhost", "FLAMETREE_TURN_TLS_CERT=" + cert, "FLAMETREE_TURN_TLS_KEY=" + key,
+	}), a.File
 }
 
 // spoken is a part of what a microphone hears: silence, then words.

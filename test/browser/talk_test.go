@@ -35,7 +35,8 @@ func TestAVisitorAsksAndHears(t *testing.T) {
 		"a free network":                  {local: "host", protocol: "udp"},
 		"a network without UDP":           {night: true, blocked: true, local: "host prflx", protocol: "tcp"},
 		"only the relay, by UDP":          {night: true, relay: "udp", local: "relay", protocol: "udp"},
-		"only the relay, and only by TCP": {relay: "tcp", local: "relay", protocol: "udp"},
+		"only the relay, and only by TCP": {night: true, relay: "tcp", local: "relay", protocol: "udp"},
+		"only the relay, and only by TLS": {relay: "tls", local: "relay", protocol: "udp"},
 	} {
 		if c.night && os.Getenv("FLAMETREE_TEST_LONG") == "" {
 			continue
@@ -47,8 +48,8 @@ func TestAVisitorAsksAndHears(t *testing.T) {
 				}
 				withoutUDP(t)
 			}
-			s := serve(t)
-			o := cdp.Options{Microphone: microphone(t, spoken{4 * time.Second, question}, spoken{9 * time.Second, question}, spoken{9 * time.Second, question})}
+			s, believe := serveSafe(t)
+			o := cdp.Options{Trust: believe, Microphone: microphone(t, spoken{4 * time.Second, question}, spoken{9 * time.Second, question}, spoken{9 * time.Second, question})}
 			v := visit(t, s, o, fmt.Sprintf("window.earRelay = %q;", c.relay))
 			v.call()
 			// A busy machine may swallow a word of the first.

@@ -257,10 +257,9 @@ func TestLadderAndStory(t *testing.T) {
 		require.Equal(t, session, got["session_id"])
 	}
 	http.DefaultClient.CloseIdleConnections()
-	sealed := filepath.Join(s.Data, "blob")
 	found := false
-	require.NoError(t, filepath.WalkDir(sealed, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
+	require.NoError(t, filepath.WalkDir(s.Data, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
 			b, err := os.ReadFile(path)
 			require.NoError(t, err)
 			found = true

@@ -1,6 +1,8 @@
 package webrtc_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
+	"flametree/media/keypair/keypairtest"
 	"flametree/media/webrtc/page"
 	"flametree/test/telephony"
 )
@@ -34,9 +37,15 @@ func allocates(t *testing.T, h *house, with webrtc.ICEServer) error {
 	t.Helper()
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	require.NoError(t, err)
+	return allocatesOver(t, conn, h.Addresses().TURN, with)
+}
+
+// allocatesOver is allocates on a connection, which it closes.
+func allocatesOver(t *testing.T, conn net.PacketConn, at string, with webrtc.ICEServer) error {
+	t.Helper()
 	defer func() { _ = conn.Close() }()
 	c, err := turn.NewClient(&turn.ClientConfig{
-		TURNServerAddr: h.Addresses().TURN, Username: with.Username, Password: with.Credential.(string), Realm: "flametree",
+		TURNServerAddr: at, Username: with.Username, Password: with.Credential.(string), Realm: "flametree",
 		RTO: 10 * time.Millisecond, Conn: conn,
 	})
 	require.NoError(t, err)
@@ -94,4 +103,31 @@ func TestAPageThatLostItsSocketKeepsItsRelay(t *testing.T) {
 	for _, lent := range []webrtc.ICEServer{calls, waits} {
 		require.Eventually(t, func() bool { return allocates(t, h, lent) != nil }, patience, 50*time.Millisecond)
 	}
+}
+
+// A network that lets nothing out but TLS to the usual port still lets a visitor
+// call: the page is told of the relay's TLS by the name of its certificate, and
+// what it lends holds there.
+func TestTheRelayIsReachedByTLS(t *testing.T) {
+	t.Parallel()
+	a := keypairtest.New(t)
+	cert, key := a.Issue("relay", "relay.test")
+	h := open(t, telephony.Plan{Set: map[string]string{
+		"turn": "127.0.0.1:0", "turn.tls": "127.0.0.1:0", "turn.tls-cert": cert, "turn.tls-key": key, "turn.tls-name": "relay.test",
+	}})
+	lent := relays(t, h.page(t, nil))
+	at := h.Addresses().TURNTLS
+	_, port, err := net.SplitHostPort(at)
+	require.NoError(t, err)
+	require.Contains(t, lent.URLs, "turns:relay.test:"+port+"?transport=tcp")
+	roots := x509.NewCertPool()
+	roots.AddCert(a.Cert)
+	conn, err := tls.Dial("tcp", at, &tls.Config{RootCAs: roots, ServerName: "relay.test"})
+	require.NoError(t, err)
+	require.NoError(t, allocatesOver(t, turn.NewSTUNConn(conn), at, lent))
+	other := lent
+	other.Credential = "guessed"
+	conn, err = tls.Dial("tcp", at, &tls.Config{RootCAs: roots, ServerName: "relay.test"})
+	require.NoError(t, err)
+	require.Error(t, allocatesOver(t, turn.NewSTUNConn(conn), at, other))
 }

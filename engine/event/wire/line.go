@@ -43,7 +43,7 @@ func lineBody(e event.Event, s *sealing) message {
 	case event.CallObserved:
 		return &pb.CallObserved{By: e.By, What: e.What, On: e.On, OffsetNs: int64(e.Offset), KeptNs: int64(e.Kept)}
 	case event.CallTraced:
-		return &pb.CallTraced{Blob: e.Blob, Messages: e.Messages}
+		return &pb.CallTraced{Blob: e.Blob, Messages: e.Messages, Signals: s.text(e.Signals)}
 	case event.OperatorWhispered:
 		return &pb.OperatorWhispered{By: e.By, Text: s.text(e.Text)}
 	default: // of another file
@@ -120,7 +120,9 @@ func watchEvent(k event.Kind, b []byte, o *opening) (event.Event, error) {
 			}
 		})
 	case event.CallTraced{}.Kind():
-		return read(b, func(m *pb.CallTraced) event.Event { return event.CallTraced{Blob: m.Blob, Messages: m.Messages} })
+		return read(b, func(m *pb.CallTraced) event.Event {
+			return event.CallTraced{Blob: m.Blob, Messages: m.Messages, Signals: o.text(m.Signals)}
+		})
 	case event.OperatorWhispered{}.Kind():
 		return read(b, func(m *pb.OperatorWhispered) event.Event {
 			return event.OperatorWhispered{By: m.By, Text: o.text(m.Text)}

@@ -102,7 +102,7 @@ func samples() []event.Event {
 		event.RecordingResumed{Offset: 20 * time.Second},
 		event.RecordingDeleted{Blob: "ab12", Reason: "retention"},
 		event.CallObserved{By: "anna", What: "capture", On: true, Offset: 3 * time.Second, Kept: time.Hour},
-		event.CallTraced{Blob: "0a1b", Messages: 9},
+		event.CallTraced{Blob: "0a1b", Messages: 9, Signals: event.P(`[{"text":"INVITE"}]`)},
 		event.OperatorWhispered{By: "anna", Text: p("offer the second month for free")},
 		event.ConnectionCreated{Type: "sip", Name: "Head office"},
 		event.ConnectionSaved{

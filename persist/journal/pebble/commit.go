@@ -20,7 +20,7 @@ import (
 const groupEvents = 512
 
 // markIdle is how long after the last group its mark is written when none follows.
-const markIdle = 10 * time.Millisecond
+const markIdle = 50 * time.Millisecond
 
 // eventRow is an event to be written. Its key stands in the group's pointers.
 type eventRow struct {

@@ -7,12 +7,11 @@ import (
 	"flametree/engine/fault"
 )
 
-// Two fsyncs at once share the disk: a mark for each of many full groups made
-// every group late. So full groups are marked now and then, others each.
+// Two fsyncs at once share the disk: a mark for each group made every group late,
+// and cost as much as the group. So they are marked now and then.
 const (
-	fullGroup = 32 // events
-	markEach  = 4  // full groups
-	markLag   = 16 // groups that a mark may lag behind before nothing more is answered without it
+	markEach = 4  // groups
+	markLag  = 16 // groups that a mark may lag behind before nothing more is answered without it
 )
 
 // finish waits for the groups' syncs in order, answers their senders and hands
@@ -32,7 +31,7 @@ func (j *Journal) finish() {
 				}
 				return
 			}
-			if last != nil && j.markSoon(*last, len(g.accepted)) {
+			if last != nil && j.markSoon(*last) {
 				last = nil
 			}
 			if m := j.settle(g); m != nil {
@@ -50,13 +49,13 @@ func (j *Journal) finish() {
 
 // markSoon hands a mark to the marker when it is time and the marker is free, or
 // when the last mark is too old.
-func (j *Journal) markSoon(m meta, events int) bool {
+func (j *Journal) markSoon(m meta) bool {
 	behind := m.group - j.marked.Load()
 	if behind >= markLag {
 		j.marking <- m
 		return true
 	}
-	if events >= fullGroup && behind < markEach {
+	if behind < markEach {
 		return false
 	}
 	select {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,6 +22,7 @@ type Options struct {
 	Microphone string   // a WAV of 48 kHz, 16 bit, mono; it begins when a page asks for the microphone and does not repeat
 	Denied     bool     // the microphone is refused instead
 	Flags      []string // further
+	Trust      string   // PEM file of an authority whose certificates are believed, "" = none besides the known ones
 	Network    bool     // calls go over the machine's interfaces, and not over loopback
 }
 
@@ -53,6 +55,9 @@ func Launch(t testing.TB, o Options) *Browser {
 	b.cmd.ExtraFiles = []*os.File{hisIn, hisOut} // 3 and 4, where it looks for them
 	b.cmd.Stderr = &b.errors
 	b.cmd.Env = append(os.Environ(), "DBUS_SESSION_BUS_ADDRESS=disabled:", "ALSA_CONFIG_PATH=/dev/null")
+	if o.Trust != "" {
+		b.cmd.Env = append(b.cmd.Env, "HOME="+believing(t, o.Trust))
+	}
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, b.cmd.Start(), "chromium is installed by .ci/setup test")
 	b.PID = b.cmd.Process.Pid
@@ -73,6 +78,20 @@ func Launch(t testing.TB, o Options) *Browser {
 		}
 	})
 	return b
+}
+
+// believing makes a home whose browser believes an authority: Chromium looks for
+// further ones in the store of NSS there.
+func believing(t testing.TB, authority string) (home string) {
+	t.Helper()
+	home = t.TempDir()
+	store := filepath.Join(home, ".pki", "nssdb")
+	require.NoError(t, os.MkdirAll(store, 0o700))
+	for _, args := range [][]string{{"-N", "--empty-password"}, {"-A", "-t", "C,,", "-n", "authority", "-i", authority}} {
+		out, err := exec.CommandContext(t.Context(), "certutil", append([]string{"-d", "sql:" + store}, args...)...).CombinedOutput()
+		require.NoError(t, err, "certutil: %s", out)
+	}
+	return home
 }
 
 func (o Options) flags(dir string) []string {

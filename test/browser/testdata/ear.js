@@ -19,7 +19,7 @@
   // Only through the relay, and only over one transport, when a test wants it.
   const through = (c) => {
     if (!window.earRelay) return c;
-    const iceServers = (c.iceServers || []).map((s) => ({ ...s, urls: s.urls.filter((u) => u.endsWith("transport=" + window.earRelay)) })).filter((s) => s.urls.length);
+    const iceServers = (c.iceServers || []).map((s) => ({ ...s, urls: s.urls.filter((u) => window.earRelay === "tls" ? u.startsWith("turns:") : u.startsWith("turn:") && u.endsWith("transport=" + window.earRelay)) })).filter((s) => s.urls.length);
     return { ...c, iceServers, iceTransportPolicy: "relay" };
   };
   const Real = window.RTCPeerConnection;

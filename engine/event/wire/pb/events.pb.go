@@ -4585,6 +4585,7 @@ type CallTraced struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Blob          string                 `protobuf:"bytes,1,opt,name=blob,proto3" json:"blob,omitempty"`
 	Messages      uint32                 `protobuf:"varint,2,opt,name=messages,proto3" json:"messages,omitempty"`
+	Signals       *Sealed                `protobuf:"bytes,3,opt,name=signals,proto3" json:"signals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4631,6 +4632,13 @@ func (x *CallTraced) GetMessages() uint32 {
 		return x.Messages
 	}
 	return 0
+}
+
+func (x *CallTraced) GetSignals() *Sealed {
+	if x != nil {
+		return x.Signals
+	}
+	return nil
 }
 
 type OperatorWhispered struct {
@@ -6286,11 +6294,12 @@ const file_engine_event_wire_events_proto_rawDesc = "" +
 	"\x04what\x18\x02 \x01(\tR\x04what\x12\x0e\n" +
 	"\x02on\x18\x03 \x01(\bR\x02on\x12\x1b\n" +
 	"\toffset_ns\x18\x04 \x01(\x03R\boffsetNs\x12\x17\n" +
-	"\akept_ns\x18\x05 \x01(\x03R\x06keptNs\"<\n" +
+	"\akept_ns\x18\x05 \x01(\x03R\x06keptNs\"r\n" +
 	"\n" +
 	"CallTraced\x12\x12\n" +
 	"\x04blob\x18\x01 \x01(\tR\x04blob\x12\x1a\n" +
-	"\bmessages\x18\x02 \x01(\rR\bmessages\"S\n" +
+	"\bmessages\x18\x02 \x01(\rR\bmessages\x124\n" +
+	"\asignals\x18\x03 \x01(\v2\x1a.flametree.event.v1.SealedR\asignals\"S\n" +
 	"\x11OperatorWhispered\x12\x0e\n" +
 	"\x02by\x18\x01 \x01(\tR\x02by\x12.\n" +
 	"\x04text\x18\x02 \x01(\v2\x1a.flametree.event.v1.SealedR\x04text\";\n" +
@@ -6543,17 +6552,18 @@ var file_engine_event_wire_events_proto_depIdxs = []int32{
 	1,  // 47: flametree.event.v1.VoicemailLeft.text:type_name -> flametree.event.v1.Sealed
 	1,  // 48: flametree.event.v1.TransferBegun.target:type_name -> flametree.event.v1.Sealed
 	1,  // 49: flametree.event.v1.TransferBegun.summary:type_name -> flametree.event.v1.Sealed
-	1,  // 50: flametree.event.v1.OperatorWhispered.text:type_name -> flametree.event.v1.Sealed
-	2,  // 51: flametree.event.v1.ConnectionSaved.settings:type_name -> flametree.event.v1.Pair
-	3,  // 52: flametree.event.v1.ConnectionSaved.secrets:type_name -> flametree.event.v1.SealedPair
-	2,  // 53: flametree.event.v1.Product.attributes:type_name -> flametree.event.v1.Pair
-	80, // 54: flametree.event.v1.ProductsPut.products:type_name -> flametree.event.v1.Product
-	1,  // 55: flametree.event.v1.CallReplaced.from:type_name -> flametree.event.v1.Sealed
-	56, // [56:56] is the sub-list for method output_type
-	56, // [56:56] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	1,  // 50: flametree.event.v1.CallTraced.signals:type_name -> flametree.event.v1.Sealed
+	1,  // 51: flametree.event.v1.OperatorWhispered.text:type_name -> flametree.event.v1.Sealed
+	2,  // 52: flametree.event.v1.ConnectionSaved.settings:type_name -> flametree.event.v1.Pair
+	3,  // 53: flametree.event.v1.ConnectionSaved.secrets:type_name -> flametree.event.v1.SealedPair
+	2,  // 54: flametree.event.v1.Product.attributes:type_name -> flametree.event.v1.Pair
+	80, // 55: flametree.event.v1.ProductsPut.products:type_name -> flametree.event.v1.Product
+	1,  // 56: flametree.event.v1.CallReplaced.from:type_name -> flametree.event.v1.Sealed
+	57, // [57:57] is the sub-list for method output_type
+	57, // [57:57] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_engine_event_wire_events_proto_init() }

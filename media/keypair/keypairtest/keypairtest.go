@@ -1,4 +1,5 @@
-package sip_test
+// Package keypairtest makes certificates for tests.
+package keypairtest
 
 import (
 	"crypto/ecdsa"
@@ -17,19 +18,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// authority signs certificates for tests, in files below one folder.
-type authority struct {
+// Authority signs certificates into a folder of the test's.
+type Authority struct {
 	t    *testing.T
-	dir  string
+	Dir  string // where its files lie
 	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-	file string // of its own certificate
+	Cert *x509.Certificate
+	File string // of its own certificate
 	n    int64
 }
 
-func newAuthority(t *testing.T) *authority {
+// New makes an Authority.
+func New(t *testing.T) *Authority {
 	t.Helper()
-	a := &authority{t: t, dir: t.TempDir(), n: 1}
+	a := &Authority{t: t, Dir: t.TempDir(), n: 1}
 	var err error
 	a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -37,14 +39,14 @@ func newAuthority(t *testing.T) *authority {
 	template.IsCA, template.BasicConstraintsValid = true, true
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
 	require.NoError(t, err)
-	a.cert, err = x509.ParseCertificate(raw)
+	a.Cert, err = x509.ParseCertificate(raw)
 	require.NoError(t, err)
-	a.file = filepath.Join(a.dir, "authority.pem")
-	a.write(a.file, "CERTIFICATE", raw)
+	a.File = filepath.Join(a.Dir, "authority.pem")
+	a.write(a.File, "CERTIFICATE", raw)
 	return a
 }
 
-func (a *authority) template(name string) *x509.Certificate {
+func (a *Authority) template(name string) *x509.Certificate {
 	a.n++
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(a.n), Subject: pkix.Name{CommonName: name},
@@ -54,22 +56,22 @@ func (a *authority) template(name string) *x509.Certificate {
 	}
 }
 
-func (a *authority) write(file, kind string, raw []byte) {
+func (a *Authority) write(file, kind string, raw []byte) {
 	a.t.Helper()
 	require.NoError(a.t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: raw}), 0o600))
 }
 
-// issue writes <file>.crt and <file>.key for loopback and a name.
-func (a *authority) issue(file, name string) (cert, key string) {
+// Issue writes <file>.crt and <file>.key for loopback and a name.
+func (a *Authority) Issue(file, name string) (cert, key string) {
 	a.t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(a.t, err)
 	template := a.template(name)
 	template.DNSNames = []string{name}
 	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
-	raw, err := x509.CreateCertificate(rand.Reader, template, a.cert, &private.PublicKey, a.key)
+	raw, err := x509.CreateCertificate(rand.Reader, template, a.Cert, &private.PublicKey, a.key)
 	require.NoError(a.t, err)
-	cert, key = filepath.Join(a.dir, file+".crt"), filepath.Join(a.dir, file+".key")
+	cert, key = filepath.Join(a.Dir, file+".crt"), filepath.Join(a.Dir, file+".key")
 	a.write(cert, "CERTIFICATE", raw)
 	secret, err := x509.MarshalECPrivateKey(private)
 	require.NoError(a.t, err)
