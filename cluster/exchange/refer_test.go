@@ -43,6 +43,8 @@ func TestWhomTheOtherEndMayHaveUsCall(t *testing.T) {
 			}
 			to := test.to(p.at())
 			err = p.invites()[0].Call.Refer(t.Context(), to, sip.ReferOptions{By: "sip:dave@pbx"})
+			h.mu.Lock()
+			defer h.mu.Unlock()
 			if test.code > 0 {
 				var no *sip.NotTransferred
 				require.ErrorAs(t, err, &no)
