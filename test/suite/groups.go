@@ -20,8 +20,8 @@ type group struct {
 //   - scenarios and benches in which several calls at once are listened to by the
 //     recogniser, and scenarios that are new here, one package at a time;
 //   - rooms that send and hear sound in real time, with the race detector; then
-//     scenarios whose calls mostly wait, and whose voices are mostly tones, one
-//     package at a time; then those that work at desks: messages, files, crashes;
+//     scenarios whose calls mostly wait, and whose voices are mostly tones; then
+//     those that work at desks: messages, files, crashes; two packages at a time;
 //   - the other rooms with the race detector; then those that compute or measure, which have
 //     the detector by night: it makes them many times slower and has next to
 //     nothing to look at there. They and what builds them yield to the calls, of
@@ -59,7 +59,7 @@ func streams(long bool) ([][]group, error) {
 	one := []group{{flags: flags("-p=1"), packages: alone}}
 	two := []group{
 		{flags: flags("-p=2", "-race", "-shuffle=on"), packages: timed},
-		{flags: flags("-p=1"), packages: calls},
+		{flags: flags("-p=2"), packages: calls},
 		{flags: flags("-p=2"), packages: desks},
 	}
 	three := []group{
@@ -103,7 +103,7 @@ func atDesks() []string {
 // longest first.
 func waiting() []string {
 	return []string{
-		"test/telephony", "test/duplex", "test/matrix", "test/speech", "test/manners", "test/webrtc", "test/recording",
+		"test/telephony", "test/demo", "test/duplex", "test/matrix", "test/speech", "test/manners", "test/webrtc", "test/recording",
 		"test/drain", "test/sip", "test/twilio", "test/canary", "test/callsee",
 	}
 }
@@ -111,7 +111,7 @@ func waiting() []string {
 // listened are scenarios, and benches of calls, that the recogniser listens to.
 func listened() []string {
 	return []string{
-		"test/browser", "test/demo", "test/call", "test/words", "test/spokenscenario", "bench/turns", "bench/voice",
+		"test/browser", "test/call", "test/words", "test/spokenscenario", "bench/turns", "bench/voice",
 	}
 }
 
