@@ -140,7 +140,7 @@ func (t *tally) sideBySide(env []string, all [][]group) {
 func (t *tally) run(env []string, g group) {
 	line := slices.Concat([]string{"go", "test", "-json"}, g.flags, g.packages)
 	if g.yields {
-		line = slices.Concat([]string{"nice", "-n", "5"}, line[:2], []string{"-toolexec=nice -n 10"}, line[2:])
+		line = slices.Concat([]string{"nice", "-n", "8"}, line[:2], []string{"-toolexec=nice -n 7"}, line[2:])
 	}
 	t.mu.Lock()
 	for _, p := range g.packages {
