@@ -103,7 +103,7 @@ func atDesks() []string {
 // longest first.
 func waiting() []string {
 	return []string{
-		"test/telephony", "test/demo", "test/duplex", "test/matrix", "test/speech", "test/manners", "test/webrtc", "test/recording",
+		"test/telephony", "test/demo", "test/duplex", "test/matrix", "test/speech", "test/webrtc", "test/recording",
 		"test/drain", "test/sip", "test/twilio", "test/canary", "test/callsee",
 	}
 }
@@ -111,7 +111,7 @@ func waiting() []string {
 // listened are scenarios, and benches of calls, that the recogniser listens to.
 func listened() []string {
 	return []string{
-		"test/browser", "test/call", "test/words", "test/spokenscenario", "bench/turns", "bench/voice",
+		"test/browser", "test/call", "test/words", "test/spokenscenario", "bench/turns", "test/manners", "bench/voice",
 	}
 }
 
