@@ -17,15 +17,16 @@ type group struct {
 
 // streams are run side by side, the groups of each one after the other:
 //
-//   - scenarios and benches in which several calls at once are listened to by the
-//     recogniser, and scenarios that are new here, one package at a time;
+//   - scenarios in which several calls at once are listened to by the recogniser,
+//     and whatever is new here, one package at a time;
 //   - rooms that send and hear sound in real time, with the race detector; then
-//     scenarios whose calls mostly wait, and whose voices are mostly tones; then
-//     those that work at desks: messages, files, crashes; two packages at a time;
-//   - the other rooms with the race detector; then those that compute or measure, which have
-//     the detector by night: it makes them many times slower and has next to
-//     nothing to look at there. They and what builds them yield to the calls, of
-//     which the processor is idle for half of the time.
+//     scenarios and benches whose calls mostly wait, and whose voices are mostly
+//     tones; then those that work at desks: messages, files, crashes; two packages
+//     at a time;
+//   - the other rooms with the race detector; then those that compute or measure,
+//     which have the detector by night: it makes them many times slower and has
+//     next to nothing to look at there. They and what builds them yield to the
+//     calls, which leave the processor idle for half of the time.
 //
 // By night there is one stream: what is measured then has the machine to itself.
 // The linter has looked for what go vet knows.
@@ -40,9 +41,9 @@ func streams(long bool) ([][]group, error) {
 		switch {
 		case slices.Contains(atDesks(), name):
 			desks = append(desks, p)
-		case slices.Contains(waiting(), name):
+		case slices.Contains(waiting(), name) && !(long && computes(name)):
 			calls = append(calls, p)
-		case strings.HasPrefix(name, "test/") || !long && slices.Contains(listened(), name):
+		case strings.HasPrefix(name, "test/"):
 			alone = append(alone, p)
 		case !long && computes(name):
 			counting = append(counting, p)
@@ -56,6 +57,10 @@ func streams(long bool) ([][]group, error) {
 		slices.SortStableFunc(in.packages, func(a, b string) int { return rank(a, in.order) - rank(b, in.order) })
 	}
 	flags := func(more ...string) []string { return append([]string{"-vet=off", "-timeout=20m"}, more...) }
+	abreast := "-p=3" // many rooms wait, too
+	if long {
+		abreast = "-p=2"
+	}
 	one := []group{{flags: flags("-p=1"), packages: alone}}
 	two := []group{
 		{flags: flags("-p=2", "-race", "-shuffle=on"), packages: timed},
@@ -63,7 +68,7 @@ func streams(long bool) ([][]group, error) {
 		{flags: flags("-p=2"), packages: desks},
 	}
 	three := []group{
-		{flags: flags("-p=3", "-race", "-shuffle=on"), packages: rooms, yields: !long},
+		{flags: flags(abreast, "-race", "-shuffle=on"), packages: rooms, yields: !long},
 		{flags: flags("-p=2", "-shuffle=on"), packages: counting, yields: !long},
 	}
 	if long {
@@ -99,20 +104,20 @@ func atDesks() []string {
 	}
 }
 
-// waiting are scenarios with calls that leave most of the machine idle, the
-// longest first.
+// waiting are scenarios, and benches of calls, that leave most of the machine
+// idle, the longest first.
 func waiting() []string {
 	return []string{
-		"test/telephony", "test/demo", "test/duplex", "test/matrix", "test/speech", "test/webrtc", "test/recording",
+		"test/telephony", "test/duplex", "bench/turns", "test/matrix", "bench/voice", "test/speech", "test/webrtc", "test/recording",
 		"test/drain", "test/sip", "test/twilio", "test/canary", "test/callsee",
 	}
 }
 
-// listened are scenarios, and benches of calls, that the recogniser listens to.
+// listened are scenarios whose calls the recogniser listens to. The demo has one
+// call, and is first, for the sake of the rooms beside it that hear in time: a
+// browser takes the processor from everybody.
 func listened() []string {
-	return []string{
-		"test/browser", "test/call", "test/words", "test/spokenscenario", "bench/turns", "test/manners", "bench/voice",
-	}
+	return []string{"test/demo", "test/browser", "test/call", "test/words", "test/spokenscenario", "test/manners"}
 }
 
 // inTime are the rooms whose tests hear at once when the processor was with
