@@ -138,9 +138,10 @@ func (t *tally) sideBySide(env []string, all [][]group) {
 
 // run runs the packages of a group with its flags of go test.
 func (t *tally) run(env []string, g group) {
-	line := slices.Concat([]string{"go", "test", "-json"}, g.flags, g.packages)
+	// Compilers and linkers yield to all tests: calls of another stream may be on.
+	line := slices.Concat([]string{"go", "test", "-json", "-toolexec=nice -n 7"}, g.flags, g.packages)
 	if g.yields {
-		line = slices.Concat([]string{"nice", "-n", "8"}, line[:2], []string{"-toolexec=nice -n 7"}, line[2:])
+		line = append([]string{"nice", "-n", "8"}, line...)
 	}
 	t.mu.Lock()
 	for _, p := range g.packages {
