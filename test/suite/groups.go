@@ -21,12 +21,12 @@ type group struct {
 //     and whatever is new here, one package at a time;
 //   - rooms that send and hear sound in real time, with the race detector; then
 //     scenarios and benches whose calls mostly wait, and whose voices are mostly
-//     tones; then those that work at desks: messages, files, crashes; two packages
-//     at a time;
+//     tones, one package at a time;
 //   - the other rooms with the race detector; then those that compute or measure,
 //     which have the detector by night: it makes them many times slower and has
-//     next to nothing to look at there. They and what builds them yield to the
-//     calls, which leave the processor idle for half of the time.
+//     next to nothing to look at there; then scenarios that work at desks:
+//     messages, files, crashes. All of them yield to the calls, which leave half
+//     of the machine idle.
 //
 // By night there is one stream: what is measured then has the machine to itself.
 // The linter has looked for what go vet knows.
@@ -64,12 +64,12 @@ func streams(long bool) ([][]group, error) {
 	one := []group{{flags: flags("-p=1"), packages: alone}}
 	two := []group{
 		{flags: flags("-p=2", "-race", "-shuffle=on"), packages: timed},
-		{flags: flags("-p=2"), packages: calls},
-		{flags: flags("-p=2"), packages: desks},
+		{flags: flags("-p=1"), packages: calls},
 	}
 	three := []group{
 		{flags: flags(abreast, "-race", "-shuffle=on"), packages: rooms, yields: !long},
 		{flags: flags("-p=2", "-shuffle=on"), packages: counting, yields: !long},
+		{flags: flags("-p=2"), packages: desks, yields: !long},
 	}
 	if long {
 		return [][]group{slices.Concat(three, two, one)}, nil
