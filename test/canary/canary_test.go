@@ -124,6 +124,7 @@ func open(t *testing.T) *desk {
 	o := openOutside(t)
 	d := &desk{t: t, out: o, file: place(t, o), aviary: newAviary(t)}
 	d.server = house.Serve(t, house.Options{
+		Whole:  true,
 		Agents: []string{d.file}, Log: "debug", Args: []string{"--metrics", "127.0.0.1:0"},
 		Env: []string{"CANARY_MODEL_KEY=" + canaries()["model"], "FLAMETREE_EGRESS_ALLOW=" + strings.TrimPrefix(o.URL, "http://")},
 	})

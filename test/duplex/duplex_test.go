@@ -66,6 +66,7 @@ func open(t *testing.T, vendor string, trouble ...duplextest.Trouble) *desk {
 	d.vendor.Answer = answer
 	url := duplextest.Local(t, d.vendor)
 	d.house = house.Serve(t, house.Options{
+		Whole:  true,
 		Agents: []string{place(t, vendor, url)}, Log: "debug",
 		Env: []string{"DUPLEX_KEY=" + duplextest.Key, "FLAMETREE_EGRESS_ALLOW=" + strings.TrimPrefix(url, "http://")},
 	})

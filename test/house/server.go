@@ -27,6 +27,7 @@ type Options struct {
 	Demo   bool     // the demo agents too
 	Silent bool     // nobody can call: such a server need not learn what callers may say
 	Log    string   // level; "" = info
+	Whole  bool     // all its files are in its folder: for tests that look at every one
 	Env    []string // KEY=VALUE, beside those of this process
 	Args   []string // further flags of serve
 }
@@ -95,6 +96,9 @@ func Start(t testing.TB, o Options) (*Server, error) {
 	}
 	if o.Log != "" {
 		args = append(args, "--log", o.Log)
+	}
+	if !o.Silent && !o.Whole {
+		share(s.Data)
 	}
 	s.cmd = exec.Command(Program(), append(args, o.Args...)...)
 	s.cmd.Env = environment(o.Env)

@@ -43,9 +43,9 @@ func serve(t *testing.T, data string) *house.Server {
 		files = append(files, path)
 	}
 	if data != "" { // it knows its agents
-		return house.Serve(t, house.Options{Data: data, Log: "debug"})
+		return house.Serve(t, house.Options{Data: data, Log: "debug", Whole: true})
 	}
-	return house.Serve(t, house.Options{Agents: files, Log: "debug"})
+	return house.Serve(t, house.Options{Agents: files, Log: "debug", Whole: true})
 }
 
 // canary is a sound that comes through µ-law as it is: two levels that no

@@ -22,7 +22,7 @@ func (t *tally) note(l line, name string) {
 	test, _, _ := strings.Cut(l.Test, "/")
 	top := strings.TrimPrefix(l.Package, "flametree/") + "." + test // a package's name has strokes, too
 	f := t.broken[top]
-	f.pkg, f.test, f.flags = l.Package, test, t.flags
+	f.pkg, f.test, f.flags = l.Package, test, t.flags[l.Package]
 	f.tests++
 	f.final = f.final || noAccident(t.output[name])
 	t.broken[top] = f
@@ -36,7 +36,7 @@ func (t *tally) alone(pkg string, said []string) {
 			return
 		}
 	}
-	t.broken[strings.TrimPrefix(pkg, "flametree/")] = failure{pkg: pkg, test: ".*", flags: t.flags, final: noAccident(said)}
+	t.broken[strings.TrimPrefix(pkg, "flametree/")] = failure{pkg: pkg, test: ".*", flags: t.flags[pkg], final: noAccident(said)}
 }
 
 // noAccident says whether there is what no slow machine explains.
@@ -71,7 +71,7 @@ func (t *tally) again(env []string) {
 	for _, name := range names {
 		f := before[name]
 		fmt.Println("once more, alone:", name)
-		t.run(env, append([]string{"-count=1", "-run", "^" + f.test + "$"}, f.flags...), []string{f.pkg})
+		t.run(env, group{flags: append([]string{"-count=1", "-run", "^" + f.test + "$"}, f.flags...), packages: []string{f.pkg}})
 		if t.stillBroken(f.pkg) {
 			continue
 		}

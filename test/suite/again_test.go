@@ -56,7 +56,7 @@ func TestWhatFailsOnceIsTriedAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			module(t, tt.tests)
 			ta := newTally()
-			ta.run(os.Environ(), nil, []string{"./rooms/one"})
+			ta.run(os.Environ(), group{packages: []string{"./rooms/one"}})
 			ta.again(os.Environ())
 			require.Equal(t, tt.failed, ta.failed)
 			require.Len(t, ta.unsteady, tt.unsteady)
@@ -64,4 +64,19 @@ func TestWhatFailsOnceIsTriedAlone(t *testing.T) {
 			require.Equal(t, tt.ranA, ta.ran["rooms/one.TestA"])
 		})
 	}
+}
+
+// Streams tell one tally; one in which go test itself fails is bad, whatever
+// became of the others.
+func TestStreamsAreCountedTogether(t *testing.T) {
+	module(t, `func TestA(t *testing.T) { t.Run("part", func(*testing.T) {}) }
+		func TestB(t *testing.T) { if len(os.Args) > 0 { t.Fatal("broken") } }`)
+	ta := newTally()
+	one := group{packages: []string{"./rooms/one"}, yields: true}
+	ta.sideBySide(os.Environ(), [][]group{{one, {}}, {{flags: []string{"-p=x"}, packages: one.packages}}, {one}})
+	require.Equal(t, 4, ta.passed)
+	require.Equal(t, 2, ta.failed)
+	require.Len(t, ta.bad, 3, "%v", ta.bad)
+	ta.again(os.Environ())
+	require.Contains(t, ta.bad, "go test: exit status 2")
 }

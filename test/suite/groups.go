@@ -10,51 +10,71 @@ import (
 )
 
 // group is packages that go test runs with the same flags.
-type group struct{ flags, packages []string }
+type group struct {
+	flags, packages []string
+	yields          bool // whoever is on the telephone has the processor first
+}
 
-// groups are run one after the other:
+// streams are run side by side, the groups of each one after the other:
 //
-//   - rooms with the race detector;
-//   - rooms that compute or measure, which have the detector by night: it makes
-//     them many times slower and has next to nothing to look at there;
-//   - scenarios that work at desks: messages, files, crashes;
-//   - scenarios whose calls mostly wait, and whose voices are mostly tones;
 //   - scenarios in which several calls at once are listened to by the recogniser,
-//     and whatever is new here: one package at a time.
+//     and whatever is new here, one package at a time;
+//   - rooms that send and hear sound in real time, with the race detector; then
+//     scenarios and benches whose calls mostly wait, and whose voices are mostly
+//     tones, one package at a time;
+//   - the other rooms with the race detector; then those that compute or measure,
+//     which have the detector by night: it makes them many times slower and has
+//     next to nothing to look at there; then scenarios that work at desks:
+//     messages, files, crashes. All of them yield to the calls, which leave half
+//     of the machine idle.
 //
+// By night there is one stream: what is measured then has the machine to itself.
 // The linter has looked for what go vet knows.
-func groups(long bool) ([]group, error) {
+func streams(long bool) ([][]group, error) {
 	all, err := packages()
 	if err != nil {
 		return nil, err
 	}
-	var rooms, counting, desks, calls, alone []string
+	var rooms, timed, counting, desks, calls, alone []string
 	for _, p := range all {
 		name := strings.TrimPrefix(p, "flametree/")
 		switch {
 		case slices.Contains(atDesks(), name):
 			desks = append(desks, p)
-		case slices.Contains(waiting(), name):
+		case slices.Contains(waiting(), name) && !(long && computes(name)):
 			calls = append(calls, p)
 		case strings.HasPrefix(name, "test/"):
 			alone = append(alone, p)
 		case !long && computes(name):
 			counting = append(counting, p)
+		case slices.Contains(inTime(), name):
+			timed = append(timed, p)
 		default:
 			rooms = append(rooms, p)
 		}
 	}
-	slices.SortStableFunc(rooms, func(a, b string) int { return rank(a, slow()) - rank(b, slow()) })
-	slices.SortStableFunc(desks, func(a, b string) int { return rank(a, atDesks()) - rank(b, atDesks()) })
-	slices.SortStableFunc(calls, func(a, b string) int { return rank(a, waiting()) - rank(b, waiting()) })
-	const common, patience = "-vet=off", "-timeout=20m"
-	return []group{
-		{[]string{common, patience, "-race", "-shuffle=on"}, rooms},
-		{[]string{common, patience, "-shuffle=on"}, counting},
-		{[]string{common, patience, "-p=2"}, desks},
-		{[]string{common, patience, "-p=2"}, calls},
-		{[]string{common, patience, "-p=1"}, alone},
-	}, nil
+	for _, in := range []struct{ packages, order []string }{{rooms, slow()}, {desks, atDesks()}, {calls, waiting()}, {alone, listened()}, {timed, inTime()}} {
+		slices.SortStableFunc(in.packages, func(a, b string) int { return rank(a, in.order) - rank(b, in.order) })
+	}
+	flags := func(more ...string) []string { return append([]string{"-vet=off", "-timeout=20m"}, more...) }
+	abreast := "-p=3" // many rooms wait, too
+	if long {
+		abreast = "-p=2"
+	}
+	one := []group{{flags: flags("-p=1"), packages: alone}}
+	two := []group{
+		{flags: flags("-p=2", "-race", "-shuffle=on"), packages: timed},
+		{flags: flags("-p=1"), packages: calls},
+	}
+	three := []group{
+		{flags: flags(abreast, "-race", "-shuffle=on"), packages: rooms, yields: !long},
+		{flags: flags("-p=2", "-shuffle=on"), packages: counting, yields: !long},
+		{flags: flags("-p=2"), packages: desks, yields: !long},
+	}
+	if long {
+		return [][]group{slices.Concat(three, two, one)}, nil
+	}
+	return [][]group{one, two, three}, nil
 }
 
 func packages() ([]string, error) {
@@ -84,19 +104,33 @@ func atDesks() []string {
 	}
 }
 
-// waiting are scenarios with calls that leave most of the machine idle, the
-// longest first.
+// waiting are scenarios, and benches of calls, that leave most of the machine
+// idle, the longest first.
 func waiting() []string {
 	return []string{
-		"test/demo", "test/telephony", "test/recording", "test/matrix", "test/webrtc", "test/speech", "test/canary",
-		"test/twilio", "test/sip",
+		"test/telephony", "test/duplex", "bench/turns", "test/matrix", "bench/voice", "test/speech", "test/webrtc", "test/recording",
+		"test/drain", "test/sip", "test/twilio", "test/canary", "test/callsee",
 	}
 }
 
-// slow are the rooms that take longest under the race detector.
+// listened are scenarios whose calls the recogniser listens to. The demo has one
+// call, and is first, for the sake of the rooms beside it that hear in time: a
+// browser takes the processor from everybody.
+func listened() []string {
+	return []string{"test/demo", "test/browser", "test/call", "test/words", "test/spokenscenario", "test/manners"}
+}
+
+// inTime are the rooms whose tests hear at once when the processor was with
+// somebody else for too long, the longest first.
+func inTime() []string {
+	return []string{"media/leg", "media/sip", "media/rtp", "media/record", "media/srtp", "media/webrtc", "media/pacer"}
+}
+
+// slow are the other rooms that take longest under the race detector.
 func slow() []string {
 	return []string{
-		"cluster/node", "persist/journal/pebble", "media/leg", "cluster/cmd", "engine/tool/python", "actors", "engine/tool/mcp",
+		"cluster/node", "persist/journal/pebble", "cluster/cmd", "engine/tool/python", "actors", "engine/tool/mcp", "engine/knowledge/index",
+		"engine/provider/google", "cluster/member", "engine/agent",
 	}
 }
 
@@ -109,14 +143,17 @@ func rank(p string, list []string) int {
 	return len(list)
 }
 
-// buildOnce builds the program that the scenarios run, and gives the variable
-// that names it to them.
-func buildOnce(dir string) (string, error) {
-	bin := filepath.Join(dir, "flametree")
+// prepare builds the program that the scenarios run, makes the folder that its
+// servers share, see test/house, and gives the variables that name them.
+func prepare(dir string) ([]string, error) {
+	bin, vocabularies := filepath.Join(dir, "flametree"), filepath.Join(dir, "vocabularies")
+	if err := os.Mkdir(vocabularies, 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", bin, ".")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("build the program: %w", err)
+		return nil, fmt.Errorf("build the program: %w", err)
 	}
-	return "FLAMETREE_BIN=" + bin, nil
+	return []string{"FLAMETREE_BIN=" + bin, "FLAMETREE_TEST_VOCABULARIES=" + vocabularies}, nil
 }

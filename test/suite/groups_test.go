@@ -15,18 +15,27 @@ func TestEveryPackageIsRunOnce(t *testing.T) {
 	all, err := packages()
 	require.NoError(t, err)
 	for _, long := range []bool{false, true} {
-		parts, err := groups(long)
+		parts, err := streams(long)
 		require.NoError(t, err)
+		require.Equal(t, long, len(parts) == 1, "what is measured by night has the machine to itself")
 		var run []string
-		for _, g := range parts {
+		raced := map[string]bool{}
+		for _, g := range slices.Concat(parts...) {
 			run = append(run, g.packages...)
 			require.Contains(t, g.flags, "-timeout=20m")
+			for _, p := range g.packages {
+				name := strings.TrimPrefix(p, "flametree/")
+				onThePhone := slices.Contains(slices.Concat(waiting(), inTime()), name) || strings.HasPrefix(name, "test/") && !slices.Contains(atDesks(), name)
+				require.Equal(t, !long && !onThePhone, g.yields, p)
+				raced[p] = slices.Contains(g.flags, "-race")
+			}
 		}
 		require.ElementsMatch(t, all, run, "long: %v", long)
-		require.Contains(t, parts[0].flags, "-race")
-		require.Equal(t, long, slices.Contains(parts[0].packages, "flametree/media/amd"))
-		require.Contains(t, parts[0].packages, "flametree/actors", "what runs at once is looked at for races by day, too")
-		for _, name := range slices.Concat(atDesks(), waiting(), slow()) {
+		require.True(t, raced["flametree/actors"], "what runs at once is looked at for races by day, too")
+		for _, name := range []string{"media/amd", "bench/voice"} {
+			require.Equal(t, long, raced["flametree/"+name], name)
+		}
+		for _, name := range slices.Concat(atDesks(), waiting(), slow(), listened(), inTime()) {
 			require.Contains(t, run, "flametree/"+name)
 		}
 	}

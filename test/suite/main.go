@@ -17,6 +17,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -41,8 +42,9 @@ func main() {
 	}
 }
 
-// tally is what the tests said.
+// tally is what the tests said. Streams tell it at the same time.
 type tally struct {
+	mu             sync.Mutex // guards what follows
 	passed, failed int
 	skipped        map[string]string // test → why
 	ran            map[string]string // package.Test → pass fail skip
@@ -50,21 +52,21 @@ type tally struct {
 	bad            []string
 	broken         map[string]failure // top tests that failed, by package.Test
 	unsteady       []string
-	took           map[string]float64 // seconds of top tests
-	flags          []string           // of the packages that are being run
+	took           map[string]float64  // seconds of top tests
+	flags          map[string][]string // of packages that were run, for trying them again
 }
 
 func newTally() *tally {
 	return &tally{
 		skipped: map[string]string{}, ran: map[string]string{}, output: map[string][]string{},
-		broken: map[string]failure{}, took: map[string]float64{},
+		broken: map[string]failure{}, took: map[string]float64{}, flags: map[string][]string{},
 	}
 }
 
 // runTests runs all groups of packages and looks at what came of it.
 func runTests(long bool) error {
 	begun := time.Now()
-	all, err := groups(long)
+	all, err := streams(long)
 	if err != nil {
 		return err
 	}
@@ -73,20 +75,16 @@ func runTests(long bool) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	program, err := buildOnce(dir)
+	variables, err := prepare(dir)
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), program)
+	env := append(os.Environ(), variables...)
 	if long {
 		env = append(env, "FLAMETREE_TEST_LONG=1")
 	}
 	t := newTally()
-	for _, g := range all {
-		if len(g.packages) > 0 {
-			t.run(env, g.flags, g.packages)
-		}
-	}
+	t.sideBySide(env, all)
 	t.again(env)
 	features := checkFeatures("test/features.csv", t.ran)
 	for _, f := range features {
@@ -121,26 +119,55 @@ type line struct {
 	ImportPath                    string
 }
 
-// run runs packages with flags of go test.
-func (t *tally) run(env, flags, packages []string) {
-	t.flags = flags
-	cmd := exec.Command("go", slices.Concat([]string{"test", "-json"}, flags, packages)...)
+// sideBySide runs streams at the same time, the groups of each one after the other.
+func (t *tally) sideBySide(env []string, all [][]group) {
+	begun := time.Now()
+	var running sync.WaitGroup
+	for i, stream := range all {
+		running.Go(func() {
+			for _, g := range stream {
+				if len(g.packages) > 0 {
+					t.run(env, g)
+				}
+			}
+			fmt.Printf("stream %d of %d took %s\n", i+1, len(all), time.Since(begun).Round(time.Second))
+		})
+	}
+	running.Wait()
+}
+
+// run runs the packages of a group with its flags of go test.
+func (t *tally) run(env []string, g group) {
+	// Compilers and linkers yield to all tests: calls of another stream may be on.
+	line := slices.Concat([]string{"go", "test", "-json", "-toolexec=nice -n 7"}, g.flags, g.packages)
+	if g.yields {
+		line = append([]string{"nice", "-n", "8"}, line...)
+	}
+	t.mu.Lock()
+	for _, p := range g.packages {
+		t.flags[p] = g.flags
+	}
+	t.mu.Unlock()
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env, cmd.Stderr = env, os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
 	}
-	if err != nil {
-		t.bad = append(t.bad, "go test: "+err.Error())
-		return
+	failed := 0
+	if err == nil {
+		failed = t.read(out)
+		err = cmd.Wait()
 	}
-	t.read(out)
-	if err := cmd.Wait(); err != nil && t.failed == 0 && len(t.bad) == 0 {
+	if err != nil && failed == 0 { // what failed has no name, and no second try
+		t.mu.Lock()
 		t.bad = append(t.bad, "go test: "+err.Error())
+		t.mu.Unlock()
 	}
 }
 
-func (t *tally) read(out io.Reader) {
+// read takes what go test says and counts the packages that failed.
+func (t *tally) read(out io.Reader) (failed int) {
 	sc := bufio.NewScanner(out)
 	sc.Buffer(make([]byte, 1<<20), 16<<20)
 	for sc.Scan() {
@@ -150,10 +177,16 @@ func (t *tally) read(out io.Reader) {
 			continue
 		}
 		t.take(l)
+		if l.Action == "fail" && l.Test == "" {
+			failed++
+		}
 	}
+	return failed
 }
 
 func (t *tally) take(l line) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	name := strings.TrimPrefix(l.Package, "flametree/") + "." + l.Test
 	switch l.Action {
 	case "output", "build-output":

@@ -9,7 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -282,12 +282,13 @@ func (l *Log) String() string {
 // Held is what this process holds of the system.
 type Held struct{ Sockets, Goroutines int }
 
-// Holds counts sockets and goroutines of this process.
+// Holds counts sockets and goroutines of this process, but for the goroutines
+// that a member keeps for its next mailboxes: see cluster/member.
 func Holds(t testing.TB) Held {
 	t.Helper()
 	all, err := os.ReadDir("/proc/self/fd")
 	require.NoError(t, err)
-	h := Held{Goroutines: runtime.NumGoroutine()}
+	h := Held{Goroutines: busy(t)}
 	for _, f := range all {
 		if to, err := os.Readlink("/proc/self/fd/" + f.Name()); err == nil && strings.HasPrefix(to, "socket:") {
 			h.Sockets++
@@ -299,6 +300,25 @@ func Holds(t testing.TB) Held {
 // Loopback is an address of this machine that nobody else is likely to use.
 func Loopback() string {
 	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
+}
+
+// busy counts goroutines that do not rest.
+func busy(t testing.TB) int {
+	t.Helper()
+	var profile strings.Builder
+	require.NoError(t, pprof.Lookup("goroutine").WriteTo(&profile, 1))
+	_, rows, _ := strings.Cut(profile.String(), "\n") // behind the heading
+	n := 0
+	for alike := range strings.SplitSeq(strings.TrimSpace(rows), "\n\n") {
+		var many int
+		_, err := fmt.Sscanf(alike, "%d @", &many)
+		require.NoError(t, err, alike)
+		_, frames, _ := strings.Cut(alike, "\n#")
+		if at, _, _ := strings.Cut(frames, "\n"); !strings.Contains(at, "member.(*crew).run+") {
+			n += many
+		}
+	}
+	return n
 }
 
 // FreePort finds a port that neither UDP nor TCP use at an address now. It lies

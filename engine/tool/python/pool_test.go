@@ -370,6 +370,15 @@ func TestAnOldInterpreterIsReplacedBetweenCalls(t *testing.T) {
 func TestExpressions(t *testing.T) {
 	p := newPool(t, Options{})
 	names := map[string]json.RawMessage{"customer": json.RawMessage(`{"age":41,"tags":["a"],"home":{"town":"Almaty"}}`), "results": json.RawMessage(`{}`)}
+	eval := func(expr string) (v json.RawMessage, err error) {
+		for range 5 { // on a busy machine 50 ms pass before anything is done
+			v, err = p.Eval(t.Context(), here, expr, names, moment)
+			if err == nil || !strings.Contains(err.Error(), "took longer") {
+				break
+			}
+		}
+		return v, err
+	}
 	for expr, want := range map[string]string{
 		"customer.age > 40 and 'a' in customer.tags": "true",
 		"customer['home'].town":                      `"Almaty"`,
@@ -383,7 +392,7 @@ func TestExpressions(t *testing.T) {
 		"  1 + 1\n":                                  "2",
 		"[x * 2 for x in range(3)]":                  "[0,2,4]",
 	} {
-		v, err := p.Eval(t.Context(), here, expr, names, moment)
+		v, err := eval(expr)
 		require.NoError(t, err, expr)
 		require.JSONEq(t, want, string(v), expr)
 	}
@@ -397,7 +406,7 @@ func TestExpressions(t *testing.T) {
 		"object()":                "not JSON serializable",
 		strings.Repeat("1", 1001): "1001 characters, 1000 are allowed",
 	} {
-		_, err := p.Eval(t.Context(), here, expr, names, moment)
+		_, err := eval(expr)
 		require.ErrorContains(t, err, want, expr)
 		require.ErrorIs(t, err, fault.Invalid, expr)
 	}
