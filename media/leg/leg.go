@@ -150,7 +150,7 @@ func (l *Leg) open(wire codec.Codec, t Terms, detector *vad.Detector, opt jitter
 		return err
 	}
 	l.play.law, l.play.scale, l.play.facts = ringLaw(wire), int64(scale(wire)), &l.facts
-	l.play.ring = make([]byte, ringBytes*scale(wire))
+	l.play.reel = newReel(reelBytes * scale(wire))
 	s := &l.sender
 	s.voice, s.send = mouth, true
 	s.frame, s.linear = make([]byte, frameBytes*scale(wire)), make([]int16, frameBytes*scale(wire))
