@@ -34,7 +34,7 @@ type intake struct {
 	line    *jitter.Buffer  // for codecs of bytes
 	packets *jitter.Packets // for the others
 	plc     *plc.Concealer  // nil where the decoder conceals
-	heard   []int16         // a packet, as the scout hears it
+	heard   []int16         // a packet, as the scout hears it; room for the longest yet
 	whole   []int16         // the packet that is being given, for packets only
 	length  int             // samples of it
 	id      uint64          // and whose it is
@@ -67,7 +67,7 @@ func newIntake(c codec.Codec, opt jitter.Options) (intake, error) {
 	if n.scout, err = c.NewDecoder(); err != nil {
 		return intake{}, err
 	}
-	n.heard = make([]int16, codec.MaxSamples)
+	n.heard = make([]int16, frameBytes*scale(c))
 	if !c.Bytes {
 		n.ahead.begin()
 		return n, nil
@@ -121,6 +121,9 @@ func (n *intake) preview(seq uint16, payload []byte) ([]int16, error) {
 	}
 	next := !n.scouted || seq == n.latest+1
 	n.latest, n.scouted = seq, true
+	if more := n.codec.Samples(payload); more > len(n.heard) {
+		n.heard = make([]int16, more)
+	}
 	count, err := n.scout.Decode(n.heard, payload)
 	n.ahead.keep(n.heard[:count], next && err == nil)
 	return n.heard[:count], err
@@ -191,7 +194,9 @@ func (n *intake) piece(p jitter.Piece, size int) []int16 {
 			}
 		}
 		n.id = p.ID
-		n.ahead.gave(p.ID, !known)
+		if n.ahead.gave(p.ID, !known) {
+			n.behind, n.whole = nil, nil
+		}
 	}
 	if !known {
 		sound = n.whole[:n.length]
