@@ -40,6 +40,9 @@ type intake struct {
 	id      uint64          // and whose it is
 	latest  uint16          // sequence number the scout heard last
 	scouted bool            // latest is meaningful
+	runs    []run           // of packets, of which the frame that next gave is made
+	made    bool            // and of nothing else
+	missing bool            // nothing of it came
 }
 
 func newIntake(c codec.Codec, opt jitter.Options) (intake, error) {
@@ -64,6 +67,7 @@ func newIntake(c codec.Codec, opt jitter.Options) (intake, error) {
 	if plain {
 		return n, nil
 	}
+	n.runs = make([]run, 0, jitter.Units)
 	if n.scout, err = c.NewDecoder(); err != nil {
 		return intake{}, err
 	}
@@ -132,6 +136,7 @@ func (n *intake) preview(seq uint16, payload []byte) ([]int16, error) {
 // next fills frame with the next 20 ms of a codec that is not plain. Invented
 // says that it was lost and nobody knows what it was.
 func (n *intake) next(now time.Time, frame []int16) (status jitter.Status, invented bool) {
+	n.runs, n.made, n.missing = n.runs[:0], false, false
 	if n.packets != nil {
 		status = n.packets.Pop(now)
 		if status == jitter.Empty {
@@ -146,6 +151,7 @@ func (n *intake) next(now time.Time, frame []int16) (status jitter.Status, inven
 	if _, err := n.behind.Decode(frame, payload); err != nil {
 		panic("leg: 20 ms of a codec of bytes do not decode: " + err.Error())
 	}
+	n.runs, n.made = append(n.runs, run{packet: payload, units: jitter.Units}), true
 	return status, false
 }
 
@@ -153,15 +159,18 @@ func (n *intake) next(now time.Time, frame []int16) (status jitter.Status, inven
 // what is missing between them.
 func (n *intake) pieces(frame []int16) (invented bool) {
 	size := len(frame) / jitter.Units
+	n.made = true
 	for u := 0; u < jitter.Units; {
 		if p, ok := n.packets.Piece(u); ok {
 			if s := n.piece(p, size); s != nil {
 				copy(frame[u*size:], s)
+				n.note(p)
 				u++
 				continue
 			}
 		}
 		// A packet after the gap may tell what was in it.
+		n.made = false
 		end := u + 1
 		var after jitter.Piece
 		known := false
@@ -179,7 +188,17 @@ func (n *intake) pieces(frame []int16) (invented bool) {
 		}
 		u = end
 	}
+	n.missing = len(n.runs) == 0
 	return invented
+}
+
+// note remembers that a piece was given.
+func (n *intake) note(p jitter.Piece) {
+	if last := len(n.runs) - 1; last >= 0 && n.runs[last].id == p.ID && n.runs[last].into+n.runs[last].units == p.Into {
+		n.runs[last].units++
+		return
+	}
+	n.runs = append(n.runs, run{p.ID, p.Payload, p.Into, 1})
 }
 
 // piece gives the samples of a piece, nil when its packet is damaged.

@@ -326,7 +326,7 @@ func (p *playout) reshape(law g711.Law, to int64) {
 	begin := max(p.wanted(), p.reel.oldest()) &^ 1 // pieces begin at even places
 	coded := make([]byte, (p.written-begin)&^1)
 	p.reel.copy(coded, begin)
-	coded = reshape(coded, 0, shape{p.law, int(from)}, shape{law, int(to)})
+	coded = reshape(coded, shape{p.law, int(from)}, shape{law, int(to)})
 	p.reel = newReel(reelBytes * int(to))
 	p.reel.clear(begin * to / from)
 	p.reel.write(begin*to/from, coded)
