@@ -133,12 +133,16 @@ func TestThePastTakesNoMoreThanItsSamples(t *testing.T) {
 		first := rapid.Int64Range(0, 1000).Draw(rt, "first")
 		p := newPast(c, first)
 		big := rapid.IntRange(1, 1500).Draw(rt, "biggest")
+		often := rapid.IntRange(0, 20).Draw(rt, "packets of twenty frames")
 		id, seed := uint64(0), rapid.Uint64().Draw(rt, "seed")
 		r := rand.New(rand.NewPCG(seed, 1))
 		var put [][]byte // what the packets of a frame were, nil for samples
 		frame := make([]int16, 320)
 		for range rapid.IntRange(1, 3*pastFrames).Draw(rt, "frames") {
-			kind := byte(r.IntN(4))
+			kind := byte(r.IntN(packed))
+			if r.IntN(20) < often {
+				kind = packed
+			}
 			var runs []run
 			var packet []byte
 			if kind == packed {
