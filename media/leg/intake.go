@@ -16,7 +16,7 @@ import (
 // everything wider.
 func scale(c codec.Codec) int { return c.RateHz / g711.RateHz }
 
-// ringLaw is how samples lie in the rings: as they are on the wire in G.711, in
+// ringLaw is how samples are kept: as they are on the wire in G.711, in
 // µ-law otherwise.
 func ringLaw(c codec.Codec) g711.Law {
 	law, _ := c.Law()
@@ -27,7 +27,7 @@ func ringLaw(c codec.Codec) g711.Law {
 type intake struct {
 	codec   codec.Codec
 	law     g711.Law
-	plain   bool            // G.711: no decoder, and the rings hold its own bytes
+	plain   bool            // G.711: no decoder, and what is kept are its own bytes
 	scout   codec.Decoder   // hears each packet when it arrives, for the VAD
 	behind  codec.Decoder   // hears them in order, behind the jitter buffer; of packets only from the first gap on
 	ahead   previews        // of packets
