@@ -35,9 +35,9 @@ type Encoder interface {
 // Decoder makes sound, packet by packet in the order they were made in. It is
 // not safe for concurrent use and allocates nothing.
 type Decoder interface {
-	// Decode writes a packet's sound to dst, which has room for MaxSamples, and
-	// gives its length in samples. Bytes that are no packet, or longer than
-	// 120 ms, fail with fault.Invalid and change nothing.
+	// Decode writes a packet's sound to dst, which has room for what Samples says
+	// of it, and gives its length in samples. Bytes that are no packet, or longer
+	// than 120 ms, fail with fault.Invalid and change nothing.
 	Decode(dst []int16, packet []byte) (int, error)
 	// Conceal fills dst, a multiple of 2.5 ms, with what was lost before next,
 	// which is nil when it is not there. It reports whether next told what was
@@ -87,6 +87,15 @@ func (c Codec) Ticks(packet []byte) (int, error) {
 		return len(packet), nil
 	}
 	return opus.Ticks(packet)
+}
+
+// Samples is how much sound a packet gives, 0 when it is none; MaxSamples at most.
+func (c Codec) Samples(packet []byte) int {
+	ticks, err := c.Ticks(packet)
+	if err != nil {
+		return 0
+	}
+	return min(ticks*c.RateHz/c.ClockHz, MaxSamples)
 }
 
 // NewEncoder returns an Encoder that follows the peer's a=fmtp, "" when it had

@@ -135,8 +135,10 @@ func weigh(t *testing.T, legs int64, codec string) (heap, stacks int64) {
 	return (heap - heapBefore) / legs, (stacks - stacksBefore) / legs
 }
 
+// Of what a leg is to hear and to say it has little here: the past and the reel have
+// tests of their own.
 func TestALegFitsInItsMemory(t *testing.T) {
-	for codec, most := range map[string]int64{"PCMU": 121_000, "G722": 223_000, "opus": 318_000} {
+	for codec, most := range map[string]int64{"PCMU": 84_000, "G722": 43_000, "opus": 123_000} {
 		t.Run(codec, func(t *testing.T) {
 			heap, stacks := weigh(t, 40, codec)
 			t.Logf("figure: %s: %d bytes a leg and %d of stacks", codec, heap, stacks)

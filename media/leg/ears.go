@@ -1,6 +1,7 @@
 package leg
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +16,6 @@ import (
 	"flametree/media/rtp"
 	"flametree/media/vad"
 )
-
-const inputFrames = 300 // 6 s kept for replay
 
 // How long a stream may be without packets before it counts as stopped.
 const (
@@ -36,8 +35,8 @@ const (
 type ears struct {
 	mu                   sync.Mutex
 	wire                 intake
-	law                  g711.Law // of the ring
-	scale                int      // of frame and ring
+	law                  g711.Law // of G.711
+	scale                int      // of frame
 	audio, events, quiet uint8
 	receive              bool
 	jitter               jitter.Options
@@ -65,8 +64,9 @@ type ears struct {
 	held   [echo.MaxHeld][frameBytes]int16
 	holds  int     // frames held that may be our own voice
 	frame  []int16 // of the tick
-	ring   []byte
-	count  int64 // frames ever put into the ring
+	deaf   bool    // and it is our own voice, which nobody need understand
+	past   *past
+	before []*past // of codecs that were spoken in the last 6 s
 }
 
 // arrive is the socket reader's: VAD and digits as soon as there is anything
@@ -222,18 +222,14 @@ func (e *ears) tick(now time.Time, f *facts) bool {
 		e.stop(now, f)
 		f.add(actors.Fact{Kind: actors.FactNoPackets, At: now})
 	}
-	slot := e.slot(e.count)
-	e.count++
+	if len(e.before) > 0 && e.past.next-e.before[0].next >= inputFrames {
+		e.before = slices.Delete(e.before, 0, 1)
+	}
 	var sound bool
 	if e.wire.plain {
-		sound = e.tickPlain(now, slot)
+		sound = e.tickPlain(now)
 	} else {
-		sound = e.tickCoded(now, slot)
-	}
-	if e.echo != nil && !e.filled.Load() && e.echo.Mute() { // nobody need understand what we say ourselves
-		for i := range slot {
-			slot[i] = e.law.Idle()
-		}
+		sound = e.tickCoded(now)
 	}
 	// While the peer sends nothing because nobody speaks, the VAD hears what
 	// stands for it.
@@ -243,12 +239,25 @@ func (e *ears) tick(now time.Time, f *facts) bool {
 	return sound
 }
 
-func (e *ears) slot(n int64) []byte {
-	size := frameBytes * e.scale
-	return e.ring[int(n%inputFrames)*size:][:size]
+// ours says whether the frame of this tick is our own voice.
+func (e *ears) ours() bool {
+	e.deaf = e.echo != nil && !e.filled.Load() && e.echo.Mute()
+	return e.deaf
 }
 
-func (e *ears) tickPlain(now time.Time, slot []byte) bool {
+func (e *ears) tickPlain(now time.Time) bool {
+	slot := e.past.slot(e.past.next)
+	e.past.next++
+	sound := e.plain(now, slot)
+	if e.ours() {
+		for i := range slot {
+			slot[i] = e.law.Idle()
+		}
+	}
+	return sound
+}
+
+func (e *ears) plain(now time.Time, slot []byte) bool {
 	payload, status := e.wire.line.Pop(now)
 	if e.standIn(status) {
 		e.whole = false
@@ -274,28 +283,41 @@ func (e *ears) tickPlain(now time.Time, slot []byte) bool {
 	return status != jitter.Empty
 }
 
-func (e *ears) tickCoded(now time.Time, slot []byte) bool {
+func (e *ears) tickCoded(now time.Time) bool {
 	status, invented := e.wire.next(now, e.frame)
 	sound := status != jitter.Empty
+	// What is missing because nobody spoke was not invented for a lost packet.
+	pause := e.wire.packets != nil && e.calm && !e.wire.packets.Placed()
+	h := heard{kind: sampled, frame: e.frame}
+	switch {
+	case e.wire.made:
+		h.kind, h.runs = packed, e.wire.runs
+	case e.wire.missing:
+		h.kind = missed
+	}
 	switch {
 	case e.standIn(status):
-		sound = true
+		sound, h.kind = true, sampled
 	case e.wire.plc != nil && status == jitter.Frame:
 		e.wire.plc.Good(e.frame)
+		if !e.whole { // its beginning was blended with what was invented
+			h.kind = sampled
+		}
 	case e.wire.plc != nil:
 		e.wire.plc.Lost(e.frame)
 	case status == jitter.Empty && e.flowing: // a pause of a coder that sends none
 		e.wire.rest(e.frame)
-		sound = true
+		sound, h.kind = true, missed
 	case status == jitter.Empty:
 		clear(e.frame)
+		h.kind = nothing
 	}
-	// What is missing because nobody spoke was not invented for a lost packet.
-	pause := e.wire.packets != nil && e.calm && !e.wire.packets.Placed()
+	e.whole = status == jitter.Frame
+	h.muted = e.ours()
+	e.past.put(h)
 	if invented && !e.hissing && !pause {
 		e.concealed++
 	}
-	e.law.Encode(slot, e.frame)
 	return sound
 }
 
@@ -332,8 +354,11 @@ func (e *ears) stop(now time.Time, f *facts) {
 func (e *ears) renegotiate(now time.Time, t Terms, other *intake, f *facts) {
 	if other != nil {
 		to := scale(other.codec)
-		size := frameBytes * e.scale
-		e.ring = reshape(e.ring, int(e.count%inputFrames)*size, shape{e.law, e.scale}, shape{ringLaw(other.codec), to})
+		if len(e.before) == 2 { // no more, however often it changes
+			e.before = slices.Delete(e.before, 0, 1)
+		}
+		e.before = append(e.before, e.past)
+		e.past = newPast(other.codec, e.past.next)
 		if to != e.scale {
 			e.frame = rerate(e.frame, e.scale, to)
 		}
@@ -366,17 +391,37 @@ func (e *ears) inherit(other *intake) {
 	}
 }
 
-// read copies frame n, or the oldest that is left after it, and reports which
-// it was; false when n is still to come.
-func (e *ears) read(n int64, dst []byte) (int64, g711.Law, bool) {
+// read readies the frame that listeners get next, or the oldest that is left after
+// it: the newest in their narrow, any other in a recall, which may have to hear
+// what was before it first. False when it is still to come.
+func (e *ears) read(o *listeners) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if n >= e.count {
-		return n, e.law, false
+	if o.next >= e.past.next {
+		return false
 	}
-	n = max(n, e.count-inputFrames)
-	copy(dst, e.slot(n))
-	return n, e.law, true
+	o.next = max(o.next, e.past.next-inputFrames)
+	if o.next == e.past.next-1 && o.next >= e.past.first {
+		o.back = nil
+		copy(o.narrow, e.frame)
+		if e.deaf {
+			clear(o.narrow)
+		}
+		return true
+	}
+	p := e.past
+	for _, b := range e.before {
+		if o.next < b.next {
+			p = b
+			break
+		}
+	}
+	o.next = max(o.next, p.first) // of what was before that nothing is left
+	if r := o.back; r == nil || r.past != p || r.next > o.next || r.next < p.oldest() {
+		o.back = newRecall(p, o.next, o.scale)
+	}
+	o.back.fetch()
+	return true
 }
 
 // open makes what hears a codec from the beginning of a call.
@@ -389,6 +434,6 @@ func (e *ears) open(c codec.Codec, t Terms, voice *vad.Detector, opt jitter.Opti
 	e.vad, e.digits, e.digitHz = voice, dtmf.NewDecoder(t.DTMFHz), t.DTMFHz
 	e.told = make([]dtmf.Digit, 0, 2)
 	e.frame = make([]int16, frameBytes*e.scale)
-	e.ring = make([]byte, inputFrames*frameBytes*e.scale)
+	e.past = newPast(c, 0)
 	return nil
 }

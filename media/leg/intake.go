@@ -16,7 +16,7 @@ import (
 // everything wider.
 func scale(c codec.Codec) int { return c.RateHz / g711.RateHz }
 
-// ringLaw is how samples lie in the rings: as they are on the wire in G.711, in
+// ringLaw is how samples are kept: as they are on the wire in G.711, in
 // µ-law otherwise.
 func ringLaw(c codec.Codec) g711.Law {
 	law, _ := c.Law()
@@ -27,19 +27,22 @@ func ringLaw(c codec.Codec) g711.Law {
 type intake struct {
 	codec   codec.Codec
 	law     g711.Law
-	plain   bool            // G.711: no decoder, and the rings hold its own bytes
+	plain   bool            // G.711: no decoder, and what is kept are its own bytes
 	scout   codec.Decoder   // hears each packet when it arrives, for the VAD
 	behind  codec.Decoder   // hears them in order, behind the jitter buffer; of packets only from the first gap on
 	ahead   previews        // of packets
 	line    *jitter.Buffer  // for codecs of bytes
 	packets *jitter.Packets // for the others
 	plc     *plc.Concealer  // nil where the decoder conceals
-	heard   []int16         // a packet, as the scout hears it
+	heard   []int16         // a packet, as the scout hears it; room for the longest yet
 	whole   []int16         // the packet that is being given, for packets only
 	length  int             // samples of it
 	id      uint64          // and whose it is
 	latest  uint16          // sequence number the scout heard last
 	scouted bool            // latest is meaningful
+	runs    []run           // of packets, of which the frame that next gave is made
+	made    bool            // and of nothing else
+	missing bool            // nothing of it came
 }
 
 func newIntake(c codec.Codec, opt jitter.Options) (intake, error) {
@@ -64,10 +67,11 @@ func newIntake(c codec.Codec, opt jitter.Options) (intake, error) {
 	if plain {
 		return n, nil
 	}
+	n.runs = make([]run, 0, jitter.Units)
 	if n.scout, err = c.NewDecoder(); err != nil {
 		return intake{}, err
 	}
-	n.heard = make([]int16, codec.MaxSamples)
+	n.heard = make([]int16, frameBytes*scale(c))
 	if !c.Bytes {
 		n.ahead.begin()
 		return n, nil
@@ -121,6 +125,9 @@ func (n *intake) preview(seq uint16, payload []byte) ([]int16, error) {
 	}
 	next := !n.scouted || seq == n.latest+1
 	n.latest, n.scouted = seq, true
+	if more := n.codec.Samples(payload); more > len(n.heard) {
+		n.heard = make([]int16, more)
+	}
 	count, err := n.scout.Decode(n.heard, payload)
 	n.ahead.keep(n.heard[:count], next && err == nil)
 	return n.heard[:count], err
@@ -129,6 +136,7 @@ func (n *intake) preview(seq uint16, payload []byte) ([]int16, error) {
 // next fills frame with the next 20 ms of a codec that is not plain. Invented
 // says that it was lost and nobody knows what it was.
 func (n *intake) next(now time.Time, frame []int16) (status jitter.Status, invented bool) {
+	n.runs, n.made, n.missing = n.runs[:0], false, false
 	if n.packets != nil {
 		status = n.packets.Pop(now)
 		if status == jitter.Empty {
@@ -143,6 +151,7 @@ func (n *intake) next(now time.Time, frame []int16) (status jitter.Status, inven
 	if _, err := n.behind.Decode(frame, payload); err != nil {
 		panic("leg: 20 ms of a codec of bytes do not decode: " + err.Error())
 	}
+	n.runs, n.made = append(n.runs, run{packet: payload, units: jitter.Units}), true
 	return status, false
 }
 
@@ -150,15 +159,18 @@ func (n *intake) next(now time.Time, frame []int16) (status jitter.Status, inven
 // what is missing between them.
 func (n *intake) pieces(frame []int16) (invented bool) {
 	size := len(frame) / jitter.Units
+	n.made = true
 	for u := 0; u < jitter.Units; {
 		if p, ok := n.packets.Piece(u); ok {
 			if s := n.piece(p, size); s != nil {
 				copy(frame[u*size:], s)
+				n.note(p)
 				u++
 				continue
 			}
 		}
 		// A packet after the gap may tell what was in it.
+		n.made = false
 		end := u + 1
 		var after jitter.Piece
 		known := false
@@ -176,7 +188,17 @@ func (n *intake) pieces(frame []int16) (invented bool) {
 		}
 		u = end
 	}
+	n.missing = len(n.runs) == 0
 	return invented
+}
+
+// note remembers that a piece was given.
+func (n *intake) note(p jitter.Piece) {
+	if last := len(n.runs) - 1; last >= 0 && n.runs[last].id == p.ID && n.runs[last].into+n.runs[last].units == p.Into {
+		n.runs[last].units++
+		return
+	}
+	n.runs = append(n.runs, run{p.ID, p.Payload, p.Into, 1})
 }
 
 // piece gives the samples of a piece, nil when its packet is damaged.
@@ -191,7 +213,9 @@ func (n *intake) piece(p jitter.Piece, size int) []int16 {
 			}
 		}
 		n.id = p.ID
-		n.ahead.gave(p.ID, !known)
+		if n.ahead.gave(p.ID, !known) {
+			n.behind, n.whole = nil, nil
+		}
 	}
 	if !known {
 		sound = n.whole[:n.length]

@@ -24,16 +24,21 @@
 //
 // # Memory
 //
-// In G.711 a leg holds 6 s of input (48 kB) and 5 s of playout (41 kB) in the
-// wire's own codec, and with filters and jitter buffer about 119 kB, 3 kB of it to
-// know an echo by. In a wide codec, G.722 or Opus, both rings hold 16 kHz in µ-law,
-// 96 and 81 kB: neither codec can be entered at any place, as replay, Resume and
-// Flush want it, and 16 bits would take as much again to win what nobody hears,
-// for the steps of µ-law lie 37 dB under speech: 215 kB in all. Opus adds an
-// encoder (44 kB), a store of packets, what was heard of them, and a decoder
-// (18 kB), 297 kB in all; a call that has lost a packet has one decoder more. A
-// synthesiser at a rate that is no multiple of the wire's adds its filter, 42 kB
-// for 22.05 kHz. Nothing is allocated for a packet in either direction.
+// What was heard in the last 6 s is kept for replay: in G.711 as its bytes, 48 kB;
+// in G.722 and Opus as the packets that came, 57 and 20 to 30 kB. Another decoder
+// hears them again, 43 dB near to the first, and what was lost it conceals again.
+// A frame whose packets would take more than its samples in µ-law, whose steps lie
+// 37 dB under speech, is kept so, whatever the peer sends: 108 kB at most. What is
+// said lies in the wire's own codec in G.711, at 16 kHz in µ-law otherwise, for
+// packets cannot be entered at any place, as Resume and Flush want it: up to 5 s
+// of it, 41 and 81 kB, while the agent speaks, and nothing while it listens.
+//
+// With filters and jitter buffer a leg that listens takes 81 kB in G.711, 3 kB of it
+// to know an echo by, and 97 in G.722. Opus adds an encoder (44 kB), a store of
+// packets, what was heard of them, and a decoder (18 kB), 145 kB in all; for ten
+// seconds behind a gap it has one decoder more. A synthesiser at a rate that is no
+// multiple of the wire's adds its filter, 42 kB for 22.05 kHz. Nothing is allocated
+// for a packet in either direction.
 package leg
 
 import (
@@ -150,7 +155,7 @@ func (l *Leg) open(wire codec.Codec, t Terms, detector *vad.Detector, opt jitter
 		return err
 	}
 	l.play.law, l.play.scale, l.play.facts = ringLaw(wire), int64(scale(wire)), &l.facts
-	l.play.ring = make([]byte, ringBytes*scale(wire))
+	l.play.reel = newReel(reelBytes * scale(wire))
 	s := &l.sender
 	s.voice, s.send = mouth, true
 	s.frame, s.linear = make([]byte, frameBytes*scale(wire)), make([]int16, frameBytes*scale(wire))

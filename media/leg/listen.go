@@ -20,15 +20,16 @@ type listeners struct {
 	mu        sync.Mutex
 	dst       func([]int16)
 	number    uint64              // of the Hear that set dst
-	next      int64               // frame of the input ring that dst gets next
+	next      int64               // frame of the past that dst gets next
+	back      *recall             // what gives it, unless it is the newest; nil when nobody goes back
 	replaying bool                // the Hear that set dst still feeds it
-	scale     int                 // of the ring
-	up        *resample.Resampler // to 16 kHz; nil when the ring is there already
+	scale     int                 // of the ears
+	up        *resample.Resampler // to 16 kHz; nil when the ears are there already
 	coded     []byte
-	narrow    []int16 // as it lies in the ring
+	narrow    []int16 // at the rate of the ears
 	wide      []int16
 	recorder  actors.Recorder
-	taped     [2]*resample.Resampler // to the rate at which the recorder began; nil while it is the ring's
+	taped     [2]*resample.Resampler // to the rate at which the recorder began; nil while it is the ears'
 	tapeScale int
 	tape      [2][]int16
 	right     []int16
@@ -115,14 +116,19 @@ func (l *Leg) record(sound bool, missed int) {
 	o.recorder.Frame(o.cut(0, left), o.cut(1, right))
 }
 
-// step gives dst the next frame of the ring, widened, if there is one.
+// step gives dst the next frame of what was heard, widened, if there is one. Where
+// a decoder has to hear what was before it, it only does so for a frame.
 func (o *listeners) step(e *ears) bool {
-	n, law, ok := e.read(o.next, o.coded)
-	if !ok {
+	if !e.read(o) {
 		return false
 	}
-	o.next = n + 1
-	law.Decode(o.narrow, o.coded)
+	if o.back != nil {
+		o.back.play(o.narrow)
+		if o.back.next <= o.next {
+			return true
+		}
+	}
+	o.next++
 	if o.up == nil {
 		o.dst(o.narrow)
 		return true
@@ -138,14 +144,14 @@ func (o *listeners) step(e *ears) bool {
 func (l *Leg) Hear(dst func(frame []int16), replay time.Duration) {
 	frames := min(int64(replay/pcm.FrameTime), inputFrames)
 	l.in.mu.Lock()
-	from := max(l.in.count-frames, 0)
+	from := max(l.in.past.next-frames, 0)
 	l.in.mu.Unlock()
 
 	o := &l.out
 	o.mu.Lock()
 	o.number++
 	number := o.number
-	o.dst, o.next, o.replaying = dst, from, dst != nil && frames > 0
+	o.dst, o.next, o.back, o.replaying = dst, from, nil, dst != nil && frames > 0
 	if o.up != nil {
 		o.up.Reset()
 	}
@@ -233,6 +239,6 @@ func (c *copies) drop() {
 // reshape is for a change of codec: frames sent and not yet recorded.
 func (c *copies) reshape(from, to shape) {
 	for i := range c.frames {
-		c.frames[i] = reshape(c.frames[i], 0, from, to)
+		c.frames[i] = reshape(c.frames[i], from, to)
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"flametree/media/pcm"
 )
 
-// Sizes of the playout ring at 8 kHz, in samples, which are bytes. Inside a leg
+// Sizes of the playout's reel at 8 kHz, in samples, which are bytes. Inside a leg
 // that runs at 16 kHz all are twice as large.
 const (
 	frameBytes = 160
 	hardLimit  = 2 * g711.RateHz // Play waits while more than this is unsent
 	refill     = hardLimit / 5   // a waiting Play goes on when 400 ms fit again
 	rewind     = 3 * g711.RateHz // kept of what was sent, for Resume
-	ringBytes  = 40640           // both, and some frames
+	reelBytes  = 40640           // both, and some frames
 	remembered = 8               // finished generations whose length is known
 )
 
@@ -26,8 +26,8 @@ const (
 type playout struct {
 	law           g711.Law
 	scale         int64     // of 8 kHz
-	ring          []byte    // apart from the leg, or its size would be rounded up by a page
-	written, sent int64     // places in the endless stream of which the ring is a part
+	reel          reel      // from what Resume may go back to up to what is written
+	written, sent int64     // places in the endless stream of which the reel is a part
 	segments      []segment // of generations, in the order they began
 	newest        uint64
 	begun         bool // newest is meaningful
@@ -97,7 +97,7 @@ func (p *playout) begin(gen uint64) {
 	p.segments = append(p.segments, segment{gen: gen, start: p.written, end: p.written, high: p.written})
 }
 
-// segment finds a generation that is still in the ring.
+// segment finds a generation that is still in the reel.
 func (p *playout) segment(gen uint64) *segment {
 	for i := range p.segments {
 		if p.segments[i].gen == gen {
@@ -115,11 +115,10 @@ func (p *playout) pending() int64 { return p.written - p.sent }
 func (p *playout) write(now time.Time, samples []int16) {
 	s := &p.segments[len(p.segments)-1]
 	for len(samples) > 0 {
-		at := p.written % int64(len(p.ring))
-		n := min(int64(len(samples)), int64(len(p.ring))-at)
-		p.law.Encode(p.ring[at:at+n], samples[:n])
-		samples = samples[n:]
-		p.written += n
+		room := p.reel.room(p.written, len(samples))
+		p.law.Encode(room, samples[:len(room)])
+		samples = samples[len(room):]
+		p.written += int64(len(room))
 	}
 	s.end = p.written
 	if s.ready.IsZero() && s.end-s.start >= p.frame() {
@@ -127,7 +126,7 @@ func (p *playout) write(now time.Time, samples []int16) {
 	}
 }
 
-// held says that the head of the ring may not be sent now.
+// held says that the head of the reel may not be sent now.
 func (p *playout) held() bool {
 	return p.paused && len(p.segments) > 0 && p.segments[0].gen <= p.pausedUpTo
 }
@@ -150,9 +149,7 @@ func (p *playout) take(dst []byte) int {
 		return 0
 	}
 	n := min(p.segments[0].end-p.sent, p.frame())
-	at := p.sent % int64(len(p.ring))
-	m := copy(dst[:n], p.ring[at:])
-	copy(dst[m:n], p.ring[:])
+	p.reel.copy(dst[:n], p.sent)
 	for i := n; i < p.frame(); i++ {
 		dst[i] = p.law.Idle()
 	}
@@ -172,7 +169,17 @@ func (p *playout) gone(now time.Time, n int) {
 	}
 	p.sent += int64(n)
 	s.high = max(s.high, p.sent)
+	p.reel.forget(p.wanted())
 	p.settle(now)
+}
+
+// wanted is the first place that Resume may go back to.
+func (p *playout) wanted() int64 {
+	if len(p.segments) == 0 {
+		return p.written
+	}
+	s := &p.segments[0]
+	return max(s.start, s.high-rewind*p.scale, p.written-reelBytes*p.scale)
 }
 
 // settle tells the marks and ends that the place of sending has reached.
@@ -196,7 +203,8 @@ func (p *playout) settle(now time.Time) {
 	}
 }
 
-// drop forgets the first n segments, but not how much of them was sent.
+// drop forgets the first n segments, but not how much of them was sent. With the
+// last of them goes all their sound.
 func (p *playout) drop(n int) {
 	for _, s := range p.segments[:n] {
 		p.past[p.pastNext] = played{s.gen, s.high - s.start}
@@ -207,6 +215,7 @@ func (p *playout) drop(n int) {
 		p.sent = max(p.sent, p.segments[0].start)
 	} else {
 		p.sent = p.written
+		p.reel.clear(p.written)
 	}
 }
 
@@ -250,7 +259,7 @@ func (p *playout) pause(gen uint64) {
 	p.paused, p.pausedUpTo = true, gen
 }
 
-// resume goes on with gen at a place, as near to it as the ring still holds.
+// resume goes on with gen at a place, as near to it as the reel still holds.
 func (p *playout) resume(now time.Time, gen uint64, from time.Duration) {
 	if !p.paused || gen < p.flushedBelow || gen < p.pausedUpTo {
 		return
@@ -262,7 +271,7 @@ func (p *playout) resume(now time.Time, gen uint64, from time.Duration) {
 			continue
 		}
 		at := s.start + int64(pcm.Samples(from, p.rateHz()))
-		at = max(at, s.start, s.high-rewind*p.scale, p.written-int64(len(p.ring)))
+		at = max(at, s.start, s.high-rewind*p.scale, p.written-reelBytes*p.scale)
 		at = min(at, s.end)
 		p.drop(i)
 		p.sent = at
@@ -310,11 +319,17 @@ func (p *playout) reached(gen uint64) int64 {
 	return 0
 }
 
-// reshape rewrites the ring in another law and at another rate. Every place in
+// reshape rewrites the reel in another law and at another rate. Every place in
 // it keeps its time.
 func (p *playout) reshape(law g711.Law, to int64) {
 	from := p.scale
-	p.ring = reshape(p.ring, int(p.written%int64(len(p.ring))), shape{p.law, int(from)}, shape{law, int(to)})
+	begin := max(p.wanted(), p.reel.oldest()) &^ 1 // pieces begin at even places
+	coded := make([]byte, (p.written-begin)&^1)
+	p.reel.copy(coded, begin)
+	coded = reshape(coded, shape{p.law, int(from)}, shape{law, int(to)})
+	p.reel = newReel(reelBytes * int(to))
+	p.reel.clear(begin * to / from)
+	p.reel.write(begin*to/from, coded)
 	p.law, p.scale = law, to
 	if from == to {
 		return

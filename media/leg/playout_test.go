@@ -23,7 +23,7 @@ type line struct {
 
 func newLine(t *testing.T) *line {
 	r := &line{t: t}
-	r.playout.facts, r.ring, r.scale = &r.f, make([]byte, ringBytes), 1
+	r.playout.facts, r.reel, r.scale = &r.f, newReel(reelBytes), 1
 	return r
 }
 

@@ -5,30 +5,26 @@ import (
 	"flametree/media/resample"
 )
 
-// shape is how samples lie in a ring.
+// shape is how samples lie in memory.
 type shape struct {
 	law   g711.Law
 	scale int // of 8 kHz
 }
 
-// reshape gives a ring of coded samples in another shape. What lay at index i
-// lies at i·to/from afterwards; start is the oldest sample. It costs a
-// millisecond and some memory for a moment, once in a change of codec.
-func reshape(ring []byte, start int, from, to shape) []byte {
+// reshape gives coded samples in another shape. What lay at index i lies at
+// i·to/from afterwards. It costs a millisecond and some memory for a moment, once
+// in a change of codec.
+func reshape(coded []byte, from, to shape) []byte {
 	if from.scale == to.scale {
-		from.law.Convert(ring, to.law)
-		return ring
+		from.law.Convert(coded, to.law)
+		return coded
 	}
-	coded := append(append(make([]byte, 0, len(ring)), ring[start:]...), ring[:start]...)
 	linear := make([]int16, len(coded))
 	from.law.Decode(linear, coded)
 	linear = rerate(linear, from.scale, to.scale)
 	out := make([]byte, len(linear))
 	to.law.Encode(out, linear)
-	turned := make([]byte, len(out))
-	n := copy(turned[start*to.scale/from.scale:], out)
-	copy(turned, out[n:])
-	return turned
+	return out
 }
 
 // rerate changes the rate of samples without moving them: the filter's delay is

@@ -391,7 +391,7 @@ func TestReshapeKeepsTheSoundInItsPlace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			from, to := way[0], way[1]
 			hz := from * 8000
-			p := playout{law: g711.MuLaw, scale: int64(from), facts: &facts{}, ring: make([]byte, ringBytes*from)}
+			p := playout{law: g711.MuLaw, scale: int64(from), facts: &facts{}, reel: newReel(reelBytes * from)}
 			p.begin(1)
 			// Seven seconds, more than the ring holds: a sweep, so that every place
 			// sounds different.

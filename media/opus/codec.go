@@ -132,14 +132,16 @@ func NewDecoder() (*Decoder, error) {
 	return &Decoder{d}, nil
 }
 
-// Decode writes a packet's sound to dst, which has room for MaxSamples, and
-// gives its length in samples. A packet that is none fails with fault.Invalid
-// and leaves the stream as it was.
+// Decode writes a packet's sound to dst, which has room for what Ticks says of
+// it, and gives its length in samples. A packet that is none fails with
+// fault.Invalid and leaves the stream as it was.
 func (d *Decoder) Decode(dst []int16, packet []byte) (int, error) {
-	if _, err := Ticks(packet); err != nil {
+	ticks, err := Ticks(packet)
+	if err != nil {
 		return 0, err
 	}
-	n, err := d.lib.Decode(packet, dst[:MaxSamples:MaxSamples])
+	n := ticks / (ClockHz / RateHz)
+	n, err = d.lib.Decode(packet, dst[:n:n])
 	if err != nil {
 		return 0, errDamaged
 	}

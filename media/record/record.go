@@ -55,6 +55,7 @@ type Spool struct {
 	once    sync.Once
 	running sync.WaitGroup
 	buffers sync.Pool // of *[]byte, where pieces are sealed
+	chunks  *sync.Pool
 
 	mu    sync.Mutex
 	tapes []*Tape
@@ -62,7 +63,7 @@ type Spool struct {
 
 // New starts a Spool. Its goroutine ends with Close.
 func New() *Spool {
-	s := &Spool{wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	s := &Spool{wake: make(chan struct{}, 1), quit: make(chan struct{}), chunks: newChunks()}
 	s.buffers.New = func() any {
 		b := make([]byte, 0, pieceHead+pieceMost+tagSize)
 		return &b
@@ -111,8 +112,8 @@ func (s *Spool) Use(path string, f File, rateHz int, seal Seal) (*Tape, error) {
 	}
 	t := &Tape{
 		spool: s, path: path, file: f, rateHz: rateHz, frame: size,
-		ring: newRing(size), most: most,
-		due: time.Now().Add(every), seal: newSealer(seal, rateHz),
+		ring: newRing(size, most, s.chunks),
+		due:  time.Now().Add(every), seal: newSealer(seal, rateHz),
 	}
 	if err := t.put(preamble(rateHz, seal.Head)); err != nil {
 		return nil, errors.Join(err, f.Close())

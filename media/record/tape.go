@@ -27,7 +27,6 @@ type Tape struct {
 
 	mu         sync.Mutex
 	ring       ring
-	most       int   // frames it may grow to
 	head, tail int64 // frames put in and written, ever
 	owed       slot  // what was lost since the last that was put in
 	dropped    int
@@ -62,15 +61,12 @@ func (t *Tape) Frame(left, right []int16) {
 		t.owed.paused++
 	}
 	if t.head-t.tail == t.ring.frames() {
-		if int(t.ring.frames()) == t.most {
-			t.owed.gap++
-			t.dropped++
-			return
-		}
-		t.ring = t.ring.grown(t.tail, t.head)
+		t.owed.gap++
+		t.dropped++
+		return
 	}
 	*t.ring.slot(t.head), t.owed = t.owed, slot{}
-	out := t.ring.samples(t.head, 1)
+	out := t.ring.room(t.head)
 	put(out, left)
 	put(out[2:], right)
 	t.head++
@@ -107,14 +103,14 @@ func (t *Tape) drain() error {
 	from, to, r := t.tail, t.head, t.ring
 	t.mu.Unlock()
 	for from < to {
-		// Frames from tail to head are not touched by Frame until tail moves, not
-		// even when the ring grows: that makes another.
+		// Frames from tail to head are not touched by Frame until tail moves.
 		n, err := t.piece(r, from, to)
 		if err != nil {
 			return err
 		}
-		from += n
 		t.mu.Lock()
+		r.release(from, from+n)
+		from += n
 		t.tail = from
 		t.mu.Unlock()
 	}
@@ -129,29 +125,30 @@ func (t *Tape) piece(r ring, from, to int64) (int64, error) {
 	// The nonce of this piece is spent now: if it cannot be written, the next try
 	// seals the same bytes.
 	n, gap := t.again, r.slot(from).gap
-	samples := r.samples(from, n)
-	p := piece{size: len(samples), kind: kindSound, at: t.data + gap*int64(t.frame)}
+	p := piece{size: int(n) * t.frame, kind: kindSound, at: t.data + gap*int64(t.frame)}
 	for i := range n {
 		p.paused += int(r.slot(from + i).paused)
 	}
 	if p.end() > longest {
 		return 0, fmt.Errorf("record %s: 4 GB are full: %w", t.path, fault.Exhausted)
 	}
-	if err := t.write(p, samples); err != nil {
+	if err := t.write(p, r, from, n); err != nil {
 		return 0, err
 	}
 	t.again, t.data, t.resting = 0, p.end(), t.resting+int64(p.paused)
 	t.outline.silence(gap)
-	for i := range int(n) {
-		t.outline.frame(samples[i*t.frame:][:t.frame])
+	for i := range n {
+		t.outline.frame(r.samples(from + i))
 	}
 	return n, nil
 }
 
-// write seals a piece and puts it at the end of the file.
-func (t *Tape) write(p piece, samples []byte) error {
+// write seals a piece of n frames and puts it at the end of the file. It is
+// sealed where it was gathered, behind the room for its header.
+func (t *Tape) write(p piece, r ring, from, n int64) error {
 	b, _ := t.spool.buffers.Get().(*[]byte)
 	defer t.spool.buffers.Put(b)
+	samples := r.gather((*b)[:pieceHead], from, n)[pieceHead:]
 	*b = t.seal.seal((*b)[:0], t.pieces, p, samples)
 	if err := t.put(*b); err != nil {
 		return err
@@ -194,7 +191,7 @@ func (t *Tape) finish() (actors.Recording, error) {
 	if err == nil {
 		// What was lost at the very end is silence, too.
 		p := piece{kind: kindEnd, at: t.data + t.owed.gap*int64(t.frame), paused: int(t.owed.paused)}
-		if err = t.write(p, nil); err == nil {
+		if err = t.write(p, ring{}, 0, 0); err == nil {
 			t.data, t.resting = p.at, t.resting+t.owed.paused
 			t.outline.silence(t.owed.gap)
 		}
