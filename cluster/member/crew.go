@@ -10,9 +10,10 @@ const resting = 256
 const throughput = 300
 
 // crew runs mailboxes on goroutines that are kept. A mailbox is run for one or
-// two messages at a time; a new goroutine for each had to grow its stack anew,
-// which was a twentieth of all that a server of calls does. It is an
-// actor.Dispatcher, safe for concurrent use.
+// two messages at a time; a new goroutine for each had to grow its stack anew:
+// setting calls up takes 4 % less so (bench sip, three times in turn), calls that
+// last nothing that could be measured. It is an actor.Dispatcher, safe for
+// concurrent use.
 type crew struct {
 	work chan func()   // to those who rest
 	rest chan struct{} // one for each who rests, or may

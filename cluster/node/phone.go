@@ -105,7 +105,8 @@ func (n *Node) whileCalls(ctx context.Context, more func() bool) {
 	defer tick.Stop()
 	for more() {
 		// A caller who was joined with a person has no session any more, but a call.
-		if len(n.calls()) == 0 && n.browsers.live() == 0 && (n.phone == nil || n.phone.endpoint.Stats().Live == 0) {
+		// Sessions are many: they are looked through when nothing else shows a call.
+		if n.browsers.live() == 0 && (n.phone == nil || n.phone.endpoint.Stats().Live == 0) && len(n.calls()) == 0 {
 			return
 		}
 		select {

@@ -33,8 +33,8 @@
 // # Decisions
 //
 // Marks count groups, not only positions: a lost epoch or a forgotten key is as
-// bad as a lost event. They are written for every fourth group: one for each cost
-// a twentieth of all that a server of calls does, and made its groups late.
+// bad as a lost event. They are written for every fourth group: one for each was
+// every second sync of a server of calls, and made groups late.
 //
 // One row of pointers for a group, and none in h for an event, leave one
 // insertion for each event: with a pointer and a head for each, an append took
