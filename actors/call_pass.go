@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flametree/engine/event"
@@ -35,6 +36,31 @@ type passing struct {
 type second struct {
 	leg  Leg
 	line Line
+}
+
+// fetched is who was called for a call that is up, or why nobody was reached.
+type fetched struct {
+	second second
+	err    error
+	taken  *atomic.Bool // whoever sets it has the second
+}
+
+// fetch calls somebody outside of the actor, which bring tells of him. Whom the
+// actor has not taken when it ends is hung up on.
+func (c *Call) fetch(ctx context.Context, d Dialling, progress func(DialProgress), bring func(fetched)) {
+	life, dialler := c.life, c.Dialler
+	go func() {
+		leg, line, err := dialler.Dial(ctx, d, progress)
+		m := fetched{second{leg, line}, err, new(atomic.Bool)}
+		bring(m)
+		if err != nil {
+			return
+		}
+		<-life.Done() // by then the actor has taken the call, or it never will
+		if m.taken.CompareAndSwap(false, true) {
+			abandon(leg, line)
+		}
+	}()
 }
 
 type (

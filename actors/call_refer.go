@@ -35,10 +35,8 @@ type (
 	mayRefer struct{ of *referred }
 	// brought brings who was called for a referral, or why nobody.
 	brought struct {
-		of     *referred
-		second second
-		err    error
-		taken  *atomic.Bool
+		of *referred
+		fetched
 	}
 )
 
@@ -74,24 +72,13 @@ func (c *Call) bring(m *mayRefer) {
 	if d.Ring == 0 {
 		d.Ring = c.cfg.TransferTimeout
 	}
-	tell, life, dialler, report := teller(c.root, c.self), c.life, c.Dialler, r.Report
-	go func() {
-		var rang atomic.Bool
-		leg, line, err := dialler.Dial(ctx, d, func(p DialProgress) {
-			if p.Code >= 180 && rang.CompareAndSwap(false, true) {
-				report(180)
-			}
-		})
-		m := &brought{of: r, second: second{leg, line}, err: err, taken: new(atomic.Bool)}
-		tell(m)
-		if err != nil {
-			return
+	tell, report := teller(c.root, c.self), r.Report
+	var rang atomic.Bool
+	c.fetch(ctx, d, func(p DialProgress) {
+		if p.Code >= 180 && rang.CompareAndSwap(false, true) {
+			report(180)
 		}
-		<-life.Done() // by then the actor has taken the call, or it never will
-		if m.taken.CompareAndSwap(false, true) {
-			abandon(leg, line)
-		}
-	}()
+	}, func(f fetched) { tell(&brought{r, f}) })
 }
 
 // broughtTo takes in who answered, or that nobody did.

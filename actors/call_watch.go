@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"flametree/engine/event"
@@ -144,10 +143,8 @@ type onlooker struct {
 type (
 	// summoned brings what became of calling an operator.
 	summoned struct {
-		of     uint64
-		second second
-		err    error
-		taken  *atomic.Bool
+		of uint64
+		fetched
 	}
 	// onlookerGone says that an operator hung up, or that a capture's time is over.
 	onlookerGone struct{ of uint64 }
@@ -341,19 +338,8 @@ func (c *Call) summon(o *onlooker, d Dialling) {
 	if d.Ring == 0 {
 		d.Ring = c.cfg.TransferTimeout
 	}
-	tell, life, dialler, of := teller(c.root, c.self), c.life, c.Dialler, o.id
-	go func() {
-		leg, line, err := dialler.Dial(ctx, d, func(DialProgress) {})
-		m := &summoned{of: of, second: second{leg, line}, err: err, taken: new(atomic.Bool)}
-		tell(m)
-		if err != nil {
-			return
-		}
-		<-life.Done() // by then the actor has taken the call, or it never will
-		if m.taken.CompareAndSwap(false, true) {
-			abandon(leg, line)
-		}
-	}()
+	tell, of := teller(c.root, c.self), o.id
+	c.fetch(ctx, d, func(DialProgress) {}, func(f fetched) { tell(&summoned{of, f}) })
 }
 
 // came takes in an operator who has answered, or why he did not.

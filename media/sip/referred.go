@@ -121,10 +121,7 @@ func (c *Call) refer(ctx context.Context, in *inbound) {
 	reports := make(chan news, 16)
 	r.Call, r.Report = c, c.reporter(reports)
 	if !c.e.start(func() {
-		switch {
-		case !c.permits(ctx, decide, r, in, quiet):
-			c.referring.Store(false)
-		case !quiet:
+		if c.permits(ctx, decide, r, in, quiet) && !quiet {
 			c.report(ctx, d, event, reports)
 		}
 	}) {
@@ -186,6 +183,7 @@ func phrase(code int) string {
 func (c *Call) permits(ctx context.Context, decide func(context.Context, Referral) error, r Referral, in *inbound, quiet bool) bool {
 	err := c.askRefer(ctx, decide, r)
 	if err != nil {
+		c.referring.Store(false) // before the answer: the next wish may follow it at once
 		in.refuse(refuse(err))
 		return false
 	}

@@ -1,59 +1,33 @@
 package telephony
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flametree/media/keypair/keypairtest"
 )
 
 // Papers are a certificate of 127.0.0.1 and ::1, its key, and the authority
 // that signed it, as files.
 type Papers struct{ Cert, Key, Both, Root string }
 
-// Issue makes Papers that are good for a day.
+// Issue makes Papers that are good for an hour.
 func Issue(t testing.TB) Papers {
 	t.Helper()
-	dir := t.TempDir()
-	p := Papers{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem"), Both: filepath.Join(dir, "both.pem"), Root: filepath.Join(dir, "root.pem")}
-	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	a := keypairtest.New(t)
+	p := Papers{Both: filepath.Join(a.Dir, "both.pem"), Root: a.File}
+	p.Cert, p.Key = a.Issue("papers", "localhost")
+	var both []byte
+	for _, file := range []string{p.Cert, p.Key} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		both = append(both, text...)
 	}
-	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey)
-	require.NoError(t, err)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "127.0.0.1"}, NotBefore: root.NotBefore, NotAfter: root.NotAfter,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, DNSNames: []string{"localhost"},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), rootKey)
-	require.NoError(t, err)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leafDER})
-	secret := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	for name, text := range map[string][]byte{
-		p.Cert: cert, p.Key: secret, p.Both: append(append([]byte(nil), cert...), secret...),
-		p.Root: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}),
-	} {
-		require.NoError(t, os.WriteFile(name, text, 0o600))
-	}
+	require.NoError(t, os.WriteFile(p.Both, both, 0o600))
 	return p
 }
 

@@ -20,7 +20,7 @@ import (
 
 // Authority signs certificates into a folder of the test's.
 type Authority struct {
-	t    *testing.T
+	t    testing.TB
 	Dir  string // where its files lie
 	key  *ecdsa.PrivateKey
 	Cert *x509.Certificate
@@ -29,7 +29,7 @@ type Authority struct {
 }
 
 // New makes an Authority.
-func New(t *testing.T) *Authority {
+func New(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{t: t, Dir: t.TempDir(), n: 1}
 	var err error
