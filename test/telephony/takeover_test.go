@@ -258,6 +258,7 @@ func TestLinphoneJoinsItsTwoCalls(t *testing.T) {
 	telephony.Of[event.ReplySpoken](t, o, session, nil)
 	lena.Enter(t, "pause")
 	telephony.Of[event.CallHeld](t, o, call, nil)
+	lena.Says(t, "is now paused", 10*time.Second) // one that is placed before waits for ever
 	lena.Enter(t, "call sip:colleague@"+desk)
 	lena.Says(t, "Call 2 with sip:colleague@"+desk+" connected", 10*time.Second)
 	lena.Enter(t, "transfer 1 --to-call 2")
