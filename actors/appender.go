@@ -45,15 +45,17 @@ func (a *appender) run(ctx context.Context, j journal.Journal, s event.Stream, s
 		if err != nil {
 			continue
 		}
-		var written []event.Envelope
-		written, err = j.Append(ctx, journal.Batch{
-			Stream: s, Expected: head.Version, Epoch: head.Epoch, Subject: subject, At: time.Now(), Events: e.events,
-		})
-		if err != nil {
-			failed(fmt.Errorf("append to %s: %w", s.Kind, err))
-			continue
+		if len(e.events) > 0 {
+			var written []event.Envelope
+			written, err = j.Append(ctx, journal.Batch{
+				Stream: s, Expected: head.Version, Epoch: head.Epoch, Subject: subject, At: time.Now(), Events: e.events,
+			})
+			if err != nil {
+				failed(fmt.Errorf("append to %s: %w", s.Kind, err))
+				continue
+			}
+			head.Version += uint64(len(written))
 		}
-		head.Version += uint64(len(written))
 		if e.then != nil {
 			e.then()
 		}
@@ -65,7 +67,8 @@ func (a *appender) run(ctx context.Context, j journal.Journal, s event.Stream, s
 func (a *appender) append(events ...event.Event) bool { return a.after(nil, events...) }
 
 // after is append with somebody who is told, from the appender's goroutine, when
-// the events are durable.
+// the events are durable, and all before them; there may be none. Nobody is told
+// of what cannot be written.
 func (a *appender) after(then func(), events ...event.Event) bool {
 	select {
 	case a.in <- entry{events, then}:

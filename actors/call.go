@@ -88,12 +88,13 @@ type Call struct {
 	masked   masks  // why nothing is recorded now; 0 = it is
 	talked   uint64 // generation that was last begun to be sent
 
-	dial   *dial      // nil for a call that came in
-	screen *screening // not nil while it is found out who answered
-	pass   *passing   // not nil from the wish for a transfer on
-	watch  watch      // those who see the call from outside
-	hands  hands      // who comes in place of whom
-	refer  *referred  // not nil while somebody is called because the other end asked for him
+	dial    *dial      // nil for a call that came in
+	screen  *screening // not nil while it is found out who answered
+	pass    *passing   // not nil from the wish for a transfer on
+	watch   watch      // those who see the call from outside
+	hands   hands      // who comes in place of whom
+	offerer func(any)  // of the call, until he is told that it was taken
+	refer   *referred  // not nil while somebody is called because the other end asked for him
 
 	captions captions
 	duplex   duplexed // the model that the call is held with, if it hears and speaks
@@ -131,9 +132,10 @@ type (
 	beaten  struct{}
 	resaid  struct{ mouth uint64 } // it is time to open another voice
 	written struct{ err error }
+	// lasting says that the journal has all that was appended before it was asked.
+	lasting struct{}
 	begun   struct {
 		answer any
-		reply  func(any)
 	}
 	// facted is what line and leg of a wire noticed, see hands.
 	facted struct {
@@ -192,6 +194,8 @@ func (c *Call) begins(m any, reply func(any)) bool {
 		c.callOut(m, reply)
 	case *begun:
 		c.accepted(m)
+	case *lasting:
+		c.known()
 	case *dialled:
 		c.reached(m)
 	case *passed:
@@ -237,7 +241,7 @@ func (c *Call) lives(m any, reply func(any)) bool {
 		reply(nil)
 	case *written:
 		c.Log.Error("call's journal failed", "err", m.err, "call", c.id.Name)
-		c.finish(event.Failed, "journal", "system")
+		c.finish(event.Failed, journalFailed, "system")
 	default:
 		return false
 	}
@@ -317,8 +321,10 @@ func (c *Call) begin(direction string, reply func(any)) {
 		Session: o.Session, Agent: o.Born.Agent, Direction: direction, From: event.P(o.From), To: event.P(o.To),
 		SIPCallID: o.SIPCallID, Transport: o.Transport,
 	})
-	begin := &Asked{Msg: &Begin{Born: o.Born}, Reply: func(a any) { tell(&begun{answer: a, reply: reply}) }}
+	c.offerer = reply
+	begin := &Asked{Msg: &Begin{Born: o.Born}, Reply: func(a any) { tell(&begun{answer: a}) }}
 	if err := c.Dir.Send(c.session, begin); err != nil {
+		c.offerer = nil
 		c.refuse(err, reply)
 	}
 }
@@ -336,29 +342,6 @@ func Floor(cast *Cast) (turn.Config, error) {
 		}
 	}
 	return cfg, nil
-}
-
-// accepted is the session's answer: it exists, or it refuses.
-func (c *Call) accepted(b *begun) {
-	if err, ok := b.answer.(error); ok {
-		c.refuse(err, b.reply)
-		return
-	}
-	if c.over { // the caller gave up meanwhile
-		b.reply(fmt.Errorf("call is over: %w", fault.Cancelled))
-		return
-	}
-	if c.dial != nil {
-		b.reply(&Accepted{Session: c.session.Name})
-		c.ring()
-		return
-	}
-	if err := c.answer(); err != nil {
-		c.toSession(&LegGone{Status: event.Failed}) // it has begun already
-		c.refuse(err, b.reply)
-		return
-	}
-	b.reply(&Accepted{Session: c.session.Name})
 }
 
 // answer begins the conversation on a leg.

@@ -197,14 +197,14 @@ type disk struct {
 	slow time.Duration
 	shut chan struct{} // closed when it moves again
 	fail error
-	only event.StreamKind // what fails; "" = everything
+	only event.StreamKind // what fails or stands still; "" = everything
 	done []event.Kind     // durable, in order
 	late func(event.Kind) // told when one is
 }
 
 func (d *disk) Append(ctx context.Context, b journal.Batch) ([]event.Envelope, error) {
 	d.mu.Lock()
-	slow, shut, fail := d.slow, d.shut, d.fail
+	slow, shut, fail, only := d.slow, d.shut, d.fail, d.only
 	if d.only != "" && d.only != b.Stream.Kind {
 		fail = nil
 	}
@@ -212,7 +212,7 @@ func (d *disk) Append(ctx context.Context, b journal.Batch) ([]event.Envelope, e
 	if slow > 0 {
 		time.Sleep(slow)
 	}
-	if shut != nil {
+	if shut != nil && (only == "" || only == b.Stream.Kind) {
 		<-shut
 	}
 	if fail != nil {
@@ -248,6 +248,53 @@ func onDisk(t *testing.T, story func(c *call, d *disk)) {
 		defer c.hangUp()
 		story(c, d)
 	})
+}
+
+// Whoever calls is told that his call is taken, and whoever is called is rung, when
+// the journal knows of the call; where it cannot, nobody is.
+func TestNobodyIsToldOrRungBeforeTheJournalKnows(t *testing.T) {
+	for name, out := range map[string]bool{"who calls": false, "who is called": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer time.Sleep(time.Second)
+				moves := make(chan struct{})
+				d := &disk{Journal: journaltest.NewMemory(), shut: moves, only: event.CallStream}
+				h := actorstest.On(t, d, time.Hour)
+				h.Agent(t, actorstest.VoiceFile("VOICE_SPECULATE: False"))
+				told := make(chan error, 2)
+				begin := func(name string) {
+					_, err := h.Dir.Ask(t.Context(), h.Call(name), beginning(h, name, out))
+					told <- err
+				}
+				go begin("s")
+				time.Sleep(4 * time.Second)
+				require.Empty(t, told, "the journal stands still")
+				require.Empty(t, h.Exchange.Dialled())
+				d.set(func(d *disk) { d.shut = nil })
+				close(moves)
+				synctest.Wait()
+				require.NoError(t, <-told)
+				if out {
+					require.Len(t, h.Exchange.Dialled(), 1)
+				}
+				_, err := h.Dir.Ask(t.Context(), h.Call("s"), &actors.HangUp{Status: event.Completed})
+				require.NoError(t, err)
+				d.set(func(d *disk) { d.fail = fault.Unavailable })
+				begin("u")
+				require.ErrorIs(t, <-told, fault.Unavailable)
+				require.Len(t, h.Exchange.Dialled(), map[bool]int{true: 1}[out], "nobody more")
+			})
+		})
+	}
+}
+
+// beginning is what begins a call, in or out.
+func beginning(h *actorstest.House, name string, out bool) any {
+	o := h.Offer(name, actorstest.NewPhone(h.Trace))
+	if !out {
+		return o
+	}
+	return &actors.Place{Born: o.Born, Session: name, Dial: actors.Dialling{Tenant: h.Tenant, Agent: "echo", To: "+4420", From: "+100"}}
 }
 
 func TestNothingIsSaidBeforeItIsDurable(t *testing.T) {

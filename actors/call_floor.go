@@ -247,6 +247,7 @@ func (c *Call) finish(status event.Status, reason, by string) {
 	if c.beat != nil {
 		c.beat.Stop()
 	}
+	c.notTaken(reason)
 	captures := c.unwatched()
 	c.endDuplex()
 	c.dropPass()

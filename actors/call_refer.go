@@ -53,9 +53,13 @@ func (c *Call) referredTo(m *Referred, reply func(any)) {
 	r := &referred{Referred: *m}
 	c.refer = r
 	tell := teller(c.root, c.self)
-	c.log.after(func() { tell(&mayRefer{of: r}) }, event.TransferBegun{
+	if !c.log.after(func() { tell(&mayRefer{of: r}) }, event.TransferBegun{
 		Mode: "referred", Target: event.P(m.Dial.To), Offset: c.now(time.Now()),
-	})
+	}) {
+		c.refer = nil
+		reply(fmt.Errorf("the call's journal is stuck: %w", fault.Unavailable))
+		return
+	}
 	reply(&Accepted{Session: c.session.Name})
 }
 
