@@ -28,8 +28,8 @@ type Referral struct {
 	// Report tells the other side how it goes, as a SIP status: 100 is told
 	// already, 180 when it rings, 200 or a refusal is the last, and has to come:
 	// until then another REFER of the call is refused with 491. A reason of "" is
-	// the usual one. It may be called
-	// from any goroutine, never blocks, and does nothing once the call is over.
+	// the usual one. It may be called from any goroutine, never blocks, and does
+	// nothing once the call is over.
 	Report func(code int, reason string)
 }
 
