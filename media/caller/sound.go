@@ -60,6 +60,7 @@ type sound struct {
 	gone    bool
 	keys    keys
 	behind  backdrop
+	room    room
 	mine    track
 }
 
@@ -204,6 +205,7 @@ func (s *sound) tick(now time.Time) {
 		s.say = s.say[n:]
 	}
 	s.behind.mix(f[:])
+	s.room.mix(f[:], s.audio)
 	head, payload := rtp.Head{PayloadType: kind, Timestamp: stamp}, s.coder.encode(f[:])
 	if h, key, ok := s.keys.next(stamp); ok {
 		head, payload = h, key

@@ -78,3 +78,48 @@ func TestTheBackdropGoesRoundAndDoesNotWrap(t *testing.T) {
 	b.mix(f[:1])
 	require.Equal(t, int16(32767), f[0])
 }
+
+// What was heard comes back so much later, by each of its ways; a packet that is
+// late is a gap, and what follows it is where it belongs.
+func TestARoomGivesBackWhatIsHeard(t *testing.T) {
+	r := room{Room: Room{Gain: 0.5, Delay: 2 * frameTime, Paths: []Path{{0, 1}, {3, -0.5}}}}
+	var heard, sent []int16
+	come := func(v int16) {
+		packet := make([]int16, frame)
+		packet[0] = v
+		heard = append(heard, packet...)
+	}
+	tick := func() {
+		f := make([]int16, frame)
+		f[1] = 7
+		r.mix(f, heard)
+		require.Equal(t, int16(7), f[1], "what is said is in it")
+		sent = append(sent, f...)
+	}
+	tick() // before anything came
+	for i := range 8 {
+		switch i { // the fifth and the sixth come when the fifth is over, and the seventh
+		case 4, 5, 6:
+		case 7:
+			come(5000)
+			come(6000)
+			come(7000)
+			fallthrough
+		default:
+			come(int16(1000 * (i + 1)))
+		}
+		tick()
+	}
+	tick()
+	tick()
+	back := map[int]int16{}
+	for i, v := range sent {
+		if v != 0 && i%frame != 1 {
+			back[i] = v
+		}
+	}
+	require.Equal(t, map[int]int16{
+		3 * frame: 500, 3*frame + 3: -250, 4 * frame: 1000, 4*frame + 3: -500, 5 * frame: 1500, 5*frame + 3: -750, 6 * frame: 2000, 6*frame + 3: -1000,
+		8 * frame: 3000, 8*frame + 3: -1500, 9 * frame: 3500, 9*frame + 3: -1750, 10 * frame: 4000, 10*frame + 3: -2000,
+	}, back)
+}

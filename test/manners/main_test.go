@@ -10,7 +10,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -79,77 +78,13 @@ func words(t *testing.T, text string) []int16 {
 	return pcm
 }
 
-// room is a speaker-phone: what the agent says comes back through a table and a
-// small room, so many dB quieter and some time later, mixed with what is said
-// in front of it.
-type room struct {
-	call *caller.Call
-	gain float64
-
-	mu   sync.Mutex
-	say  []int16
-	work sync.WaitGroup
-	stop context.CancelFunc
-}
-
-func speakerphone(t *testing.T, c *caller.Call, db float64) *room {
-	r := &room{call: c, gain: math.Pow(10, db/20)}
-	var ctx context.Context
-	ctx, r.stop = context.WithCancel(context.Background())
-	t.Cleanup(r.close)
-	r.work.Go(func() { r.run(ctx) })
-	return r
-}
-
-func (r *room) close() {
-	r.stop()
-	r.work.Wait()
-}
-
-func (r *room) speak(pcm []int16) {
-	r.mu.Lock()
-	r.say = append(r.say, pcm...)
-	r.mu.Unlock()
-}
-
-// run sends a tenth of a second whenever that much has come.
-func (r *room) run(ctx context.Context) {
-	const part = 800
-	send := func(pcm []int16) {
-		r.work.Go(func() { _, _ = r.call.Say(ctx, pcm) }) // it returns when all is said, or the test is over
-	}
-	send(make([]int16, part)) // what is late later must not tear holes
-	tick := time.NewTicker(20 * ms)
-	defer tick.Stop()
-	for done := 0; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.call.Gone():
-			return
-		case <-tick.C:
-		}
-		for heard := r.call.Audio(); done+part <= len(heard); done += part {
-			out := make([]int16, part)
-			for i := range out {
-				v := 0.0
-				for back, share := range map[int]float64{0: 1, 31: -0.4, 67: 0.25, 140: 0.15, 260: -0.1} { // the table and the walls
-					if at := done + i - back; at >= 0 {
-						v += share * float64(heard[at])
-					}
-				}
-				out[i] = int16(max(-32768, min(32767, v*r.gain)))
-			}
-			r.mu.Lock()
-			n := min(part, len(r.say))
-			for i, v := range r.say[:n] {
-				out[i] = int16(max(-32768, min(32767, int(out[i])+int(v))))
-			}
-			r.say = r.say[n:]
-			r.mu.Unlock()
-			send(out)
-		}
-	}
+// speakerphone has what the agent says come back through a table and a small
+// room, so many dB quieter and some time later, with what is said in front of it.
+func speakerphone(c *caller.Call, db float64) {
+	c.Stand(caller.Room{
+		Gain: math.Pow(10, db/20), Delay: 160 * ms,
+		Paths: []caller.Path{{Share: 1}, {Samples: 31, Share: -0.4}, {Samples: 67, Share: 0.25}, {Samples: 140, Share: 0.15}, {Samples: 260, Share: -0.1}},
+	})
 }
 
 // said is one line of the agent as the caller heard it.

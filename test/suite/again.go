@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// mostUnsteady is how many tests may fail once: more are no accident.
-const mostUnsteady = 3
+const (
+	mostUnsteady = 8 // tests, of thousands, that may fail while others run: more are no accident
+	chances      = 2 // that a test gets alone
+)
 
 // failure is a test that failed.
 type failure struct {
@@ -51,9 +53,10 @@ func noAccident(said []string) bool {
 	return false
 }
 
-// again runs tests that failed once more, alone. Calls run in real time here, on
-// machines that others use too. A test that passes then is called unsteady and
-// is no failure, but it is shown: its promise may hold, its patience does not.
+// again runs tests that failed once more, alone, and those that fail again a last
+// time. Calls run in real time here, on machines that others use too. A test that
+// passes then is called unsteady and is no failure, but it is shown: its promise
+// may hold, its patience does not.
 func (t *tally) again(env []string) {
 	if len(t.broken) == 0 || len(t.broken) > mostUnsteady {
 		return
@@ -67,27 +70,35 @@ func (t *tally) again(env []string) {
 	}
 	sort.Strings(names)
 	before := t.broken
-	t.broken = map[string]failure{}
 	for _, name := range names {
 		f := before[name]
-		fmt.Println("once more, alone:", name)
-		t.run(env, group{flags: append([]string{"-count=1", "-run", "^" + f.test + "$"}, f.flags...), packages: []string{f.pkg}})
-		if t.stillBroken(f.pkg) {
-			continue
+		args := append([]string{"-count=1", "-run", "^" + f.test + "$"}, f.flags...)
+		for try := 1; try <= chances; try++ {
+			fmt.Println("once more, alone:", name)
+			t.broken = map[string]failure{}
+			t.failed -= f.tests
+			t.forgive(f.pkg)
+			t.run(env, group{flags: args, packages: []string{f.pkg}})
+			now, still := t.stillBroken(f.pkg)
+			if !still {
+				t.unsteady = append(t.unsteady, name)
+				break
+			}
+			if f = now; f.final {
+				break
+			}
 		}
-		t.failed -= f.tests
-		t.unsteady = append(t.unsteady, name)
-		t.forgive(f.pkg)
 	}
 }
 
-func (t *tally) stillBroken(pkg string) bool {
+// stillBroken is what failed of a package now.
+func (t *tally) stillBroken(pkg string) (failure, bool) {
 	for _, f := range t.broken {
 		if f.pkg == pkg {
-			return true
+			return f, true
 		}
 	}
-	return false
+	return failure{}, false
 }
 
 // forgive takes a package's failure back.

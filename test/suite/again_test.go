@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +19,20 @@ func module(t *testing.T, tests string) {
 		"var _ = os.Getenv\n"+tests), 0o600))
 }
 
+// passesAt is a test that passes when it is run for the nth time.
+const passesAt = `
+	func at(t *testing.T, n int) {
+		f, _ := os.OpenFile(t.Name(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		f.WriteString("x")
+		if been, _ := f.Stat(); been.Size() < int64(n) { t.Fatal("slow") }
+	}
+`
+
 func TestWhatFailsOnceIsTriedAlone(t *testing.T) {
+	var many strings.Builder
+	for c := range mostUnsteady + 1 {
+		fmt.Fprintf(&many, "func Test%c(t *testing.T) { at(t, 2) }\n", 'A'+c)
+	}
 	for name, tt := range map[string]struct {
 		tests         string
 		failed        int
@@ -33,7 +48,15 @@ func TestWhatFailsOnceIsTriedAlone(t *testing.T) {
 				})
 			}
 			func TestB(t *testing.T) {}`, 0, 1, 0, "pass"},
-		"it fails again": {`func TestA(t *testing.T) { t.Fatal("broken") }`, 2, 0, 2, "fail"},
+		"it passes the last time": {passesAt + `
+			func TestA(t *testing.T) { at(t, 3) }
+			func TestB(t *testing.T) { at(t, 3) }
+			func TestC(t *testing.T) { at(t, 2) }`, 0, 3, 0, "pass"},
+		"it fails again": {passesAt + `
+			func TestA(t *testing.T) { t.Run("part", func(t *testing.T) { t.Fatal("broken") }) }
+			func TestB(t *testing.T) { at(t, 2) }`, 2, 1, 0, "fail"},
+		"it panics when it is alone": {passesAt + `
+			func TestA(t *testing.T) { if _, err := os.Stat(t.Name()); err == nil { panic("x") }; at(t, 2) }`, 1, 0, 1, "fail"},
 		"a panic is no accident": {
 			`
 			func TestA(t *testing.T) { if _, err := os.Stat("twice"); err != nil { os.WriteFile("twice", nil, 0o600); panic("x") } }`,
@@ -46,12 +69,7 @@ func TestWhatFailsOnceIsTriedAlone(t *testing.T) {
 				if _, err := os.Stat("twice"); err != nil { os.WriteFile("twice", nil, 0o600); os.Exit(1) }
 				os.Exit(code)
 			}`, 0, 1, 0, "pass"},
-		"too many": {`
-			func fail(t *testing.T) { if _, err := os.Stat(t.Name()); err != nil { os.WriteFile(t.Name(), nil, 0o600); t.Fatal("x") } }
-			func TestA(t *testing.T) { fail(t) }
-			func TestB(t *testing.T) { fail(t) }
-			func TestC(t *testing.T) { fail(t) }
-			func TestD(t *testing.T) { fail(t) }`, 4, 0, 1, "fail"},
+		"too many": {passesAt + many.String(), mostUnsteady + 1, 0, 1, "fail"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			module(t, tt.tests)
