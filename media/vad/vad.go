@@ -4,8 +4,10 @@
 //
 // The floor follows quiet at once, creeps up under noise, and jumps to the
 // least level of the last three seconds when even that lies above it: speech
-// has gaps shorter than that, an engine or a fan has none. Music and other
-// people's talk pass for speech.
+// has gaps shorter than that, an engine or a fan has none. What a stream opens
+// with is noise after a third of a second when it has been even so long: a
+// greeting is not cut off by a street, and who already speaks then does not hum.
+// Music and other people's talk pass for speech.
 package vad
 
 import (
@@ -43,6 +45,8 @@ const (
 	forgive = 2     // an unvoiced frame in a starting word costs this many voiced ones
 	buckets = 6     // of half a second each: what the least level is remembered for
 	bucket  = 500 * time.Millisecond
+	fade    = 40 * time.Millisecond  // in which coders begin
+	opening = 340 * time.Millisecond // of a stream
 )
 
 // Detector is the state for one stream. It is not safe for concurrent use.
@@ -55,6 +59,8 @@ type Detector struct {
 	filled   int // buckets with a value
 	slot     int
 	inSlot   time.Duration
+	opened   time.Duration // what was heard of the opening
+	lo, hi   float64       // its levels after the fade
 }
 
 // New returns a Detector, or fault.Invalid naming every option that is wrong.
@@ -84,7 +90,7 @@ func New(opt Options) (*Detector, error) {
 
 // Reset forgets speech and the noise floor, as for a new stream.
 func (d *Detector) Reset() {
-	*d = Detector{opt: d.opt, floor: d.opt.FloorDB}
+	*d = Detector{opt: d.opt, floor: d.opt.FloorDB, lo: math.Inf(1), hi: math.Inf(-1)}
 	d.least[0] = math.Inf(1)
 }
 
@@ -174,7 +180,8 @@ func (d *Detector) leave(r *Result, length time.Duration) {
 }
 
 // track moves the floor. It starts at its least, because the first frame of a
-// call may already be speech; steady noise shows itself within three seconds.
+// call may already be speech; steady noise shows itself within three seconds, and
+// when the stream opens with it, at once.
 func (d *Detector) track(level float64, length time.Duration) {
 	share := float64(length) / float64(pcm.FrameTime)
 	if level < d.floor {
@@ -182,8 +189,22 @@ func (d *Detector) track(level float64, length time.Duration) {
 	} else {
 		d.floor += min(level-d.floor, rise*share)
 	}
+	if d.opened < opening {
+		d.open(level, length)
+	}
 	d.remember(level, length)
 	d.floor = max(d.floor, d.opt.FloorDB)
+}
+
+// open looks at the opening: when none of it stands out, all of it is noise.
+func (d *Detector) open(level float64, length time.Duration) {
+	if d.opened >= fade {
+		d.lo, d.hi = min(d.lo, level), max(d.hi, level)
+	}
+	d.opened += length
+	if d.opened >= opening && d.hi-d.lo <= d.opt.MarginDB {
+		d.floor = max(d.floor, d.lo)
+	}
 }
 
 // remember keeps the least level of each half second. When six of them are

@@ -173,6 +173,45 @@ func TestSteadyNoiseIsForgiven(t *testing.T) {
 	}
 }
 
+// Who calls from a street is not taken to speak, and who speaks from the first
+// frame on is heard, also over the street.
+func TestACallFromAStreetOpensWithNoise(t *testing.T) {
+	for name, tc := range map[string]struct {
+		from   int // frame with the first syllable
+		street float64
+		on     int // frame after which speech is under way
+	}{
+		"a street alone":                     {from: -1, street: 400},
+		"then somebody":                      {from: 100, street: 400, on: 115},
+		"somebody at once":                   {from: 0, on: 10},
+		"somebody at once in a quiet street": {from: 0, street: 100, on: 10},
+		"after a fade":                       {from: -1, street: 1500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rnd := rand.New(rand.NewSource(5))
+			d := mustNew(t, Options{})
+			for n := range 50 * 4 {
+				f := noise(rnd, tc.street)
+				if name == "after a fade" && n == 0 {
+					f = noise(rnd, 10)
+				}
+				if tc.from >= 0 && n >= tc.from {
+					for i, v := range speech(n, 8000) {
+						f[i] += v
+					}
+				}
+				d.Push(f)
+				if street := n > 30 && (tc.from < 0 || n < tc.from); street && d.On() {
+					t.Fatalf("noise is speech at %d ms", n*20)
+				}
+				if tc.from >= 0 && n >= tc.on && !d.On() {
+					t.Fatalf("speech is not heard at %d ms", n*20)
+				}
+			}
+		})
+	}
+}
+
 func TestLongSpeechIsNotForgiven(t *testing.T) {
 	d := mustNew(t, Options{})
 	off := 0
