@@ -3,6 +3,7 @@ package sip_test
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -122,17 +123,42 @@ func TestCredentialsAreMasked(t *testing.T) {
 	}
 }
 
-// Whatever comes, what follows Authorization or inline: is not in the trace.
+var password = regexp.MustCompile(`(?i)sips?:[^\s:@<>;"]+:([^\s@<>"]+)@`)
+
+func TestPasswordsAreMaskedWhereverTheyStand(t *testing.T) {
+	for name, tt := range map[string]struct{ line, want string }{
+		"of a user":                {"To: \"Bob: <1>\" <sip:bob:pass@a.example>", "To: \"Bob: <1>\" <sip:bob:[masked]@a.example>"},
+		"with colons":              {"Route: <SIPS:bob:a:b:c@a.example:5061;lr>", "Route: <SIPS:bob:[masked]@a.example:5061;lr>"},
+		"behind another":           {"P-X: sip:a@b,sip:bob:pass@c", "P-X: sip:a@b,sip:bob:[masked]@c"},
+		"without a space":          {"f:sip:bob:pass@c", "f:sip:bob:[masked]@c"},
+		"none: a port":             {"Contact: <sip:a@b:5060>", "Contact: <sip:a@b:5060>"},
+		"none: a time and an mail": {"Date: 10:11:12 a@b", "Date: 10:11:12 a@b"},
+	} {
+		got := sip.Masked([]byte("OPTIONS sip:x SIP/2.0\r\n" + tt.line + "\r\n\r\n"))
+		require.Equal(t, "OPTIONS sip:x SIP/2.0\r\n"+tt.want+"\r\n\r\n", got, name)
+	}
+}
+
+// Whatever comes, what follows Authorization or inline: is not in the trace, and
+// no password is.
 func FuzzMasked(f *testing.F) {
 	f.Add("INVITE sip:a@b SIP/2.0\r\nAuthorization: Digest X\r\n\r\na=crypto:1 S inline:K\r\n")
 	f.Add("Authorization")
+	f.Add("To: <sip:a:b:c@d>, sips:e@f;g:h@i")
 	f.Add("\r\nauthorization: \r\n :\r\n\r\nsignal=")
 	f.Fuzz(func(t *testing.T, text string) {
 		got := sip.Masked([]byte("OPTIONS sip:a@b SIP/2.0\r\nAuthorization: Digest 5ecre7Z\r\nX: " + text))
 		if strings.Contains(got, "5ecre7Z") && !strings.Contains(text, "5ecre7Z") {
 			t.Fatalf("%q", got)
 		}
-		_ = sip.Masked([]byte(text))
+		head, _, _ := strings.Cut(sip.Masked([]byte(text)), "\r\n\r\n")
+		for line := range strings.SplitSeq(head, "\r\n") {
+			for _, found := range password.FindAllStringSubmatch(line, -1) {
+				if found[1] != "[masked]" {
+					t.Fatalf("%q", line)
+				}
+			}
+		}
 	})
 }
 
