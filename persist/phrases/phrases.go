@@ -49,9 +49,10 @@ const (
 
 // Store implements phrases.Store. Close it.
 type Store struct {
-	db   *badger.DB
-	opt  Options
-	size atomic.Int64
+	db     *badger.DB
+	opt    Options
+	size   atomic.Int64
+	recent recent
 }
 
 var _ phrases.Store = (*Store)(nil)
@@ -82,12 +83,16 @@ func row(k phrases.Key) []byte { return append(append([]byte(nil), k.Tenant[:]..
 
 // Get implements phrases.Store.
 func (s *Store) Get(k phrases.Key) (p phrases.Phrase, ok bool) {
-	name := row(k)
+	if p, ok := s.recent.get(k, time.Now()); ok {
+		return p, true
+	}
+	name, until := row(k), time.Time{}
 	err := s.db.View(func(txn *badger.Txn) error {
 		item, err := txn.Get(name)
 		if err != nil {
 			return err
 		}
+		until = time.Unix(int64(item.ExpiresAt()), 0)
 		return item.Value(func(v []byte) error {
 			p, err = decode(v)
 			return err
@@ -95,6 +100,7 @@ func (s *Store) Get(k phrases.Key) (p phrases.Phrase, ok bool) {
 	})
 	switch {
 	case err == nil:
+		s.recent.put(k, p, until)
 		return p, true
 	case errors.Is(err, badger.ErrKeyNotFound):
 	default:
@@ -112,12 +118,14 @@ func (s *Store) Put(k phrases.Key, p phrases.Phrase) {
 	}
 	if s.size.Add(int64(len(plain))) > s.opt.Most {
 		s.size.Store(int64(len(plain)))
+		s.recent.clear()
 		if err := s.db.DropAll(); err != nil {
 			s.opt.Log.Warn("the cache of phrases is full and cannot be emptied", "err", err)
 			return
 		}
 	}
 	name := row(k)
+	defer s.recent.forget(k)
 	err := s.db.Update(func(txn *badger.Txn) error {
 		return txn.SetEntry(badger.NewEntry(name, plain).WithTTL(s.opt.TTL))
 	})

@@ -59,6 +59,42 @@ func TestAPhraseIsThereWithItsWords(t *testing.T) {
 	if _, ok := s.Get(key(2, 1)); ok {
 		t.Error("another tenant has it too")
 	}
+	s.Put(key(1, 1), hello(100))
+	if got, ok := s.Get(key(1, 1)); !ok || !reflect.DeepEqual(got, hello(100)) {
+		t.Errorf("put anew: %v, %d samples", ok, len(got.PCM))
+	}
+}
+
+func TestFewAreKeptAsTheyAreSaid(t *testing.T) {
+	s := made(t, Options{})
+	defer shut(t, s)
+	for n := range byte(40) {
+		s.Put(key(1, n), hello(200_000)) // 400 kB
+		for range 2 {
+			if _, ok := s.Get(key(1, n)); !ok {
+				t.Fatal("not there")
+			}
+		}
+		size := 0
+		for _, l := range s.recent.kept {
+			size += 2 * len(l.phrase.PCM)
+		}
+		if size != s.recent.bytes || size == 0 || size > mostRecent {
+			t.Fatalf("%d bytes, and %d are counted", size, s.recent.bytes)
+		}
+	}
+	s.Put(key(1, 39), hello(1))
+	if len(s.recent.kept) == 0 || s.recent.bytes != 400_000*(len(s.recent.kept)) {
+		t.Errorf("%d phrases of %d bytes", len(s.recent.kept), s.recent.bytes)
+	}
+	now := time.Now()
+	s.recent.put(key(2, 1), hello(1), now)
+	for wait, want := range map[time.Duration]bool{0: true, 1: false} {
+		s.recent.put(key(2, 1), hello(1), now)
+		if _, ok := s.recent.get(key(2, 1), now.Add(wait)); ok != want {
+			t.Errorf("%v after its time it is there: %v", wait, ok)
+		}
+	}
 }
 
 func TestWhatIsOldIsGone(t *testing.T) {
@@ -81,6 +117,7 @@ func TestTheCacheStaysWithinItsBounds(t *testing.T) {
 	defer shut(t, s)
 	for n := range byte(20) {
 		s.Put(key(1, n), hello(50_000)) // 100 kB
+		s.Get(key(1, n))
 	}
 	there := 0
 	for n := range byte(20) {

@@ -18,7 +18,8 @@ import (
 	"flametree/engine/tenant"
 )
 
-// Phrase is the sound of one clause. PCM and Words belong to whoever got it.
+// Phrase is the sound of one clause. Whoever got it from a Store shares PCM and
+// Words with others, and changes neither.
 type Phrase struct {
 	RateHz int
 	PCM    []int16

@@ -213,6 +213,7 @@ func (s *speech) recite(l *line, yield func(provider.Audio, error) bool) bool {
 		if last {
 			s.drop(l)
 		}
+		part = slices.Clone(part) // the consumer owns it, and others are told the same phrase
 		if !yield(provider.Audio{Gen: l.gen, ID: l.id, PCM: part, RateHz: l.have.RateHz, Words: words, Last: last}, nil) {
 			return false
 		}

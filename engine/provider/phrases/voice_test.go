@@ -33,7 +33,7 @@ func (s *shelf) Get(k Key) (Phrase, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, ok := s.have[k]
-	return Phrase{p.RateHz, slices.Clone(p.PCM), slices.Clone(p.Words)}, ok
+	return p, ok // shared, as the contract allows
 }
 
 func (s *shelf) Put(k Key, p Phrase) {
@@ -178,6 +178,7 @@ func say(t testing.TB, s provider.Synthesizer, v provider.Voice, texts ...string
 		}
 		o := &out[done]
 		o.RateHz, o.PCM = a.RateHz, append(o.PCM, a.PCM...)
+		clear(a.PCM) // it is ours
 		if len(a.Words) > 0 {
 			o.Words = a.Words
 		}
@@ -201,6 +202,7 @@ func TestAFixedClauseIsRenderedOnceAndSoundsTheSame(t *testing.T) {
 		}
 	}})
 	first := say(t, s, provider.Voice{}, "hello", "your balance is 5", "one moment")
+	_ = say(t, s, provider.Voice{}, "hello", "one moment") // others are said it too
 	second := say(t, s, provider.Voice{}, "hello", "your balance is 5", "one moment")
 	for i := range first {
 		if !slices.Equal(first[i].PCM, second[i].PCM) || !slices.Equal(first[i].Words, second[i].Words) || len(first[i].PCM) != 30 {
@@ -210,7 +212,7 @@ func TestAFixedClauseIsRenderedOnceAndSoundsTheSame(t *testing.T) {
 	if want := []string{"hello", "your balance is 5", "one moment", "your balance is 5"}; !slices.Equal(c.said, want) {
 		t.Errorf("rendered %q, want %q", c.said, want)
 	}
-	if hits != 2 || misses != 2 {
+	if hits != 4 || misses != 2 {
 		t.Errorf("%d hits, %d misses", hits, misses)
 	}
 }
