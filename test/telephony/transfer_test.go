@@ -87,12 +87,12 @@ func TestWarmTransferLetsEachHearWhomItShould(t *testing.T) {
 	require.Equal(t, 200, bystander.Dial(b.SIP, "board"))
 	bystander.Sing(bystanderHz)
 
-	hears(t, "the caller, before,", b.caller.Sound()[:telephony.LineHz/8], telephony.LineHz, telephony.AgentHz, callerHz, personHz, bystanderHz)
+	hears(t, "the caller, before,", loudest(b.caller.Sound(), telephony.AgentHz, telephony.LineHz, telephony.LineHz/8), telephony.LineHz, telephony.AgentHz, callerHz, personHz, bystanderHz)
 	b.caller.Sing(callerHz)
 	b.caller.Listen(75)
 	b.caller.Sing(0)
 	ear := b.Brain.Ears()[0].PCM()
-	hears(t, "the agent", loudest(ear, callerHz), 16000, callerHz, personHz, bystanderHz)
+	hears(t, "the agent", loudest(ear, callerHz, 16000, 16000), 16000, callerHz, personHz, bystanderHz)
 
 	b.caller.Press("1#", telephony.Pressing{})
 	telephony.Of[event.TransferBegun](t, b.Office, b.call, nil)
@@ -127,13 +127,13 @@ func TestWarmTransferLetsEachHearWhomItShould(t *testing.T) {
 	b.Quiet(t, 5*time.Second)
 }
 
-// loudest is the second of pcm, at 16 kHz, in which a tone is loudest.
-func loudest(pcm []int16, hz float64) []int16 {
+// loudest is so many samples of pcm in which a tone is loudest.
+func loudest(pcm []int16, hz float64, rate, n int) []int16 {
 	var best []int16
 	most := -121.0
-	for at := 0; at+16000 <= len(pcm); at += 1600 {
-		if l := telephony.Level(pcm[at:at+16000], hz, 16000); l > most {
-			best, most = pcm[at:at+16000], l
+	for at := 0; at+n <= len(pcm); at += n / 10 {
+		if l := telephony.Level(pcm[at:at+n], hz, rate); l > most {
+			best, most = pcm[at:at+n], l
 		}
 	}
 	return best
