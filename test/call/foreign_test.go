@@ -178,7 +178,7 @@ func sentences() []string {
 func (x stranger) asks(t *testing.T, s *house.Server, p *tap) {
 	t.Helper()
 	from := "stranger-" + x.voice
-	sound := pause(2500 * time.Millisecond)
+	sound := pause(4500 * time.Millisecond) // seven are greeted at once
 	for _, text := range sentences() {
 		sound = join(sound, utter(t, x.voice, text), pause(8500*time.Millisecond)) // also for the longest answer, which is that there is none
 	}

@@ -134,7 +134,7 @@ func TestACallerOfATwilioNumberIsGreeted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, card.Calls)
 	c.Hangup()
-	require.Eventually(t, func() bool { return h.call(t).Over }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { got := h.call(t); return got.Over && got.Status != "" }, 20*time.Second, 50*time.Millisecond)
 	got := h.call(t)
 	require.Equal(t, "completed", got.Status)
 	require.Contains(t, story(got), "Welcome to the reception")
@@ -152,7 +152,7 @@ func TestTwiliosOwnSpeechCarriesAConversation(t *testing.T) {
 	far.Prompt("When does the museum open?", true)
 	require.Eventually(t, func() bool { return strings.Contains(strings.Join(far.Cycles(), " "), "nine") }, 20*time.Second, 20*time.Millisecond)
 	c.Hangup()
-	require.Eventually(t, func() bool { return h.call(t).Over }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { got := h.call(t); return got.Over && got.Status != "" }, 20*time.Second, 50*time.Millisecond)
 	require.Contains(t, story(h.call(t)), "HUMAN: When does the museum open?")
 }
 
