@@ -14,6 +14,9 @@
 // chance allows. Signs care for neither level nor the companding of a codec, and
 // 64 of them are compared in one instruction.
 //
+// Both sides are numbered by their samples, so that what was lost on the way, or
+// never sent, must be told: an echo would seem to move.
+//
 // Only frames that come while, or just after, something was sent are judged at
 // all: silence blocks nobody.
 package echo
@@ -48,11 +51,13 @@ const (
 	worthwhile = 50 // dB: what is sent this loudly shows what the line returns
 	sloppy     = 10 // dB by which rooms and filters spread around the mean return
 	sure       = 12 // echoes after which their level is known
-	proven     = 10 // frames that show it before it is relied on
+	shown      = 10 // frames that show it before it is relied on
 	nearby     = 25 * rate
-	stays      = 10 // frames for which the caller keeps what was found to be his
-	spread     = 8  // dB by which an echo at a known delay differs from the mean
-	fade       = 4  // dB a frame by which a room dies away
+	beside     = 2 * rate
+	slight     = 0.2 // agreement at the best of all delays, when it is the known one
+	stays      = 10  // frames for which the caller keeps what was found to be his
+	spread     = 8   // dB by which an echo at a known delay differs from the mean
+	fade       = 4   // dB a frame by which a room dies away
 )
 
 // Guard compares both sides of one call. It is safe for concurrent use. The
@@ -69,11 +74,11 @@ type Guard struct {
 	proofs  int
 	enough  bool
 
-	offset   int64 // of an echo: sign of ours less sign of theirs
-	locked   bool  // offset is meaningful
-	echoes   int   // frames found at about that offset
-	strength float64
-	back     float64 // level of the echo over what was sent at that offset, dB
+	place
+	locked bool  // offset is meaningful
+	echoes int   // frames found at about that offset
+	known  place // that was proven last; a stretch that is like something else by chance does not make it forgotten
+	proven bool
 
 	run   int // loud frames in a row, short dips included
 	dip   int
@@ -83,6 +88,13 @@ type Guard struct {
 	mute  bool
 }
 
+// place is where an echo is found.
+type place struct {
+	offset   int64 // sign of ours less sign of theirs
+	strength float64
+	back     float64 // level of the echo over what was sent, dB
+}
+
 // Sent takes 20 ms of what goes out, at 8 kHz.
 func (g *Guard) Sent(frame []int16) {
 	g.mu.Lock()
@@ -90,6 +102,37 @@ func (g *Guard) Sent(frame []int16) {
 	g.ours[g.frames%int64(len(g.ours))] = pcm.LevelDB(frame)
 	g.frames++
 	g.sent.push(frame)
+}
+
+// SentNone tells that n frames of 20 ms went by in which nothing was sent.
+func (g *Guard) SentNone(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.frames = pass(g.frames, n, &g.ours, &g.sent, 0xaaaa_aaaa_aaaa_aaaa)
+}
+
+// Missed tells that n frames of 20 ms from the other end did not come.
+func (g *Guard) Missed(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.heard = pass(g.heard, n, &g.theirs, &g.got, 0xcccc_cccc_cccc_cccc)
+}
+
+// pass lets n frames go by of which nobody knows anything, and gives the number
+// of the next one. The filling of ours and that of theirs are alike by half,
+// wherever they meet: that is chance.
+func pass(next int64, n int, levels *[32]float64, s *signs, filling uint64) int64 {
+	const all = history * 64 / perFrame // frames that are remembered, and one
+	for range min(n, all+1) {
+		levels[next%int64(len(levels))] = 0
+		next++
+		s.skip(perFrame, filling)
+	}
+	if more := n - all - 1; more > 0 { // what is kept is filling everywhere, and fits at every place
+		s.count += int64(more) * perFrame
+		next += int64(more)
+	}
+	return next
 }
 
 // Judge says whose the next 20 ms from the other end are, at 8 kHz.
@@ -142,8 +185,9 @@ func (g *Guard) decide(level, env float64) Verdict {
 	if g.echoes < sure {
 		above = 0
 	}
+	before := g.offset
 	agree, alike := g.likeness(above > spread/2)
-	if alike && g.echoes == 0 { // found at another delay: what was expected at the old one says nothing
+	if alike && (g.echoes == 0 || away(before, g.offset)) { // what was expected at another delay says nothing
 		above = 0
 	}
 	louder := above > spread && agree < 0.75*g.strength
@@ -178,6 +222,31 @@ func (g *Guard) learn(agree, over float64) {
 	share := 1 / float64(min(g.echoes, 16))
 	g.strength += (agree - g.strength) * share
 	g.back += (over - g.back) * share
+	if g.echoes >= sure {
+		g.known, g.proven = g.place, true
+	}
+}
+
+// away reports whether two delays are more than a millisecond apart.
+func away(a, b int64) bool { return max(a-b, b-a) > rate }
+
+// returned goes back to the place that was proven, when the echo is found there
+// again.
+func (g *Guard) returned(words int) (agree float64, is bool) {
+	if !g.proven || !away(g.known.offset, g.offset) {
+		return 0, false
+	}
+	at, agree := g.search(g.known.offset-rate, g.known.offset+rate, words)
+	if agree < max(0.3, 0.6*g.known.strength) {
+		return agree, false
+	}
+	g.comeBack(at)
+	return agree, true
+}
+
+func (g *Guard) comeBack(at int64) {
+	g.place, g.echoes = g.known, sure
+	g.offset = at
 }
 
 // expected is the level that the frames behind an echo of now were sent at; a
@@ -250,7 +319,7 @@ func (g *Guard) prove() {
 	back -= out
 	g.proofs = min(g.proofs+1, 50)
 	g.returns += (back - g.returns) / float64(g.proofs)
-	g.enough = g.proofs >= proven
+	g.enough = g.proofs >= shown
 }
 
 // likeness is how far both sides agree at the best delay, from 0 to 1, and
@@ -269,6 +338,9 @@ func (g *Guard) likeness(louder bool) (agree float64, alike bool) {
 		var at int64
 		if at, agree = g.search(g.offset-4, g.offset+4, words); agree >= need {
 			g.offset = at
+			return agree, true
+		}
+		if agree, is := g.returned(words); is {
 			return agree, true
 		}
 		if g.near > 0 {
@@ -293,6 +365,10 @@ func (g *Guard) likeness(louder bool) (agree float64, alike bool) {
 	}
 	latest := g.sent.count - g.got.count
 	at, agree := g.search(latest-reach*perFrame, latest, words)
+	if g.proven && at >= g.known.offset-beside && at <= g.known.offset+beside && agree >= slight && g.run >= 5 {
+		g.comeBack(at) // of all delays the best is the known one: one in a hundred is, by chance
+		return agree, true
+	}
 	if agree < need {
 		return agree, false
 	}

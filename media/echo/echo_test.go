@@ -51,6 +51,79 @@ func TestAnEchoInterruptsNobody(t *testing.T) {
 	}
 }
 
+// Opus leaves less of a waveform than a telephone does, both ways.
+func TestAnEchoOverOpusInterruptsHardlyAnybody(t *testing.T) {
+	decibels, delays := []float64{-9, -12}, []time.Duration{140 * ms, 190 * ms}
+	if os.Getenv("FLAMETREE_TEST_LONG") != "" {
+		decibels, delays, _ = grid()
+	}
+	voices, calls := 0, 0
+	for _, voice := range []string{"slt", "rms"} {
+		for _, text := range append(answers(), speech) {
+			out := say(t, voice, text)
+			far := wide(t, out)
+			for _, db := range decibels {
+				for _, d := range delays {
+					in := room(far, d, db, uint64(d/ms))
+					voices += len(listen(t, new(Guard), out, wide(t, mix(in, hiss(len(in)+8000, 3)))).on)
+					calls++
+				}
+			}
+		}
+	}
+	t.Logf("figure: %d calls over Opus with an echo: %d voices", calls, voices)
+	if voices > calls/10 {
+		t.Errorf("an echo was taken for a caller %d times in %d calls over Opus", voices, calls)
+	}
+}
+
+// Packets are lost, and ticks missed: the echo stays where it was.
+func TestAnEchoStaysInItsPlaceOnABadRoad(t *testing.T) {
+	_, delays, voices := grid()
+	voicesOn := func(untold bool) (on, calls int) {
+		chance := rand.New(rand.NewPCG(7, 7))
+		for _, voice := range voices {
+			for _, db := range []float64{-6, -12} {
+				for _, d := range delays {
+					out := say(t, voice, speech)
+					gone := holes{sent: map[int]bool{}, came: map[int]bool{}, untold: untold}
+					for n := range len(out) / frame {
+						switch chance.IntN(50) {
+						case 0: // a tick or three of ours: what follows is said later
+							for i := range 1 + chance.IntN(3) {
+								gone.sent[n+i] = true
+							}
+						case 1:
+							for i := range 1 + chance.IntN(3) {
+								gone.came[n+i] = true
+							}
+						}
+					}
+					var said []int16
+					for n, left := 0, out; len(left) >= frame; n++ {
+						if gone.sent[n] {
+							said = append(said, make([]int16, frame)...)
+							continue
+						}
+						said, left = append(said, left[:frame]...), left[frame:]
+					}
+					in := room(said, d, db, uint64(d/ms))
+					in = line(mix(in, hiss(len(in)+8000, 3)))
+					on += len(listenThrough(t, new(Guard), said, in, gone).on)
+					calls++
+				}
+			}
+		}
+		return on, calls
+	}
+	told, calls := voicesOn(false)
+	untold, _ := voicesOn(true)
+	t.Logf("figure: %d calls with an echo on a bad road: %d voices, %d when nothing is told of it", calls, told, untold)
+	if told > calls/4 || untold < 4*told {
+		t.Errorf("%d voices in %d calls, %d when nothing is told", told, calls, untold)
+	}
+}
+
 // late is how much later a caller is heard over an echo than without any.
 func late(t *testing.T, voice string, db float64) []time.Duration {
 	_, delays, _ := grid()

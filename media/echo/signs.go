@@ -30,6 +30,17 @@ func (s *signs) push(frame []int16) {
 	}
 }
 
+// skip goes on by n signs that nobody knows, and has those of filling instead.
+func (s *signs) skip(n int, filling uint64) {
+	for range n {
+		bit := uint64(1) << (s.count & 63)
+		word := &s.words[s.count>>6&(history-1)]
+		*word = *word&^bit | filling&bit
+		s.count++
+	}
+	s.last = 0
+}
+
 // at gives the 64 signs from one on.
 func (s *signs) at(from int64) uint64 {
 	w, shift := from>>6, uint(from&63)

@@ -59,6 +59,9 @@ type ears struct {
 	refused              uint64
 
 	narrow [frameBytes]int16 // a frame as a telephone would carry it, for the VAD
+	part   []int16           // of the frame that the next packet completes
+	due    uint32            // timestamp of the packet that should come next
+	dated  bool              // due is meaningful
 	echo   *echo.Guard       // nil: none
 	filled atomic.Bool       // what is sent is not ours but music or somebody: nobody of ours talks over it
 	held   [echo.MaxHeld][frameBytes]int16
@@ -85,6 +88,7 @@ func (e *ears) take(p *rtp.Packet, f *facts) {
 	if e.known && p.SSRC != e.ssrc {
 		e.wire.reset()
 		e.digits.Reset()
+		e.dated = false
 	}
 	e.ssrc, e.known = p.SSRC, true
 	e.lastPacket = p.At
@@ -118,8 +122,37 @@ func (e *ears) take(p *rtp.Packet, f *facts) {
 	}
 }
 
-// listen asks the VAD, 20 ms at a time whatever the packet's length.
+// follows says whether a packet is newer than those that the VAD heard, and tells
+// the guard what is missing before it.
+func (e *ears) follows(p *rtp.Packet) bool {
+	clock := int64(e.wire.codec.ClockHz)
+	ticks, err := e.wire.codec.Ticks(p.Payload)
+	if err != nil {
+		return true // the decoder says so
+	}
+	gap := int64(int32(p.Timestamp - e.due))
+	if !e.dated || gap < -clock || gap > 3600*clock { // another clock
+		gap = 0
+	}
+	if gap < 0 {
+		return false
+	}
+	e.due, e.dated = p.Timestamp+uint32(ticks), true
+	if frames := (gap*50 + clock/2) / clock; frames > 0 {
+		e.part = e.part[:0]
+		if e.echo != nil {
+			e.echo.Missed(int(frames))
+		}
+	}
+	return true
+}
+
+// listen asks the VAD, 20 ms at a time whatever the packet's length. What comes
+// too late is not asked about.
 func (e *ears) listen(p *rtp.Packet, f *facts) {
+	if !e.follows(p) {
+		return
+	}
 	if !e.wire.plain {
 		heard, err := e.wire.preview(p.Sequence, p.Payload)
 		if err != nil {
@@ -150,6 +183,18 @@ func (e *ears) judge(at time.Time, frame []int16, f *facts) {
 		}
 		frame = e.narrow[:n]
 	}
+	if len(frame) == frameBytes && len(e.part) == 0 {
+		e.decide(at, frame, f)
+		return
+	}
+	e.part = append(e.part, frame...) // of packets that are no whole frames
+	for ; len(e.part) >= frameBytes; e.part = e.part[:copy(e.part, e.part[frameBytes:])] {
+		e.decide(at, e.part[:frameBytes], f)
+	}
+}
+
+// decide gives the VAD 20 ms at 8 kHz, once it is known whose they are.
+func (e *ears) decide(at time.Time, frame []int16, f *facts) {
 	switch e.whose(frame) {
 	case echo.Held:
 		copy(e.held[e.holds][:], frame)
@@ -174,7 +219,11 @@ func (e *ears) judge(at time.Time, frame []int16, f *facts) {
 
 // whose says whether a frame is our own voice, come back.
 func (e *ears) whose(frame []int16) echo.Verdict {
-	if e.echo == nil || len(frame) != frameBytes || e.filled.Load() {
+	switch {
+	case e.echo == nil:
+		return echo.Clear
+	case e.filled.Load():
+		e.echo.Missed(1)
 		return echo.Clear
 	}
 	return e.echo.Judge(frame)
@@ -364,7 +413,7 @@ func (e *ears) renegotiate(now time.Time, t Terms, other *intake, f *facts) {
 		}
 		e.inherit(other)
 		e.law, e.scale = ringLaw(other.codec), to
-		e.wire, e.whole = *other, false
+		e.wire, e.whole, e.dated = *other, false, false
 	}
 	if t.DTMFHz != e.digitHz {
 		e.digits, e.digitHz = dtmf.NewDecoder(t.DTMFHz), t.DTMFHz

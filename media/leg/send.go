@@ -55,6 +55,7 @@ func (s *sendTask) Tick(now, due time.Time, missed int) {
 	if !l.closed && !due.Before(l.sender.next) {
 		l.late.Add(now.Sub(due))
 		l.sender.skip(missed)
+		l.sentNone(missed)
 		if next := l.packet(now, due); !next.Equal(due.Add(pacer.Period)) {
 			l.sender.slot.Move(next)
 		}
@@ -94,8 +95,10 @@ func (l *Leg) packet(now, due time.Time) time.Time {
 	switch {
 	case !s.send, !l.conn.Ready(): // until packets can be sealed, what is to be said waits
 		s.talking = false
+		l.sentNone(1)
 	case s.event(now, l.conn):
 		s.talking = false
+		l.sentNone(1)
 	default:
 		l.sound(now)
 	}
@@ -168,6 +171,13 @@ func (l *Leg) echoes() {
 		frame = frame[:frameBytes]
 	}
 	l.in.echo.Sent(frame)
+}
+
+// sentNone tells the guard that n packets of sound were not sent in their time.
+func (l *Leg) sentNone(n int) {
+	if n > 0 && l.in.echo != nil {
+		l.in.echo.SentNone(n)
+	}
 }
 
 // event sends a telephone event in a frame's place, if a key is down.
