@@ -15,7 +15,9 @@
 // 64 of them are compared in one instruction.
 //
 // Both sides are numbered by their samples, so that what was lost on the way, or
-// never sent, must be told: an echo would seem to move.
+// never sent, must be told: an echo would seem to move. The delay at which an
+// echo was proven is kept: in the quiet of a stretch something else fits better by
+// chance, and where the echo comes back it is looked for there first.
 //
 // Only frames that come while, or just after, something was sent are judged at
 // all: silence blocks nobody.
