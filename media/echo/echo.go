@@ -330,29 +330,9 @@ func (g *Guard) prove() {
 // to be all the more like it.
 func (g *Guard) likeness(louder bool) (agree float64, alike bool) {
 	if g.locked {
-		words, need := 4, max(0.3, 0.6*g.strength)
-		if g.run < 4 {
-			words, need = 2, max(0.34, 0.6*g.strength)
-		}
-		if louder {
-			need = max(need, 0.85*g.strength)
-		}
-		var at int64
-		if at, agree = g.search(g.offset-4, g.offset+4, words); agree >= need {
-			g.offset = at
-			return agree, true
-		}
-		if agree, is := g.returned(words); is {
-			return agree, true
-		}
-		if g.near > 0 {
-			return agree, false
-		}
-		if g.run >= 4 && !louder {
-			if at, agree := g.search(g.offset-nearby, g.offset+nearby, words); agree >= 0.45 {
-				g.offset = at
-				return agree, true
-			}
+		var done bool
+		if agree, alike, done = g.there(louder); done {
+			return agree, alike
 		}
 	}
 	if g.run < 3 {
@@ -376,6 +356,36 @@ func (g *Guard) likeness(louder bool) (agree float64, alike bool) {
 	}
 	g.offset, g.locked, g.echoes = at, true, 0
 	return agree, true
+}
+
+// there looks for the echo where it was, where it was proven, and nearby. Done
+// says that it need not be looked for anywhere else.
+func (g *Guard) there(louder bool) (agree float64, alike, done bool) {
+	words, need := 4, max(0.3, 0.6*g.strength)
+	if g.run < 4 {
+		words, need = 2, max(0.34, 0.6*g.strength)
+	}
+	if louder {
+		need = max(need, 0.85*g.strength)
+	}
+	at, agree := g.search(g.offset-4, g.offset+4, words)
+	if agree >= need {
+		g.offset = at
+		return agree, true, true
+	}
+	if agree, is := g.returned(words); is {
+		return agree, true, true
+	}
+	if g.near > 0 {
+		return agree, false, true
+	}
+	if g.run >= 4 && !louder {
+		if at, agree := g.search(g.offset-nearby, g.offset+nearby, words); agree >= 0.45 {
+			g.offset = at
+			return agree, true, true
+		}
+	}
+	return 0, false, false
 }
 
 // search compares the newest signs received with those sent, at each offset

@@ -84,7 +84,7 @@ func TestFewAreKeptAsTheyAreSaid(t *testing.T) {
 		}
 	}
 	s.Put(key(1, 39), hello(1))
-	if len(s.recent.kept) == 0 || s.recent.bytes != 400_000*(len(s.recent.kept)) {
+	if len(s.recent.kept) == 0 || s.recent.bytes != 400_000*len(s.recent.kept) {
 		t.Errorf("%d phrases of %d bytes", len(s.recent.kept), s.recent.bytes)
 	}
 	now := time.Now()
