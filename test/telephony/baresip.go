@@ -54,9 +54,29 @@ func StartBaresip(t testing.TB, p BaresipPlan) *Baresip {
 	if p.Transport == "" {
 		p.Transport = "udp"
 	}
-	b := &Baresip{dir: t.TempDir(), port: FreePort(t, p.Host), done: make(chan struct{})}
-	control := fmt.Sprintf("127.0.0.1:%d", FreePort(t, "127.0.0.1"))
-	console := fmt.Sprintf("127.0.0.1:%d", FreePort(t, "127.0.0.1"))
+	b, control, console := p.start(t)
+	for range 2 { // somebody else may have taken a port that was free
+		if !strings.Contains(b.Said(), "Address already in use") {
+			break
+		}
+		b.End()
+		b, control, console = p.start(t)
+	}
+	b.control(t, control)
+	var err error
+	b.keys, err = net.Dial("udp", console)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.keys.Close() })
+	return b
+}
+
+// start runs the program until it is ready, and gives the addresses of its
+// control and its console.
+func (p BaresipPlan) start(t testing.TB) (b *Baresip, control, console string) {
+	t.Helper()
+	b = &Baresip{dir: t.TempDir(), port: FreePort(t, p.Host), done: make(chan struct{})}
+	control = fmt.Sprintf("127.0.0.1:%d", FreePort(t, "127.0.0.1"))
+	console = fmt.Sprintf("127.0.0.1:%d", FreePort(t, "127.0.0.1"))
 	at := net.JoinHostPort(p.Host, strconv.Itoa(b.port))
 	config := fmt.Sprintf("poll_method epoll\nsip_listen %s\ncall_local_timeout 60\ncall_max_calls 4\naudio_source ausine,%d\naudio_buffer 20-160\nausrc_srate 48000\nausrc_channels 2\n"+
 		"ctrl_tcp_listen %s\ncons_listen %s\nsnd_path %s\nmodule_path /usr/lib/baresip/modules\nnet_interface %s\n", at, p.Hz, control, console, b.dir, p.Host)
@@ -81,12 +101,8 @@ func StartBaresip(t testing.TB, p BaresipPlan) *Baresip {
 	require.NoError(t, os.WriteFile(filepath.Join(b.dir, "accounts"), []byte(account+"\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(b.dir, "contacts"), nil, 0o600))
 	b.Child = Run(t, b.dir, "baresip", "-f", b.dir)
-	b.control(t, control)
-	var err error
-	b.keys, err = net.Dial("udp", console)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = b.keys.Close() })
-	return b
+	b.Says(t, "baresip is ready", 15*time.Second)
+	return b, control, console
 }
 
 func (b *Baresip) control(t testing.TB, at string) {
