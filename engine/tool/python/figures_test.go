@@ -2,6 +2,7 @@ package python
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -73,10 +74,12 @@ func TestARunawayIsDeadAtItsDeadline(t *testing.T) {
 	b := bundle("import time\ndef loop(ctx):\n    began = time.process_time()\n    while True: ctx.kv.set('used', time.process_time() - began)\n", "loop 0.1")
 	_, err := run(t, opened(t, p, b), "loop", "{}")
 	require.ErrorIs(t, err, fault.Unavailable)
+	used := 0.0 // a busy machine may not let it begin
 	text, err := store.Get(t.Context(), here, "test", "used")
-	require.NoError(t, err)
-	var used float64
-	require.NoError(t, json.Unmarshal(text, &used))
+	if !errors.Is(err, fault.NotFound) {
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(text, &used))
+	}
 	require.Less(t, used, 0.3, "seconds of computing with a deadline of 0.1 s")
 
 	r := opened(t, p, plainBundle())
