@@ -61,7 +61,8 @@ type ears struct {
 	narrow [frameBytes]int16 // a frame as a telephone would carry it, for the VAD
 	part   []int16           // of the frame that the next packet completes
 	due    uint32            // timestamp of the packet that should come next
-	dated  bool              // due is meaningful
+	latest uint16            // number of the one before it
+	dated  bool              // due and latest are meaningful
 	echo   *echo.Guard       // nil: none
 	filled atomic.Bool       // what is sent is not ours but music or somebody: nobody of ours talks over it
 	held   [echo.MaxHeld][frameBytes]int16
@@ -123,21 +124,22 @@ func (e *ears) take(p *rtp.Packet, f *facts) {
 }
 
 // follows says whether a packet is newer than those that the VAD heard, and tells
-// the guard what is missing before it.
+// the guard what is missing before it. Its number decides: there are peers whose
+// timestamps run at another rate than they should, and they are heard as well.
 func (e *ears) follows(p *rtp.Packet) bool {
 	clock := int64(e.wire.codec.ClockHz)
 	ticks, err := e.wire.codec.Ticks(p.Payload)
 	if err != nil {
 		return true // the decoder says so
 	}
-	gap := int64(int32(p.Timestamp - e.due))
-	if !e.dated || gap < -clock || gap > 3600*clock { // another clock
-		gap = 0
-	}
-	if gap < 0 {
+	if e.dated && overtaken(p.Sequence, e.latest) {
 		return false
 	}
-	e.due, e.dated = p.Timestamp+uint32(ticks), true
+	gap, next := int64(int32(p.Timestamp-e.due)), p.Sequence == e.latest+1
+	if !e.dated || gap > 3600*clock || next && gap <= int64(ticks) { // another clock
+		gap = 0
+	}
+	e.due, e.latest, e.dated = p.Timestamp+uint32(ticks), p.Sequence, true
 	if frames := (gap*50 + clock/2) / clock; frames > 0 {
 		e.part = e.part[:0]
 		if e.echo != nil {
@@ -145,6 +147,14 @@ func (e *ears) follows(p *rtp.Packet) bool {
 		}
 	}
 	return true
+}
+
+// overtaken reports whether a packet comes after a later one. Who is further back
+// than that has begun anew (RFC 3550 A.1).
+func overtaken(seq, latest uint16) bool {
+	const misorder = 100
+	behind := int16(latest - seq)
+	return behind >= 0 && behind < misorder
 }
 
 // listen asks the VAD, 20 ms at a time whatever the packet's length. What comes

@@ -150,3 +150,33 @@ func TestAnEchoOnABadRoadIsNobody(t *testing.T) {
 		})
 	}
 }
+
+// A peer whose timestamps run at another rate, or that numbers its packets anew,
+// is heard to speak all the same, and again.
+func TestAVoiceIsHeardWhateverItsClockSays(t *testing.T) {
+	for name, odd := range map[string]func(p *phone){
+		"as it should":   func(*phone) {},
+		"half the clock": func(p *phone) { p.stamp -= 80 },
+		"twice it":       func(p *phone) { p.stamp += 160 },
+		"numbered anew":  func(p *phone) { p.seq -= 5000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newHouse(t).leg(nil)
+			p := newPhone(t, s)
+			p.seq = 40000
+			s.start()
+			for range 2 {
+				pace(25, func(i int) {
+					if i == 0 || name != "numbered anew" {
+						odd(p)
+					}
+					p.say(tone(20*time.Millisecond, 440, g711.RateHz, 8000))
+				})
+				pace(25, func(int) { p.say(make([]int16, frameBytes)) })
+				s.wait(t, actors.FactVoiceOn)
+				s.wait(t, actors.FactVoiceOff)
+			}
+		})
+	}
+}

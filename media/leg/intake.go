@@ -120,7 +120,7 @@ func (n *intake) push(at time.Time, seq uint16, stamp uint32, payload []byte) (b
 // preview decodes a packet as it arrives. One that is older than what was heard
 // already gives nothing: it would confuse the decoder.
 func (n *intake) preview(seq uint16, payload []byte) ([]int16, error) {
-	if n.scouted && int16(seq-n.latest) <= 0 {
+	if n.scouted && overtaken(seq, n.latest) {
 		return nil, nil
 	}
 	next := !n.scouted || seq == n.latest+1

@@ -18,6 +18,10 @@
 // 2026-11 In memory and not on disk: Badger writes through mapped files, and on a
 // full disk such a write ends the process with SIGBUS, which nobody can catch.
 // The journal must be what decides how a full disk ends.
+//
+// 2026-11 Beside Badger, up to 8 MB of phrases are kept as they are said, shared by
+// all calls that say them: to copy a greeting out of Badger was 2.5 % of a call's
+// set-up. They are a copy, and no cache of their own: what they lose Badger has.
 package phrases
 
 import (

@@ -29,7 +29,7 @@ func (r *recent) get(k phrases.Key, now time.Time) (phrases.Phrase, bool) {
 	l, ok := r.kept[k]
 	if ok && now.After(l.until) {
 		r.drop(k)
-		ok = false
+		return phrases.Phrase{}, false
 	}
 	return l.phrase, ok
 }
