@@ -155,10 +155,10 @@ func TestAnEchoOnABadRoadIsNobody(t *testing.T) {
 // is heard to speak all the same, and again.
 func TestAVoiceIsHeardWhateverItsClockSays(t *testing.T) {
 	for name, odd := range map[string]func(p *phone){
-		"as it should":   func(*phone) {},
-		"half the clock": func(p *phone) { p.stamp -= 80 },
-		"twice it":       func(p *phone) { p.stamp += 160 },
-		"numbered anew":  func(p *phone) { p.seq -= 5000 },
+		"as it should":    func(*phone) {},
+		"an eighth of it": func(p *phone) { p.stamp -= 140 },
+		"twice it":        func(p *phone) { p.stamp += 160 },
+		"numbered anew":   func(p *phone) { p.seq -= 5000 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
